@@ -1,0 +1,71 @@
+"""The stable numeric error codes, as docs/protocol.md lists them.
+
+A code never changes its meaning. -32700 to -32600 are those of JSON-RPC, which MessagePack-RPC leaves open and
+every RPC library knows; ours begin at 1000.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Any
+
+
+class Code(IntEnum):
+    """What went wrong, as a number a client may rely on."""
+
+    PARSE_ERROR = -32700  # the bytes are not MessagePack, or too large; the connection is closed
+    INVALID_REQUEST = -32600  # MessagePack, but not a MessagePack-RPC message
+    METHOD_NOT_FOUND = -32601
+    INVALID_PARAMS = -32602
+    INTERNAL_ERROR = -32603
+    MODEL_NOT_FOUND = 1000
+    MODEL_REFUSED = 1001  # a model file whose checksum, card or format is wrong
+    OUT_OF_RANGE = 1002  # a parameter of the right type whose value the model can't take
+    OVERLOADED = 1100  # try again after details["retry_after_ms"]
+    CANCELLED = 1101
+    DEADLINE_EXCEEDED = 1102
+    SHUTTING_DOWN = 1103
+    UNAUTHORIZED = 1200
+
+
+class RpcError(Exception):
+    """An error that travels as `[code, message, details]`.
+
+    `message` is for a person: it names the value and what would do. `details` is for a program.
+    """
+
+    def __init__(self, code: Code, message: str, details: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details = details or {}
+
+    def to_wire(self) -> list[Any]:
+        """The error as the wire carries it."""
+        return [int(self.code), self.message, self.details]
+
+    @classmethod
+    def from_wire(cls, error: Any) -> RpcError:
+        """The error a peer sent; a peer of another make may send anything, which becomes INTERNAL_ERROR."""
+        match error:
+            case [int(code), str(message), *rest] if code in Code._value2member_map_:
+                return cls(Code(code), message, rest[0] if rest and isinstance(rest[0], dict) else {})
+            case _:
+                return cls(Code.INTERNAL_ERROR, str(error))
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`"; did you mean 'x'?"` with the nearest of `known`, or an empty string.
+
+    >>> did_you_mean("terain", ["terrain", "levels"])
+    "; did you mean 'terrain'?"
+    >>> did_you_mean("zzz", ["terrain"])
+    ''
+    """
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
