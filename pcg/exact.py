@@ -1,0 +1,206 @@
+"""Integer arithmetic in floating-point storage: what every generator is built from.
+
+Floating-point convolution depends on the order of its sums, and so on the batch, the threads and the instruction set.
+Integers don't: a sum of products that stays below 2^24 steps is the same in float32 in whatever order it is added.
+So an exported layer holds weights and activations that are integers in [-127, 127] times a power of two, convolves
+them without a bias, rounds the exact sum once to bfloat16, and does the rest element by element in bfloat16. The
+float32 and the bfloat16 path then give the same bits (docs/exactness.md says what was measured).
+
+Every function here runs unchanged under TorchScript.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+ACTIVATION_MAX = 127
+EXACT_SUM = 2**24  # float32 holds every integer up to here
+LEAK = 0.25  # a power of two, so that the leaky slope multiplies exactly
+
+
+# --- hashing -------------------------------------------------------------------------------------------------------
+
+
+def shift_right(x: Tensor, bits: int) -> Tensor:
+    """Logical right shift of int64; torch's `>>` is arithmetic, so the sign's copies are masked away."""
+    return (x >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def mix(x: Tensor) -> Tensor:
+    """The splitmix64 finaliser (Steele, Lea, Flood 2014; constants by Stafford, "Mix13"), on int64 that wraps."""
+    x = (x ^ shift_right(x, 30)) * -0x40A7B892E31B1A47  # 0xBF58476D1CE4E5B9
+    x = (x ^ shift_right(x, 27)) * -0x6B2FB644ECCEEE15  # 0x94D049BB133111EB
+    return x ^ shift_right(x, 31)
+
+
+def key(seed: Tensor, stream: int) -> Tensor:
+    """The int64 key of one stream of random values of a seed; seed is int64 of any shape."""
+    return mix(mix(seed) + stream)
+
+
+def hash_grid(key: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    """Hash of (key, row, column): key (N,), y (N, H), x (N, W), all int64, to int64 (N, H, W).
+
+    Rows and columns are mixed first, each on its own, so that only one mix is paid a cell.
+    """
+    rows = mix(key.unsqueeze(1) + mix(y) * -0x61C8864680B583EB)
+    columns = mix(x) * 0x5851F42D4C957F2D
+    return mix(rows.unsqueeze(2) + columns.unsqueeze(1))
+
+
+def latent_field(key: Tensor, y: Tensor, x: Tensor, channels: int) -> Tensor:
+    """The latent field z: uniform integers in [-127, 127] as float32 (N, channels, H, W), channels last in memory.
+
+    Each hash gives eight bytes, so a further stream is hashed for every eight channels.
+    """
+    planes: list[Tensor] = []
+    for first in range(0, channels, 8):
+        bits = hash_grid(key + first, y, x)
+        for byte in range(min(8, channels - first)):
+            planes.append((bits >> (8 * byte)) & 255)
+    field = torch.stack(planes, dim=3) - 128
+    return field.clamp_(-127, 127).to(torch.float32).permute(0, 3, 1, 2)
+
+
+# --- fixed kernels: weights are whole multiples of a power of two ----------------------------------------------------
+
+
+def refine_means(h: Tensor) -> Tensor:
+    """Twice the resolution, with every 2x2 mean kept: (..., n, m) cell means to (..., 2(n-4), 2(m-4)).
+
+    Average-interpolating subdivision of order 5 (Donoho 1993, "Smooth wavelet decompositions with blocky coefficient
+    kernels"): smooth to the first derivative, so the grid of the coarse map does not print into the slopes.
+    """
+    d = (22 * (h[..., 1:-3] - h[..., 3:-1]) - 3 * (h[..., :-4] - h[..., 4:])) * (1.0 / 128)
+    h = torch.stack([h[..., 2:-2] + d, h[..., 2:-2] - d], dim=-1).flatten(-2)
+    d = (22 * (h[..., 1:-3, :] - h[..., 3:-1, :]) - 3 * (h[..., :-4, :] - h[..., 4:, :])) * (1.0 / 128)
+    return torch.stack([h[..., 2:-2, :] + d, h[..., 2:-2, :] - d], dim=-2).flatten(-3, -2)
+
+
+def refine_smooth(h: Tensor) -> Tensor:
+    """Twice the resolution by Chaikin's corner cutting (quadratic B-spline): (..., n, m) to (..., 2(n-2), 2(m-2)).
+
+    Never leaves the range of its neighbours, so positive stays positive.
+    """
+    left = (h[..., :-2] + 3 * h[..., 1:-1]) * 0.25
+    right = (3 * h[..., 1:-1] + h[..., 2:]) * 0.25
+    h = torch.stack([left, right], dim=-1).flatten(-2)
+    up = (h[..., :-2, :] + 3 * h[..., 1:-1, :]) * 0.25
+    down = (3 * h[..., 1:-1, :] + h[..., 2:, :]) * 0.25
+    return torch.stack([up, down], dim=-2).flatten(-3, -2)
+
+
+def subtract_block_mean(d: Tensor) -> Tensor:
+    """(N, H, W) less the mean of each aligned 2x2 block; H and W even."""
+    n, h, w = d.shape
+    blocks = d.reshape(n, h // 2, 2, w // 2, 2)
+    return (blocks - blocks.sum(dim=4, keepdim=True).sum(dim=2, keepdim=True) * 0.25).reshape(n, h, w)
+
+
+def crop(x: Tensor, border: int) -> Tensor:
+    """The last two axes without `border` elements at either end."""
+    return x[..., border : x.shape[-2] - border, border : x.shape[-1] - border]
+
+
+# --- integer layers ------------------------------------------------------------------------------------------------
+
+
+def power_of_two_at_least(x: float) -> float:
+    """The smallest power of two that is not below x > 0."""
+    return 2.0 ** math.ceil(math.log2(x))
+
+
+def quantise_weight(weight: Tensor, input_step: Tensor, output_step: float, transposed: bool) -> tuple[Tensor, Tensor]:
+    """Integers in [-127, 127] and one power of two for each output channel.
+
+    `weight` maps real inputs to real outputs, `input_step` (inputs,) and `output_step` are what an integer stands for
+    there; the result maps integers to integers, so that no scale is left to apply after the convolution. Returns
+    (integers in the weight's shape, powers of two (outputs,)), both float64.
+    """
+    inputs, outputs = (0, 1) if transposed else (1, 0)
+    scaled = weight.detach().double() * input_step.double().view(along(inputs)) / output_step
+    peak = scaled.abs().amax(dim=[inputs, 2, 3]).clamp_min(1e-12)
+    step = torch.tensor([power_of_two_at_least(float(p) / ACTIVATION_MAX) for p in peak], dtype=torch.float64)
+    return (scaled / step.view(along(outputs))).round(), step
+
+
+def along(axis: int) -> list[int]:
+    """The shape that lays a vector along one axis of a convolution's weight."""
+    return [-1 if a == axis else 1 for a in range(4)]
+
+
+def check_sums(integers: Tensor, transposed: bool) -> int:
+    """The largest sum, in steps, that inputs in [-127, 127] can make at any output.
+
+    Raises:
+        ValueError: it could pass 2^24, up to which float32 holds every integer.
+    """
+    if transposed:  # stride 2: an output meets every second tap of each axis
+        phases = [integers[:, :, i::2, j::2].abs().sum(dim=[0, 2, 3]) for i in range(2) for j in range(2)]
+        worst = int(ACTIVATION_MAX * torch.stack(phases).max())
+    else:
+        worst = int(ACTIVATION_MAX * integers.abs().sum(dim=[1, 2, 3]).max())
+    if worst >= EXACT_SUM:
+        raise ValueError(f"a layer's sum can reach {worst} steps; float32 is exact only below {EXACT_SUM}")
+    return worst
+
+
+class IntegerConv(nn.Module):
+    """A quantised 3x3 (or transposed 4x4, stride 2) convolution without padding, bias, leaky slope, round, clamp.
+
+    Input and output: integers in [-127, 127] held in float32 or bfloat16, (N, C, H, W). A transposed layer maps n to
+    2n - 2: only outputs with their whole support are kept.
+
+    Raises:
+        ValueError: a channel's sum could pass 2^24 steps, so float32 would not hold it exactly.
+    """
+
+    LEAK: torch.jit.Final[float] = LEAK
+    transposed: torch.jit.Final[bool]
+
+    def __init__(
+        self, weight: Tensor, bias: Tensor, input_step: Tensor, output_step: float, transposed: bool = False
+    ) -> None:
+        super().__init__()
+        integers, step = quantise_weight(weight, input_step, output_step, transposed)
+        check_sums(integers, transposed)
+        self.transposed = transposed
+        # 8-bit integers times a power of two are exact in bfloat16 too, and take half the room in the file.
+        quantised = (integers * step.view(along(1 if transposed else 0))).to(torch.bfloat16)
+        self.register_buffer("weight", quantised.contiguous(memory_format=torch.channels_last))
+        self.register_buffer("bias", (bias.detach().double() / output_step).to(torch.bfloat16).view(1, -1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """One layer; the result has x's dtype."""
+        weight = self.weight.to(x.dtype)
+        y = F.conv_transpose2d(x, weight, stride=2, padding=2) if self.transposed else F.conv2d(x, weight)
+        y = y.to(torch.bfloat16)  # the one rounding of the exact sum; nothing to do on the bfloat16 path
+        y = F.leaky_relu_(y.add_(self.bias), self.LEAK).round_().clamp_(-127.0, 127.0)
+        return y.to(x.dtype)
+
+
+class IntegerSum(nn.Module):
+    """A 1x1 convolution to one plane whose exact sum is kept whole: (N, C, H, W) to float64 (N, H, W), in output units.
+
+    The last step of each scale: the sum is taken in float32 on both paths, since bfloat16 would round it to 8 bits.
+
+    Raises:
+        ValueError: the sum could pass 2^24 steps.
+    """
+
+    step: torch.jit.Final[float]
+    bias: torch.jit.Final[float]
+
+    def __init__(self, weight: Tensor, bias: Tensor, input_step: float) -> None:
+        super().__init__()
+        integers, step = quantise_weight(weight, torch.full((weight.shape[1],), input_step), 1.0, False)
+        check_sums(integers, False)
+        self.step = float(step[0])
+        self.bias = round(float(bias) / self.step) * self.step
+        self.register_buffer("weight", integers.flatten().float())
+
+    def forward(self, x: Tensor) -> Tensor:
+        total = torch.matmul(x.permute(0, 2, 3, 1).to(torch.float32), self.weight)
+        return total.to(torch.float64) * self.step + self.bias

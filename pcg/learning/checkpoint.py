@@ -1,0 +1,30 @@
+"""Checkpoints: one file a run, replaced whole, so that a kill at any moment loses minutes and never the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+NAME = "checkpoint.pt"
+
+
+def save(folder: Path, state: dict[str, Any]) -> None:
+    """Write the run's checkpoint under a temporary name, then rename it over the old one."""
+    temporary = folder / (NAME + ".part")
+    torch.save(state, temporary)
+    temporary.replace(folder / NAME)
+
+
+def load(folder: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Read a run's checkpoint.
+
+    Raises:
+        FileNotFoundError: the folder is no run, or has not saved yet.
+    """
+    path = folder / NAME
+    if not path.exists():
+        raise FileNotFoundError(f"{folder} holds no {NAME}; give the folder of a run that has saved one")
+    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    return state

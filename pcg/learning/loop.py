@@ -1,0 +1,76 @@
+"""A run's folder and its clock: numbered folders that describe themselves, stats, and a stop that loses nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+RUNS = Path("runs")
+
+
+def to_toml(config: Any) -> str:
+    """A flat dataclass as TOML; JSON's numbers, strings, booleans and lists are TOML's too."""
+    plain = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items() if v is not None}
+    return "".join(f"{k} = {json.dumps(v)}\n" for k, v in plain.items())
+
+
+def next_run(model: str, runs: Path = RUNS) -> Path:
+    """runs/00003-terrain-detail, the number one past the highest there."""
+    numbers = [int(m[1]) for p in runs.glob("*") if (m := re.match(r"(\d{5})-", p.name))]
+    return runs / f"{max(numbers, default=-1) + 1:05d}-{model}"
+
+
+class Run:
+    """Writes stats.jsonl and a line to stderr every `report_s` seconds; says when to save and when to stop."""
+
+    def __init__(self, folder: Path, steps: int, *, leads: bool, save_s: float = 240.0, report_s: float = 10.0) -> None:
+        self.folder, self.steps, self.leads = folder, steps, leads
+        self.save_s, self.report_s = save_s, report_s
+        self.stop_asked = False
+        self._started = self._saved = self._reported = time.monotonic()
+        self._first_step: int | None = None
+
+    def __enter__(self) -> Run:
+        self._old = {s: signal.signal(s, self._ask_stop) for s in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+
+    def _ask_stop(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self.stop_asked = True
+        print(f"{signal.Signals(number).name}: saving after this step", file=sys.stderr)
+
+    def report(self, step: int, stats: dict[str, float]) -> None:
+        """Note the stats of a step; writes them when it is time."""
+        if self._first_step is None:
+            self._first_step, self._started = step, time.monotonic()
+        now = time.monotonic()
+        last = step + 1 >= self.steps
+        if not self.leads or (now - self._reported < self.report_s and not last):
+            return
+        self._reported = now
+        done = step - self._first_step
+        seconds = (now - self._started) / done if done else 0.0
+        line = {"step": step, "s_per_step": round(seconds, 4), **{k: round(v, 5) for k, v in stats.items()}}
+        with (self.folder / "stats.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        left = (self.steps - step) * seconds / 60
+        shown = "  ".join(f"{k} {v:.3f}" for k, v in stats.items())
+        print(f"step {step}/{self.steps}  {seconds:.3f} s/step  {left:.0f} min left  {shown}", file=sys.stderr)
+
+    def time_to_save(self) -> bool:
+        """True every `save_s` seconds, and when a stop was asked for."""
+        due = self.stop_asked or time.monotonic() - self._saved >= self.save_s
+        if due:
+            self._saved = time.monotonic()
+        return due

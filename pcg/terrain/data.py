@@ -1,0 +1,153 @@
+"""Real elevation data: regions of square 90 m pixels, and random crops of them with their control maps.
+
+A data folder holds `.npz` files with `z` (elevation in metres, row 0 = north), `meta` (JSON: region, dx_m, dy_m,
+licence, ...) and, where the source had gaps, `void` (True = filled in; never sampled).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+METRES_PER_PIXEL = 90.0
+PIXELS_PER_CELL = 16  # one control cell is 1,440 m
+MARGIN_CELLS = 8  # what the generator needs of the control map beyond what it draws
+
+# Never trained on: one states no licence, and both are kept to validate on.
+VALIDATION = ("nz_southern_alps_75m", "bc_coast_mountains")
+FINE_PIXEL_MAX_M = 120.0  # a coarser file has nothing to teach at 90 m
+SEA_FRACTION_MAX = 0.6  # of a crop; a plain sea teaches nothing
+LARGE_REGION_PX = 2_000_000  # a region larger than this is seen no more often than one of this size
+# Speckle (rainforest canopy) and filled voids are faults of the instrument, not land: seen less often.
+WEIGHT = {"gabon_woleu_ntem": 0.25, "alps_lepontine": 0.6, "mount_st_helens_30m": 0.3}
+
+
+@dataclass(frozen=True)
+class Region:
+    """One DEM at 90 m: `heights` float32 (H, W) metres, padded by reflection; `bad` marks what must not be sampled."""
+
+    name: str
+    licence: str
+    heights: NDArray[np.float32]
+    bad: NDArray[np.bool_]
+    weight: float
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`control`: float32 (N, cells + 16, cells + 16) metres, block means; `heights`: (N, 16 cells + 8, ...) metres."""
+
+    control: NDArray[np.float32]
+    heights: NDArray[np.float32]
+
+
+def resample(z: NDArray[np.float32], dx: float, dy: float, to: float = METRES_PER_PIXEL) -> NDArray[np.float32]:
+    """Square pixels of `to` metres, by a cubic filter that widens when it shrinks (so it averages)."""
+    size = (max(1, round(z.shape[1] * dx / to)), max(1, round(z.shape[0] * dy / to)))
+    return np.asarray(Image.fromarray(z).resize(size, Image.Resampling.BICUBIC), np.float32)
+
+
+def load_region(path: Path) -> Region:
+    """Read and resample one file. Raises ValueError naming the file when a field is missing."""
+    with np.load(path) as file:
+        if "z" not in file.files or "meta" not in file.files:
+            raise ValueError(f"{path}: needs the arrays 'z' and 'meta', has {', '.join(file.files)}")
+        meta = json.loads(str(file["meta"]))
+        z = file["z"].astype(np.float32)
+        void = file["void"].astype(np.float32) if "void" in file.files else np.zeros_like(z)
+    dx, dy = float(meta["dx_m"]), float(meta["dy_m"])
+    heights = resample(z, dx, dy)
+    bad = resample(void, dx, dy) > 0.02
+    pad = MARGIN_CELLS * PIXELS_PER_CELL
+    # Land beyond the edge is only ever seen as control map; mirrored land is land.
+    area = float((~bad & (heights != 0)).sum())
+    weight = min(area, LARGE_REGION_PX) ** 0.5 * WEIGHT.get(path.stem, 1.0)
+    return Region(path.stem, str(meta.get("licence", "not stated")), np.pad(heights, pad, "symmetric"), bad, weight)
+
+
+def load_regions(folder: Path, *, validation: bool = False) -> list[Region]:
+    """The training regions of a data folder, or the validation ones.
+
+    Raises:
+        FileNotFoundError: the folder holds no region of that kind.
+    """
+    regions = []
+    for path in sorted(folder.glob("*.npz")):
+        if (path.stem in VALIDATION) != validation:
+            continue
+        with np.load(path) as file:
+            if json.loads(str(file["meta"]))["dy_m"] > FINE_PIXEL_MAX_M:
+                continue
+        regions.append(load_region(path))
+    if not regions:
+        kind = "validation" if validation else "training"
+        raise FileNotFoundError(f"no {kind} elevation files (*.npz with 'z' and 'meta') in {folder}")
+    return regions
+
+
+def crop_at(region: Region, row: int, column: int, cells: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Control window and heights of the crop whose top-left pixel is (row, column) of the unpadded region."""
+    span = (cells + 2 * MARGIN_CELLS) * PIXELS_PER_CELL
+    window = region.heights[row : row + span, column : column + span]
+    side = cells + 2 * MARGIN_CELLS
+    control = window.reshape(side, PIXELS_PER_CELL, side, PIXELS_PER_CELL).mean((1, 3), dtype=np.float32)
+    edge = MARGIN_CELLS * PIXELS_PER_CELL - 4  # four pixels more, for slopes at the border
+    return control, window[edge : span - edge, edge : span - edge]
+
+
+def usable(region: Region, row: int, column: int, cells: int) -> bool:
+    """Whether the crop has no filled voids and is not mostly sea."""
+    size = cells * PIXELS_PER_CELL
+    if region.bad[row : row + size, column : column + size].any():
+        return False
+    pad = MARGIN_CELLS * PIXELS_PER_CELL
+    land = region.heights[row + pad : row + pad + size, column + pad : column + pad + size]
+    return float((land == 0).mean()) <= SEA_FRACTION_MAX
+
+
+def fitting(regions: list[Region], cells: int) -> list[Region]:
+    """The regions as large as a crop of cells x cells. Raises ValueError when there is none."""
+    size = cells * PIXELS_PER_CELL
+    fit = [r for r in regions if min(r.bad.shape) >= size]
+    if not fit:
+        raise ValueError(f"no region is as large as a crop of {size} pixels; use fewer cells than {cells}")
+    return fit
+
+
+def draw_batch(regions: list[Region], cells: int, count: int, rng: np.random.Generator) -> Batch:
+    """`count` random crops of cells x cells control cells, turned and mirrored, regions by their weight."""
+    size = cells * PIXELS_PER_CELL
+    weights = np.array([r.weight for r in regions])
+    weights /= weights.sum()
+    controls, heights = [], []
+    while len(controls) < count:
+        region = regions[rng.choice(len(regions), p=weights)]
+        row, column = (int(rng.integers(0, side - size + 1)) for side in region.bad.shape)
+        if not usable(region, row, column, cells):
+            continue
+        turn, mirror = int(rng.integers(4)), bool(rng.integers(2))
+        control, land = crop_at(region, row, column, cells)
+        for kept, a in ((controls, control), (heights, land)):
+            kept.append(np.rot90(a[:, ::-1] if mirror else a, turn))
+    return Batch(np.stack(controls), np.stack(heights))
+
+
+def control_quantiles(regions: list[Region], count: int = 257) -> NDArray[np.float64]:
+    """Heights of real land at control scale (metres, ascending, evenly spaced in probability), regions by weight."""
+    heights, weights = [], []
+    pad = MARGIN_CELLS * PIXELS_PER_CELL
+    for region in regions:
+        rows, columns = (side // PIXELS_PER_CELL for side in region.bad.shape)
+        inner = region.heights[pad : pad + rows * PIXELS_PER_CELL, pad : pad + columns * PIXELS_PER_CELL]
+        means = inner.reshape(rows, PIXELS_PER_CELL, columns, PIXELS_PER_CELL).mean((1, 3), dtype=np.float64)
+        land = means[means > 0]
+        heights.append(land)
+        weights.append(np.full(land.shape, region.weight / max(1, land.size)))
+    order = np.argsort(np.concatenate(heights))
+    rank = np.cumsum(np.concatenate(weights)[order])
+    return np.interp(np.linspace(0, 1, count), rank / rank[-1], np.concatenate(heights)[order])

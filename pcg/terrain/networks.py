@@ -1,0 +1,203 @@
+"""The terrain networks in float, as they are trained: a padding-free generator and its discriminator.
+
+Scales: the control map has one cell for 1,440 m. Each of four stages doubles the resolution, down to 90 m a pixel, and
+adds its detail to the land of the stage before:
+
+    height[s+1] = refine_means(height[s]) + amplitude * (detail - its mean over each 2x2 block)
+
+so the mean of every 16x16 block of pixels *is* the control map, and every stage's land is the block mean of the next
+stage's: a level of detail costs nothing extra and agrees with the others. `amplitude` comes from the control map's
+relief around each cell; it keeps plains flat and mountains rough, and lets one set of 8-bit activations serve both.
+
+Windows: with n cells asked for, the control map has n + 16 (8 on each side) and the land comes with 4 pixels more on
+each side. No layer pads.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pcg.exact import ACTIVATION_MAX, LEAK, crop, refine_means, refine_smooth, subtract_block_mean
+
+WIDTHS = (96, 64, 48, 32, 16)  # channels at 1,440, 720, 360, 180 and 90 m
+LATENTS = (13, 4, 4, 4, 0)  # channels of the latent field at each scale
+MARGIN_CELLS = 8
+
+AMPLITUDE_FLOOR_M = 2.0
+AMPLITUDE_STEPS_AN_OCTAVE = 12.0
+HEIGHT_TOP_M = 6000.0
+RELIEF_GAIN = 40.0  # relief over amplitude, which stays within about +-2, to an 8-bit integer
+CONTROL_CHANNELS = 3
+
+def amplitude_thresholds() -> Tensor:
+    """127 amplitudes in metres; the amplitude byte counts how many are reached."""
+    return torch.tensor(
+        [AMPLITUDE_FLOOR_M * 2.0 ** (k / AMPLITUDE_STEPS_AN_OCTAVE) for k in range(1, ACTIVATION_MAX + 1)],
+        dtype=torch.float64,
+    )
+
+
+def height_thresholds() -> Tensor:
+    """127 heights in metres, fine near the sea; the height byte counts how many are reached."""
+    return torch.tensor([HEIGHT_TOP_M * (k / 127.0) ** 2 for k in range(1, ACTIVATION_MAX + 1)], dtype=torch.float64)
+
+
+def local_mean(control: Tensor) -> Tensor:
+    """Binomial 5x5 mean: (N, n, n) to (N, n-4, n-4)."""
+    n = control.shape[-1] - 4
+    weights = [1.0, 4.0, 6.0, 4.0, 1.0]
+    columns = control[..., 0:n] * weights[0]
+    for i in range(1, 5):
+        columns = columns + control[..., i : i + n] * weights[i]
+    rows = columns[..., 0:n, :] * weights[0]
+    for i in range(1, 5):
+        rows = rows + columns[..., i : i + n, :] * weights[i]
+    return rows * (1.0 / 256)
+
+
+def control_features(
+    control: Tensor,
+    amplitude_levels: Tensor,
+    height_levels: Tensor,
+    floor: float = AMPLITUDE_FLOOR_M,
+    gain: float = RELIEF_GAIN,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What the network sees of the control map.
+
+    control: float64 (N, n+16, n+16) metres, nowhere below the sea. Returns (features: integers in [-127, 127] as
+    float64 (N, 3, n+12, n+12): relief over amplitude, amplitude byte, height byte; amplitude: (N, n+8, n+8) metres;
+    local mean: (N, n+12, n+12) metres). Sums and one division in float64, each exact or correctly rounded, so the
+    same everywhere.
+    """
+    mean = local_mean(control)
+    n = mean.shape[-1]
+    weights = [1.0, 4.0, 6.0, 4.0, 1.0]
+    deviation = torch.zeros_like(mean)
+    for i in range(5):
+        for j in range(5):
+            weight = weights[i] * weights[j] * (1.0 / 256)
+            deviation = deviation + (control[..., i : i + n, j : j + n] - mean).abs() * weight
+    amplitude = deviation + floor
+    centre = crop(control, 2).contiguous()
+    relief = ((centre - mean) / amplitude * gain).round().clamp(-127.0, 127.0)
+    amplitude_byte = torch.bucketize(amplitude, amplitude_levels, right=True).to(torch.float64)
+    height_byte = torch.bucketize(centre, height_levels, right=True).to(torch.float64)
+    return torch.stack([relief, amplitude_byte, height_byte], dim=1), crop(amplitude, 2), mean
+
+
+class Stage(nn.Module):
+    """Twice the resolution: (N, C, m+8, m+8) to (N, C', 2m+8, 2m+8), and the plane of detail it adds."""
+
+    def __init__(self, width_in: int, width: int, latents: int) -> None:
+        super().__init__()
+        self.latents = latents
+        self.up = nn.ConvTranspose2d(width_in, width - latents, 4, stride=2, padding=2)
+        self.first = nn.Conv2d(width, width, 3)
+        self.second = nn.Conv2d(width, width, 3)
+        self.detail = nn.Conv2d(width, 1, 1)
+
+    def forward(self, x: Tensor, latent: Tensor | None) -> tuple[Tensor, Tensor]:
+        x = F.leaky_relu(self.up(x), LEAK)  # 2m + 14
+        if latent is not None:
+            x = torch.cat([x, latent.to(x.dtype)], 1)
+        x = F.leaky_relu(self.first(x), LEAK)
+        x = crop(F.leaky_relu(self.second(x), LEAK), 1)
+        return x, self.detail(x)[:, 0]
+
+
+class Generator(nn.Module):
+    """Control map and latent field in, land out. 0.48 M parameters at the standard widths."""
+
+    def __init__(self, widths: tuple[int, ...] = WIDTHS, latents: tuple[int, ...] = LATENTS) -> None:
+        super().__init__()
+        self.widths, self.latents = widths, latents
+        self.register_buffer("amplitude_levels", amplitude_thresholds(), persistent=False)
+        self.register_buffer("height_levels", height_thresholds(), persistent=False)
+        self.first = nn.Conv2d(CONTROL_CHANNELS + latents[0], widths[0], 3)
+        self.second = nn.Conv2d(widths[0], widths[0], 3)
+        self.stages = nn.ModuleList(
+            Stage(a, b, z) for a, b, z in zip(widths[:-1], widths[1:], latents[1:], strict=True)
+        )
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                initialise(module)
+        for stage in self.stages:
+            stage.detail.weight.data *= 0.3  # type: ignore[union-attr, operator]
+
+    def draw_latents(self, count: int, cells: int, random: torch.Generator) -> list[Tensor | None]:
+        """Random latents for training: integers in [-127, 127] over 128, one tensor a scale, as the hash gives them."""
+        sizes = [cells + 12] + [2**s * cells + 14 for s in range(1, len(self.widths))]
+        device = self.amplitude_levels.device
+        return [
+            torch.randint(-127, 128, (count, z, m, m), generator=random, device=device).float() / 128 if z else None
+            for z, m in zip(self.latents, sizes, strict=True)
+        ]
+
+    def forward(self, control: Tensor, latents: list[Tensor | None]) -> Tensor:
+        """control: float32 (N, n+16, n+16) metres; latents as draw_latents gives them; to (N, 16n+8, 16n+8) metres."""
+        features, amplitude, _ = control_features(control.double(), self.amplitude_levels, self.height_levels)
+        x = features.float() / 128
+        if latents[0] is not None:
+            x = torch.cat([x, latents[0]], 1)
+        x = x.contiguous(memory_format=torch.channels_last)
+        x = F.leaky_relu(self.first(x), LEAK)
+        x = F.leaky_relu(self.second(x), LEAK)
+        height, amplitude = crop(control, 4).float(), amplitude.float()
+        for stage, latent in zip(self.stages, latents[1:], strict=True):
+            x, detail = stage(x, latent)
+            amplitude = crop(refine_smooth(amplitude), 2)
+            height = refine_means(height) + amplitude * subtract_block_mean(detail.float())
+        return height
+
+
+class Discriminator(nn.Module):
+    """Land and its control map in, one logit out. Sees slopes, so drainage, as well as the residual over the map."""
+
+    def __init__(self, size: int, widths: tuple[int, ...] = (32, 64, 96, 128, 128)) -> None:
+        super().__init__()
+        self.register_buffer("amplitude_levels", amplitude_thresholds(), persistent=False)
+        self.register_buffer("height_levels", height_thresholds(), persistent=False)
+        layers: list[nn.Module] = [nn.Conv2d(6, widths[0], 3, padding=1), nn.LeakyReLU(0.2)]
+        for a, b in zip(widths[:-1], widths[1:], strict=True):
+            layers += [nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+            layers += [nn.Conv2d(b, b, 3, padding=1), nn.LeakyReLU(0.2)]
+        side = size // 2 ** (len(widths) - 1)
+        layers += [nn.Conv2d(widths[-1], widths[-1], side), nn.LeakyReLU(0.2)]
+        self.body = nn.Sequential(*layers)
+        self.head = nn.Linear(widths[-1], 1)
+        for module in self.body:
+            if isinstance(module, nn.Conv2d):
+                initialise(module)
+
+    def view(self, heights: Tensor, control: Tensor) -> Tensor:
+        """What it looks at: (N, 6, S, S) float32, each channel of order one; heights (N, S+8, S+8), metres."""
+        with torch.no_grad():
+            _, amplitude, mean = control_features(control.double(), self.amplitude_levels, self.height_levels)
+            base, amplitude, mean = crop(control, 4).float(), amplitude.float(), crop(mean, 2).float()
+            while base.shape[-1] < heights.shape[-1]:
+                base = refine_means(base)
+                amplitude, mean = crop(refine_smooth(amplitude), 2), crop(refine_smooth(mean), 2)
+            relief = (base - mean) / amplitude
+            roughness = torch.log2(amplitude) / 4 - 1
+            altitude = base.clamp_min(0).sqrt() / 32
+        residual = (heights - base) * 2 / amplitude
+        inner = heights / 2
+        east = inner[:, 4:-4, 5:-3] - inner[:, 4:-4, 3:-5]
+        south = inner[:, 5:-3, 4:-4] - inner[:, 3:-5, 4:-4]
+        steep = 5 / crop(amplitude, 4)
+        planes = [crop(residual, 4), east * steep, south * steep, *(crop(p, 4) for p in (relief, roughness, altitude))]
+        return torch.stack(planes, 1).contiguous(memory_format=torch.channels_last)
+
+    def forward(self, view: Tensor) -> Tensor:
+        """(N, 6, S, S) to logits (N,)."""
+        return self.head(self.body(view).flatten(1))[:, 0]
+
+
+def initialise(layer: nn.Conv2d | nn.ConvTranspose2d) -> None:
+    """He initialisation (He et al. 2015) by the inputs that reach one output pixel; no bias."""
+    taps = layer.weight[0, 0].numel() // (layer.stride[0] ** 2 if isinstance(layer, nn.ConvTranspose2d) else 1)
+    nn.init.normal_(layer.weight, std=math.sqrt(2 / (1 + LEAK**2) / (layer.in_channels * taps)))
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)

@@ -1,0 +1,206 @@
+"""Train the terrain GAN:  pcg train terrain-detail --data DIR --steps 20000 --out runs/mine
+
+One readable function. On a GPU: --device cuda. On several: torchrun --nproc-per-node N -m pcg.cli train ...
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from pcg.learning import checkpoint
+from pcg.learning.adversarial import discriminator_loss, generator_loss, gradient_penalty
+from pcg.learning.devices import average_gradients, close_place, open_place, ranks_agree, share_weights
+from pcg.learning.loop import Run, to_toml
+from pcg.terrain import data
+from pcg.terrain.networks import Discriminator, Generator
+from pcg.writers.heightmap import hillshade
+
+DITHER_M = 0.3  # the DEMs are whole metres: noise on both sides hides the steps from the discriminator
+AGREE_EVERY = 200  # steps between checks that the ranks hold the same weights
+
+
+@dataclass(frozen=True)
+class TerrainConfig:
+    """Options of a terrain training run."""
+
+    steps: int = 20_000
+    """Steps of the optimisers, over all resumes."""
+    batch: int = 16
+    """Crops a step, over all processes."""
+    cells: int = 6
+    """Side of a crop in control cells of 16 pixels; a multiple of 2."""
+    learning_rate: float = 2e-4
+    """Of both networks; falls to a tenth over the second half."""
+    gamma: float = 0.5
+    """Weight of the R1 and R2 penalties."""
+    penalty_every: int = 4
+    """Steps between penalties, which are weighted by it (lazy regularisation)."""
+    ema_half_life: float = 400.0
+    """Steps in which the averaged generator forgets half."""
+    sample_every: int = 1000
+    """Steps between sample pictures."""
+    seed: int = 0
+    """Of the weights, the crops and the latents."""
+
+
+PRESETS = {
+    "standard": TerrainConfig(),
+    "smoke": TerrainConfig(steps=20, batch=2, cells=2, sample_every=10),
+}
+
+
+def learning_rate(config: TerrainConfig, step: int) -> float:
+    """Constant for the first half, then a straight line to a tenth."""
+    left = min(1.0, 2 * (1 - step / config.steps))
+    return config.learning_rate * (0.1 + 0.9 * left)
+
+
+def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = "auto", resume: bool = False) -> None:
+    """Train to `config.steps` and leave checkpoint.pt, stats.jsonl and samples/ in `folder`.
+
+    Raises:
+        FileNotFoundError: no data, or nothing to resume.
+        FileExistsError: the folder holds a run and `resume` was not asked for.
+        ValueError: the crops don't fit the data, or the batch doesn't divide over the processes.
+    """
+    place = open_place(device)
+    if config.batch % place.world:
+        raise ValueError(f"a batch of {config.batch} doesn't divide over {place.world} processes")
+    count = config.batch // place.world
+    regions = data.fitting(data.load_regions(data_folder), config.cells)
+
+    torch.manual_seed(config.seed)
+    generator, discriminator = Generator(), Discriminator(config.cells * data.PIXELS_PER_CELL)
+    for network in (generator, discriminator):
+        network.to(place.device, memory_format=torch.channels_last)
+    average = copy.deepcopy(generator).requires_grad_(False)
+    g_optimiser, d_optimiser = (
+        torch.optim.Adam(n.parameters(), config.learning_rate, betas=(0.0, 0.99)) for n in (generator, discriminator)
+    )
+    parts: dict[str, Any] = {
+        "generator": generator, "average": average, "discriminator": discriminator,
+        "g_optimiser": g_optimiser, "d_optimiser": d_optimiser,
+    }  # fmt: skip
+    start, earlier_s = 0, 0.0
+    if resume:
+        state = checkpoint.load(folder, place.device)
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        start, earlier_s = state["step"], state["wall_s"]
+    elif (folder / checkpoint.NAME).exists():
+        raise FileExistsError(f"{folder} already holds a run; add --resume to go on with it, or choose another --out")
+    share_weights(place, generator, discriminator, average)
+    if place.leads:
+        (folder / "samples").mkdir(parents=True, exist_ok=True)
+        (folder / "config.toml").write_text(to_toml(config))
+        (folder / "data.json").write_text(json.dumps(describe_data(regions), indent=1))
+        print(f"{len(regions)} regions, device {place.device}, {place.world} process(es), run {folder}", file=sys.stderr)
+
+    random = torch.Generator(place.device)
+    began = time.monotonic()
+
+    def save(step: int) -> None:
+        state = {name: part.state_dict() for name, part in parts.items()}
+        about = {"step": step, "wall_s": earlier_s + time.monotonic() - began, "device": str(place.device)}
+        checkpoint.save(folder, state | about | {"world": place.world})
+
+    def dithered(heights: Tensor) -> Tensor:
+        return heights + DITHER_M * torch.randn(heights.shape, generator=random, device=place.device)
+
+    with Run(folder, config.steps, leads=place.leads) as run:
+        step = start
+        for step in range(start, config.steps):
+            # Every step draws from its own stream, so a resumed run sees what an unbroken one would have seen.
+            batch = data.draw_batch(regions, config.cells, count, np.random.default_rng([config.seed, place.rank, step]))
+            random.manual_seed((config.seed * 1009 + place.rank) * 10_000_019 + step)
+            control = torch.from_numpy(batch.control).to(place.device)
+            heights = torch.from_numpy(batch.heights).to(place.device)
+            for optimiser in (g_optimiser, d_optimiser):
+                optimiser.param_groups[0]["lr"] = learning_rate(config, step)
+
+            with torch.autocast(place.device.type, torch.bfloat16):
+                with torch.no_grad():
+                    fake = generator(control, generator.draw_latents(count, config.cells, random))
+                real_view = discriminator.view(dithered(heights), control)
+                fake_view = discriminator.view(dithered(fake), control)
+                penalised = step % config.penalty_every == 0
+                if penalised:
+                    real_logits, r1 = gradient_penalty(discriminator, real_view)
+                    fake_logits, r2 = gradient_penalty(discriminator, fake_view)
+                    penalty = config.gamma / 2 * config.penalty_every * (r1 + r2)
+                else:
+                    real_logits, fake_logits = discriminator(torch.cat([real_view, fake_view])).chunk(2)
+                    penalty = torch.zeros((), device=place.device)
+                d_loss = discriminator_loss(real_logits.float(), fake_logits.float())
+            d_optimiser.zero_grad()
+            (d_loss + penalty).backward()
+            average_gradients(place, discriminator.parameters())
+            d_optimiser.step()
+
+            with torch.autocast(place.device.type, torch.bfloat16):
+                fake = generator(control, generator.draw_latents(count, config.cells, random))
+                fake_view = discriminator.view(dithered(fake), control)
+                discriminator.requires_grad_(False)
+                g_loss = generator_loss(discriminator(real_view).float(), discriminator(fake_view).float())
+            g_optimiser.zero_grad()
+            g_loss.backward()
+            discriminator.requires_grad_(True)
+            average_gradients(place, generator.parameters())
+            g_optimiser.step()
+            decay = 0.5 ** (1 / min(config.ema_half_life, step / 10 + 1))
+            with torch.no_grad():
+                for a, b in zip(average.parameters(), generator.parameters(), strict=True):
+                    a.lerp_(b, 1 - decay)
+
+            stats = {"d_loss": d_loss.item(), "g_loss": g_loss.item()}
+            if penalised:
+                stats |= {"r1": r1.item(), "r2": r2.item(), "std": float(fake_view[:, 0].detach().std() / real_view[:, 0].std())}
+            if penalised or step + 1 == config.steps:
+                run.report(step, stats)
+            if (step + 1) % AGREE_EVERY == 0 and not ranks_agree(place, generator, discriminator):
+                raise RuntimeError(f"the ranks' weights differ at step {step}; training stopped")
+            if place.leads and (step + 1) % config.sample_every == 0:
+                write_samples(average, regions, folder / "samples" / f"{step + 1:06d}.png", config)
+            if run.time_to_save() and place.leads:
+                save(step + 1)
+            if run.stop_asked:
+                break
+        if place.leads:
+            save(step + 1)
+    close_place(place)
+
+
+def describe_data(regions: list[data.Region]) -> dict[str, Any]:
+    """What the exported model has to know of its data: sources for the card, heights for the control map."""
+    return {
+        "regions": {r.name: {"licence": r.licence, "pixels": int(r.bad.size)} for r in regions},
+        "control_quantiles_m": data.control_quantiles(regions).tolist(),
+    }
+
+
+def write_samples(generator: Generator, regions: list[data.Region], path: Path, config: TerrainConfig) -> None:
+    """A hillshade grid of fixed crops: real land, the generator's from the same control map, another latent's."""
+    cells = max(c for c in (16, 12, 8, 6, 4, 2) if c * 16 <= max(min(r.bad.shape) for r in regions))
+    fit = data.fitting(regions, cells)
+    rng = np.random.default_rng(1)
+    batch = data.draw_batch(fit, cells, 6, rng)
+    control = torch.from_numpy(batch.control).to(generator.amplitude_levels.device)
+    random = torch.Generator(control.device).manual_seed(config.seed)
+    with torch.no_grad():
+        lands = [batch.heights] + [
+            generator(control, generator.draw_latents(len(control), cells, random)).cpu().numpy() for _ in range(2)
+        ]
+    rows = [np.hstack([hillshade(land[i], data.METRES_PER_PIXEL, 2.0) for land in lands]) for i in range(len(control))]
+    columns = [np.vstack(rows[: len(rows) // 2]), np.vstack(rows[len(rows) // 2 :])]
+    Image.fromarray(np.hstack(columns)).save(path)

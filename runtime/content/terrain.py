@@ -1,0 +1,109 @@
+"""Terrain requests to terrain: parameters checked against the model's card, the window asked for, its provenance."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+import noise
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.content.provenance import provenance
+from runtime.engine import Engine
+from runtime.errors import Code, RpcError, did_you_mean
+from runtime.registry import ModelFile
+
+MODEL = "terrain-detail"
+SCALE_M, OFFSET_M = 0.25, -4096.0
+METRES_PER_PIXEL = 90.0
+LAYERS = ("height",)
+
+PIXELS_PER_CELL, MARGIN_CELLS = 16, 8
+# Perlin noise of the `noise` package, as control map. It repeats every 256 lattice cells, so every 16,384 of ours.
+NOISE_CELLS_A_LATTICE = 64
+NOISE_PERIOD_CELLS = 256 * NOISE_CELLS_A_LATTICE
+NOISE_OCTAVES = 8
+NOISE_DEVIATION = 0.27  # of pnoise2 at eight octaves, measured
+
+
+class TerrainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The parameters of terrain.chunk. `x`, `y`: world pixel of the top-left corner, x east and y south."""
+
+    seed: int
+    x: int = 0
+    y: int = 0
+    size: int = 256
+    lod: int = 0
+    layers: list[str] = msgspec.field(default_factory=lambda: ["height"])
+    control: Literal["gradient", "noise"] = "gradient"
+    model: str = MODEL
+
+
+def check(request: TerrainRequest, model: ModelFile) -> None:
+    """Compare a request with the ranges its model states.
+
+    Raises:
+        RpcError: OUT_OF_RANGE, naming the parameter, its value and what would do.
+    """
+    for name in ("seed", "x", "y", "size", "lod"):
+        parameter, value = model.card.parameters[name], getattr(request, name)
+        low, high = parameter.minimum, parameter.maximum
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise RpcError(
+                Code.OUT_OF_RANGE,
+                f"{name} {value} is out of range; {model.card.name} takes {low} to {high}",
+                {"parameter": name, "value": value, "minimum": low, "maximum": high},
+            )
+    for layer in request.layers:
+        if layer not in LAYERS:
+            near = did_you_mean(layer, LAYERS) or f"; there are: {', '.join(LAYERS)}"
+            raise RpcError(Code.INVALID_PARAMS, f"unknown layer {layer!r}{near}", {"parameter": "layers"})
+    if not request.layers:
+        raise RpcError(Code.INVALID_PARAMS, f"layers is empty; there are: {', '.join(LAYERS)}")
+
+
+def chunk(engine: Engine, model: ModelFile, request: TerrainRequest) -> dict[str, Any]:
+    """One chunk: `height` uint16 (size, size), and what it takes to read it. Runs in the engine's thread.
+
+    Raises:
+        RpcError: a parameter out of range.
+    """
+    check(request, model)
+    steps = heights(engine, model, [request])[0]
+    return {
+        "height": steps,
+        "scale": SCALE_M,
+        "offset": OFFSET_M,
+        "meters_per_pixel": METRES_PER_PIXEL,
+        "provenance": provenance(model, "terrain.chunk", msgspec.to_builtins(request)),
+    }
+
+
+def heights(engine: Engine, model: ModelFile, requests: list[TerrainRequest]) -> NDArray[np.uint16]:
+    """Heights of a batch of requests of one size and control: uint16 (N, size, size), quarter metres above -4,096."""
+    seeds, x, y = (np.array([getattr(r, name) for r in requests], np.int64) for name in ("seed", "x", "y"))
+    size = requests[0].size
+    if requests[0].control == "noise":
+        cells = int(engine.run(model, "cells", x, y, size))
+        noises = np.stack([classic_noise(r.seed, r.x, r.y, cells) for r in requests])
+        control = engine.run(model, "control_heights", noises)
+        return engine.run(model, "window", seeds, x, y, size, control).astype(np.uint16)
+    return engine.run(model, "forward", seeds, x, y, size).astype(np.uint16)
+
+
+def classic_noise(seed: int, x: int, y: int, cells: int) -> NDArray[np.float64]:
+    """fBm of the `noise` package over the control cells of a window, standard deviation about one; (cells, cells).
+
+    Repeats every 16,384 cells (23,593 km). The package computes in float32 with the compiler's choice of
+    instructions, so unlike the rest it is not promised to be the same on every machine.
+    """
+    row, column = (y >> 4) - MARGIN_CELLS, (x >> 4) - MARGIN_CELLS
+    # The package's own seed (`base`) has 256 values: the rest of the seed shifts the origin.
+    shift = seed * 0x9E3779B97F4A7C15 % 2**64
+    row, column, base = row + (shift >> 32), column + (shift & 0xFFFFFFFF), seed % 256
+    rows, columns = (
+        [(first + i) % NOISE_PERIOD_CELLS / NOISE_CELLS_A_LATTICE for i in range(cells)] for first in (row, column)
+    )
+    values = [[noise.pnoise2(c, r, octaves=NOISE_OCTAVES, base=base) for c in columns] for r in rows]
+    return np.array(values) / NOISE_DEVIATION

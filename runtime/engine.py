@@ -1,0 +1,171 @@
+"""The one module that touches torch: it loads models, proves them on this machine, and runs them in its own thread.
+
+At load a model's golden vectors are computed on the device in each precision that is exact in principle, and timed.
+The fastest whose bytes are right is used. Where none is right (an instruction set or a library that breaks exactness)
+the engine falls back to float64 and says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from runtime.card import Golden
+from runtime.errors import Code, RpcError
+from runtime.registry import ModelFile
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Argument = NDArray[Any] | int
+EXACT_PRECISIONS = (32, 16)  # bits: float32, bfloat16
+FALLBACK_PRECISION = 64
+WARM_RUNS = 3  # TorchScript specialises on its first runs
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that is ready: its module and the precision (bits) its convolutions run in."""
+
+    module: Any
+    precision: int
+    seconds: dict[int, float]  # of the golden vectors, by precision
+
+
+def make_deterministic() -> None:
+    """Turn off what breaks exactness: NNPACK, TF32, split-K in reduced precision, algorithm search, the JIT fuser."""
+    torch.backends.nnpack.set_flags(False)  # type: ignore[no-untyped-call]
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    torch.jit.set_fusion_strategy([])
+
+
+class Engine:
+    """Runs models on one device, in one thread of its own, one call at a time.
+
+    Raises:
+        ValueError: the device is not there.
+    """
+
+    def __init__(self, device: str = "auto", threads: int | None = None) -> None:
+        if device not in ("auto", "cpu", "cuda"):
+            raise ValueError(f"unknown device {device!r}; there are: auto, cpu, cuda")
+        if device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("device 'cuda' was asked for, but this torch sees no CUDA device; use 'cpu'")
+        use_cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+        self.device = torch.device("cuda" if use_cuda else "cpu")
+        self._loaded: dict[str, Loaded] = {}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._waiting = 0
+        self.submit(self._start, threads).result()
+
+    @staticmethod
+    def _start(threads: int | None) -> None:
+        if threads:
+            torch.set_num_threads(threads)
+        make_deterministic()
+
+    def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        """Run a function in the engine's thread, after those before it."""
+        self._waiting += 1
+        future = self._thread.submit(function, *arguments)
+        future.add_done_callback(lambda _: self._done())
+        return future
+
+    def _done(self) -> None:
+        self._waiting -= 1
+
+    @property
+    def queue_depth(self) -> int:
+        """Calls that wait or run."""
+        return max(0, self._waiting)
+
+    @property
+    def loaded(self) -> dict[str, Loaded]:
+        """The models that are ready, by their SHA-256."""
+        return dict(self._loaded)
+
+    def load(self, model: ModelFile) -> Loaded:
+        """Load a verified file and prove it on this machine; does nothing when it is ready. In the engine's thread.
+
+        Raises:
+            RpcError: MODEL_REFUSED when torch can't read it, or no precision gives the golden vectors.
+        """
+        if model.sha256 in self._loaded:
+            return self._loaded[model.sha256]
+        try:
+            module = torch.jit.load(io.BytesIO(model.data), map_location=self.device)  # type: ignore[no-untyped-call]
+        except RuntimeError as error:
+            raise RpcError(Code.MODEL_REFUSED, f"{model.path.name} can't be loaded: {error}") from error
+        seconds: dict[int, float] = {}
+        for precision in EXACT_PRECISIONS:
+            if self._is_golden(module, model, precision):
+                began = time.perf_counter()
+                for golden in model.card.golden:
+                    self._call(module, golden.method, _arguments(golden))
+                seconds[precision] = time.perf_counter() - began
+            else:
+                logger.warning("%s is not exact in %d bits on %s", model.card.name, precision, self.device)
+        if not seconds:
+            logger.warning("%s falls back to float64, which is slow", model.card.name)
+            if not self._is_golden(module, model, FALLBACK_PRECISION):
+                raise RpcError(
+                    Code.MODEL_REFUSED,
+                    f"{model.path.name} does not give its golden vectors on {self.device}, not even in float64",
+                )
+            seconds[FALLBACK_PRECISION] = 0.0
+        precision = min(seconds, key=lambda bits: seconds[bits])
+        module.use_precision(precision)
+        self._loaded[model.sha256] = Loaded(module, precision, seconds)
+        timings = ", ".join(f"{bits} bits {1e3 * s:.0f} ms" for bits, s in seconds.items())
+        logger.info("%s is ready on %s in %d bits (%s)", model.card.name, self.device, precision, timings)
+        return self._loaded[model.sha256]
+
+    def _is_golden(self, module: Any, model: ModelFile, precision: int) -> bool:
+        module.use_precision(precision)
+        try:
+            for _ in range(WARM_RUNS):
+                for golden in model.card.golden:
+                    result = self._call(module, golden.method, _arguments(golden))
+                    if digest(result) != golden.sha256:
+                        return False
+        except RuntimeError as error:  # a precision this device has no kernel for
+            logger.warning("%s, %d bits: %s", model.card.name, precision, error)
+            return False
+        return True
+
+    def _call(self, module: Any, method: str, arguments: Sequence[Argument]) -> NDArray[Any]:
+        tensors = [a if isinstance(a, int) else torch.from_numpy(a).to(self.device) for a in arguments]
+        with torch.inference_mode():
+            result = getattr(module, method)(*tensors)
+        return np.asarray(result) if isinstance(result, int) else result.cpu().numpy()
+
+    def run(self, model: ModelFile, method: str, *arguments: Argument) -> NDArray[Any]:
+        """Call a method of a model's module: arrays and integers in, one array out. In the engine's thread."""
+        return self._call(self.load(model).module, method, arguments)
+
+    def close(self) -> None:
+        """Finish what runs, drop what waits."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+
+def _arguments(golden: Golden) -> list[Argument]:
+    return [a if isinstance(a, int) else np.array(a, np.int64) for a in golden.arguments]
+
+
+def digest(result: NDArray[Any]) -> str:
+    """Hex SHA-256 of an array's bytes, little-endian, C order."""
+    return hashlib.sha256(np.ascontiguousarray(result, result.dtype.newbyteorder("<")).tobytes()).hexdigest()

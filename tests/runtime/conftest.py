@@ -1,0 +1,118 @@
+"""A service that needs no model, a server that serves it, and a client bare enough to misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import numpy as np
+import pytest
+
+from runtime.errors import Code, RpcError, did_you_mean
+from runtime.protocol import Connection, Event, Framing
+from runtime.server import Server
+
+
+class FakeService:
+    """`wait` runs until `gate` opens; what started and what was cancelled is kept, by the name it was given."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.started: list[Any] = []
+        self.cancelled: list[Any] = []
+        self._changed = asyncio.Condition()
+
+    async def call(self, method: str, params: dict[str, Any], *, connection: Any) -> object:
+        match method:
+            case "echo":
+                return params
+            case "double":
+                return {"values": params["values"] * 2}
+            case "array":
+                return {"height": np.arange(params["count"], dtype="<u2")}
+            case "wait":
+                await self._note(self.started, params.get("name"))
+                try:
+                    await self.gate.wait()
+                except asyncio.CancelledError:
+                    await self._note(self.cancelled, params.get("name"))
+                    raise
+                return params
+            case "fail":
+                raise ZeroDivisionError("a secret of the server")
+            case "refuse":
+                raise RpcError(Code.OUT_OF_RANGE, "size 9999 is not in 1..2048", {"max": np.int64(2048)})
+            case "refuse_badly":
+                raise RpcError(Code.OUT_OF_RANGE, "bad", {"object": object()})
+            case "unsendable":
+                return {"object": object()}
+            case "notify":
+                await connection.notify("progress", {"msgid": params["msgid"], "part": np.zeros(2, "|u1")})
+                return None
+        known = ["echo", "double", "array", "wait", "fail", "refuse"]
+        raise RpcError(Code.METHOD_NOT_FOUND, f"no method {method!r}{did_you_mean(method, known)}")
+
+    async def _note(self, where: list[Any], what: Any) -> None:
+        async with self._changed:
+            where.append(what)
+            self._changed.notify_all()
+
+    async def until(self, where: list[Any], count: int) -> None:
+        """Until `started` or `cancelled` holds `count` names."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: len(where) >= count)
+
+
+class BarePeer:
+    """A TCP connection that sends any bytes, and reads events."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, framing: Framing) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.wire = Connection(framing)
+        self._events: list[Event] = []
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def receive(self) -> Event | None:
+        """The next event; None when the server has closed."""
+        while not self._events:
+            data = await self.reader.read(1 << 16)
+            if not data:
+                assert self.wire.receive_eof() == []
+                return None
+            self._events += self.wire.receive_data(data)
+        return self._events.pop(0)
+
+    async def call(self, msgid: int, method: str, params: list[Any]) -> Event | None:
+        await self.send(self.wire.send_request(msgid, method, params))
+        return await self.receive()
+
+
+@pytest.fixture
+async def service():
+    return FakeService()
+
+
+@pytest.fixture
+async def server(service):
+    async with Server(service, port=0) as server:
+        yield server
+        await server.close(grace_s=0)
+
+
+@pytest.fixture
+async def connect():
+    """`await connect(server)`: a BarePeer, closed at the test's end."""
+    peers = []
+
+    async def connect(server: Server, framing: Framing = Framing.STREAM) -> BarePeer:
+        peer = BarePeer(*await asyncio.open_connection("127.0.0.1", server.port), framing)
+        peers.append(peer)
+        return peer
+
+    yield connect
+    for peer in peers:
+        peer.writer.close()
