@@ -10,6 +10,7 @@ Every function here runs unchanged under TorchScript.
 """
 
 import math
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -157,8 +158,10 @@ class IntegerConv(nn.Module):
         ValueError: a channel's sum could pass 2^24 steps, so float32 would not hold it exactly.
     """
 
-    LEAK: torch.jit.Final[float] = LEAK
-    transposed: torch.jit.Final[bool]
+    LEAK: Final[float] = LEAK
+    transposed: Final[bool]
+    weight: Tensor
+    bias: Tensor
 
     def __init__(
         self, weight: Tensor, bias: Tensor, input_step: Tensor, output_step: float, transposed: bool = False
@@ -190,8 +193,9 @@ class IntegerSum(nn.Module):
         ValueError: the sum could pass 2^24 steps.
     """
 
-    step: torch.jit.Final[float]
-    bias: torch.jit.Final[float]
+    step: Final[float]
+    bias: Final[float]
+    weight: Tensor
 
     def __init__(self, weight: Tensor, bias: Tensor, input_step: float) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
 """Trained weights to one model file: the scripted module with its card inside, its golden vectors measured.
 
-    pcg export runs/00003-terrain-detail runtime/models/terrain-detail.ts
+pcg export runs/00003-terrain-detail runtime/models/terrain-detail.ts
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ Everything is int64 arithmetic on hashed lattices (Perlin 2002, "Improving noise
 and as good at 2^53 pixels from the origin as at it.
 """
 
+from typing import Final
+
 import torch
 from torch import Tensor, nn
 
@@ -26,12 +28,16 @@ TABLE_BITS = 10  # and has 2^10 entries on either side of zero
 class GradientNoise(nn.Module):
     """Fractal gradient noise at cells, and the table that turns it into heights."""
 
-    FRACTION_BITS: torch.jit.Final[int] = 12  # of a position, in cells
-    SPAN: torch.jit.Final[int] = 1 << RANGE_BITS
-    ENTRY_BITS: torch.jit.Final[int] = RANGE_BITS - TABLE_BITS
-    STREAM_OCTAVES: torch.jit.Final[int] = 100
-    STREAM_WARP_Y: torch.jit.Final[int] = 200
-    STREAM_WARP_X: torch.jit.Final[int] = 300
+    FRACTION_BITS: Final[int] = 12  # of a position, in cells
+    SPAN: Final[int] = 1 << RANGE_BITS
+    ENTRY_BITS: Final[int] = RANGE_BITS - TABLE_BITS
+    STREAM_OCTAVES: Final[int] = 100
+    STREAM_WARP_Y: Final[int] = 200
+    STREAM_WARP_X: Final[int] = 300
+    gradients: Tensor
+    octaves: Tensor
+    warps: Tensor
+    table: Tensor
 
     def __init__(self, table: Tensor | None = None) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 Scales: the control map has one cell for 1,440 m. Each of four stages doubles the resolution, down to 90 m a pixel, and
 adds its detail to the land of the stage before:
 
-    height[s+1] = refine_means(height[s]) + amplitude * (detail - its mean over each 2x2 block)
+    height[s+1] = refine_means(height[s]) + amplitude * detail, less its mean over each 2x2 block
 
 so the mean of every 16x16 block of pixels *is* the control map, and every stage's land is the block mean of the next
 stage's: a level of detail costs nothing extra and agrees with the others. `amplitude` comes from the control map's
@@ -14,6 +14,7 @@ each side. No layer pads.
 """
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,7 @@ AMPLITUDE_STEPS_AN_OCTAVE = 12.0
 HEIGHT_TOP_M = 6000.0
 RELIEF_GAIN = 40.0  # relief over amplitude, which stays within about +-2, to an 8-bit integer
 CONTROL_CHANNELS = 3
+
 
 def amplitude_thresholds() -> Tensor:
     """127 amplitudes in metres; the amplitude byte counts how many are reached."""
@@ -108,7 +110,10 @@ class Stage(nn.Module):
 
 
 class Generator(nn.Module):
-    """Control map and latent field in, land out. 0.48 M parameters at the standard widths."""
+    """Control map and latent field in, land out. 0.40 M parameters at the standard widths."""
+
+    amplitude_levels: Tensor
+    height_levels: Tensor
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS, latents: tuple[int, ...] = LATENTS) -> None:
         super().__init__()
@@ -124,7 +129,7 @@ class Generator(nn.Module):
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
                 initialise(module)
         for stage in self.stages:
-            stage.detail.weight.data *= 0.3  # type: ignore[union-attr, operator]
+            stage.get_submodule("detail").get_parameter("weight").data *= 0.3
 
     def draw_latents(self, count: int, cells: int, random: torch.Generator) -> list[Tensor | None]:
         """Random latents for training: integers in [-127, 127] over 128, one tensor a scale, as the hash gives them."""
@@ -148,19 +153,22 @@ class Generator(nn.Module):
         for stage, latent in zip(self.stages, latents[1:], strict=True):
             x, detail = stage(x, latent)
             amplitude = crop(refine_smooth(amplitude), 2)
-            height = refine_means(height) + amplitude * subtract_block_mean(detail.float())
+            height = refine_means(height) + subtract_block_mean(amplitude * detail.float())
         return height
 
 
 class Discriminator(nn.Module):
     """Land and its control map in, one logit out. Sees slopes, so drainage, as well as the residual over the map."""
 
+    amplitude_levels: Tensor
+    height_levels: Tensor
+
     def __init__(self, size: int, widths: tuple[int, ...] = (32, 64, 96, 128, 128)) -> None:
         super().__init__()
         self.register_buffer("amplitude_levels", amplitude_thresholds(), persistent=False)
         self.register_buffer("height_levels", height_thresholds(), persistent=False)
         layers: list[nn.Module] = [nn.Conv2d(6, widths[0], 3, padding=1), nn.LeakyReLU(0.2)]
-        for a, b in zip(widths[:-1], widths[1:], strict=True):
+        for a, b in pairwise(widths):
             layers += [nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
             layers += [nn.Conv2d(b, b, 3, padding=1), nn.LeakyReLU(0.2)]
         side = size // 2 ** (len(widths) - 1)

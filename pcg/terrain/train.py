@@ -40,9 +40,11 @@ class TerrainConfig:
     """Crops a step, over all processes."""
     cells: int = 6
     """Side of a crop in control cells of 16 pixels; a multiple of 2."""
-    learning_rate: float = 2e-4
-    """Of both networks; falls to a tenth over the second half."""
-    gamma: float = 0.5
+    generator_rate: float = 3e-4
+    """Learning rate of the generator; falls to a tenth over the second half."""
+    discriminator_rate: float = 1.5e-4
+    """Learning rate of the discriminator, falling likewise."""
+    gamma: float = 4.0
     """Weight of the R1 and R2 penalties."""
     penalty_every: int = 4
     """Steps between penalties, which are weighted by it (lazy regularisation)."""
@@ -60,10 +62,9 @@ PRESETS = {
 }
 
 
-def learning_rate(config: TerrainConfig, step: int) -> float:
-    """Constant for the first half, then a straight line to a tenth."""
-    left = min(1.0, 2 * (1 - step / config.steps))
-    return config.learning_rate * (0.1 + 0.9 * left)
+def rate_decay(config: TerrainConfig, step: int) -> float:
+    """Factor on the learning rates: one for the first half, then a straight line to a tenth."""
+    return 0.1 + 0.9 * min(1.0, 2 * (1 - step / config.steps))
 
 
 def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = "auto", resume: bool = False) -> None:
@@ -83,11 +84,9 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
     torch.manual_seed(config.seed)
     generator, discriminator = Generator(), Discriminator(config.cells * data.PIXELS_PER_CELL)
     for network in (generator, discriminator):
-        network.to(place.device, memory_format=torch.channels_last)
+        network.to(place.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = copy.deepcopy(generator).requires_grad_(False)
-    g_optimiser, d_optimiser = (
-        torch.optim.Adam(n.parameters(), config.learning_rate, betas=(0.0, 0.99)) for n in (generator, discriminator)
-    )
+    g_optimiser, d_optimiser = (torch.optim.Adam(n.parameters(), betas=(0.0, 0.99)) for n in (generator, discriminator))
     parts: dict[str, Any] = {
         "generator": generator, "average": average, "discriminator": discriminator,
         "g_optimiser": g_optimiser, "d_optimiser": d_optimiser,
@@ -105,7 +104,9 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
         (folder / "samples").mkdir(parents=True, exist_ok=True)
         (folder / "config.toml").write_text(to_toml(config))
         (folder / "data.json").write_text(json.dumps(describe_data(regions), indent=1))
-        print(f"{len(regions)} regions, device {place.device}, {place.world} process(es), run {folder}", file=sys.stderr)
+        print(
+            f"{len(regions)} regions, device {place.device}, {place.world} process(es), run {folder}", file=sys.stderr
+        )
 
     random = torch.Generator(place.device)
     began = time.monotonic()
@@ -122,12 +123,14 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
         step = start
         for step in range(start, config.steps):
             # Every step draws from its own stream, so a resumed run sees what an unbroken one would have seen.
-            batch = data.draw_batch(regions, config.cells, count, np.random.default_rng([config.seed, place.rank, step]))
+            batch = data.draw_batch(
+                regions, config.cells, count, np.random.default_rng([config.seed, place.rank, step])
+            )
             random.manual_seed((config.seed * 1009 + place.rank) * 10_000_019 + step)
             control = torch.from_numpy(batch.control).to(place.device)
             heights = torch.from_numpy(batch.heights).to(place.device)
-            for optimiser in (g_optimiser, d_optimiser):
-                optimiser.param_groups[0]["lr"] = learning_rate(config, step)
+            g_optimiser.param_groups[0]["lr"] = config.generator_rate * rate_decay(config, step)
+            d_optimiser.param_groups[0]["lr"] = config.discriminator_rate * rate_decay(config, step)
 
             with torch.autocast(place.device.type, torch.bfloat16):
                 with torch.no_grad():
@@ -165,11 +168,18 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
 
             stats = {"d_loss": d_loss.item(), "g_loss": g_loss.item()}
             if penalised:
-                stats |= {"r1": r1.item(), "r2": r2.item(), "std": float(fake_view[:, 0].detach().std() / real_view[:, 0].std())}
+                stats |= {
+                    "r1": r1.item(),
+                    "r2": r2.item(),
+                    "std": float(fake_view[:, 0].detach().std() / real_view[:, 0].std()),
+                }
             if penalised or step + 1 == config.steps:
                 run.report(step, stats)
-            if (step + 1) % AGREE_EVERY == 0 and not ranks_agree(place, generator, discriminator):
-                raise RuntimeError(f"the ranks' weights differ at step {step}; training stopped")
+            if (step + 1) % AGREE_EVERY == 0 or step + 1 == config.steps:
+                if not ranks_agree(place, generator, discriminator):
+                    raise RuntimeError(f"the ranks' weights differ at step {step}; training stopped")
+                if place.leads and place.world > 1:
+                    print(f"step {step + 1}: all {place.world} ranks agree", file=sys.stderr)
             if place.leads and (step + 1) % config.sample_every == 0:
                 write_samples(average, regions, folder / "samples" / f"{step + 1:06d}.png", config)
             if run.time_to_save() and place.leads:

@@ -5,15 +5,16 @@ inside, so a C++ program with LibTorch gets the same land from the same file.
 """
 
 import math
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pcg import exact
-from pcg.exact import IntegerConv, IntegerSum, crop, key, latent_field, refine_means, refine_smooth
+from pcg.exact import LEAK, IntegerConv, IntegerSum, crop, key, latent_field, refine_means, refine_smooth
 from pcg.terrain.control import STEPS_A_METRE, GradientNoise
-from pcg.terrain.networks import LEAK, Generator, Stage, control_features
+from pcg.terrain.networks import Generator, Stage, control_features
 
 ACTIVATION_QUANTILE = 0.9995  # what lies beyond is clamped
 LATENT_STEP = 1 / 128  # what one integer of a latent or a control feature stands for in the float network
@@ -22,7 +23,7 @@ LATENT_STEP = 1 / 128  # what one integer of a latent or a control feature stand
 class ExactStage(nn.Module):
     """networks.Stage in integers."""
 
-    latents: torch.jit.Final[int]
+    latents: Final[int]
 
     def __init__(self, up: IntegerConv, first: IntegerConv, second: IntegerConv, detail: IntegerSum, latents: int):
         super().__init__()
@@ -42,13 +43,20 @@ class ExactStage(nn.Module):
 class TerrainWorld(nn.Module):
     """forward(seed, x, y, size): heights of chunks of one endless world, in quarter metres above -4,096 m."""
 
-    STEPS_A_METRE: torch.jit.Final[int] = STEPS_A_METRE
-    STREAM_LATENTS: torch.jit.Final[int] = 1000
-    latents: torch.jit.Final[int]
+    STEPS_A_METRE: Final[int] = STEPS_A_METRE
+    STREAM_LATENTS: Final[int] = 1000
+    latents: Final[int]
     precision: int
+    amplitude_levels: Tensor
+    height_levels: Tensor
 
     def __init__(
-        self, noise: GradientNoise, generator: Generator, first: IntegerConv, second: IntegerConv, stages: list[ExactStage]
+        self,
+        noise: GradientNoise,
+        generator: Generator,
+        first: IntegerConv,
+        second: IntegerConv,
+        stages: list[ExactStage],
     ) -> None:
         super().__init__()
         self.noise = noise
@@ -73,7 +81,9 @@ class TerrainWorld(nn.Module):
     def control(self, seed: Tensor, row: Tensor, column: Tensor, cells: int) -> Tensor:
         """The control map from cell (row, column): int64 (N,) each, to float64 (N, cells, cells) metres."""
         span = torch.arange(cells, device=seed.device)
-        return self.noise(seed, row.unsqueeze(1) + span, column.unsqueeze(1) + span).to(torch.float64) / self.STEPS_A_METRE
+        return (
+            self.noise(seed, row.unsqueeze(1) + span, column.unsqueeze(1) + span).to(torch.float64) / self.STEPS_A_METRE
+        )
 
     @torch.jit.export
     def detail(self, seed: Tensor, row: Tensor, column: Tensor, control: Tensor) -> Tensor:
@@ -84,7 +94,9 @@ class TerrainWorld(nn.Module):
         control = control.clamp(min=0.0)
         features, amplitude, _mean = control_features(control, self.amplitude_levels, self.height_levels)
         span = torch.arange(features.shape[2], device=seed.device)
-        z = latent_field(key(seed, self.STREAM_LATENTS), row.unsqueeze(1) - 6 + span, column.unsqueeze(1) - 6 + span, self.latents)
+        z = latent_field(
+            key(seed, self.STREAM_LATENTS), row.unsqueeze(1) - 6 + span, column.unsqueeze(1) - 6 + span, self.latents
+        )
         x = torch.cat([features.to(torch.float32), z], 1)
         if self.precision == 16:
             x = x.to(torch.bfloat16)
@@ -100,7 +112,7 @@ class TerrainWorld(nn.Module):
             x, detail = stage(x, k, (row << scale) - 7, (column << scale) - 7)
             amplitude = crop(refine_smooth(amplitude), 2)
             # Rounded to 1/64 m at every scale, so that no sum outgrows float64 and each scale is a land of its own.
-            height = (refine_means(height) + amplitude * exact.subtract_block_mean(detail)).round()
+            height = (refine_means(height) + exact.subtract_block_mean(amplitude * detail)).round()
         if bool((sea < 0).any()):
             sea = crop(sea, 4)
             for _stage in range(scale):

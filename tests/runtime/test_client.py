@@ -51,26 +51,27 @@ def kind(request):
 @asynccontextmanager
 async def scripted(answer):
     """A server of raw bytes: `answer(request, wire)` gives what to send, or None to hang up."""
-    requests = []
+    requests, serving = [], []
 
     async def serve(reader, writer):
+        serving.append(asyncio.current_task())
         wire = Connection()
         with suppress(ConnectionError):
             while data := await reader.read(1 << 16):
-                for event in wire.receive_data(data):
-                    requests.append(event)
-                    reply = answer(event, wire)
-                    if reply is None:
-                        writer.close()
-                        return
-                    writer.write(reply)
-        writer.close()
+                requests.extend(events := wire.receive_data(data))
+                replies = [answer(event, wire) for event in events]
+                if None in replies:
+                    break
+                writer.write(b"".join(replies))
+            writer.close()
+            await writer.wait_closed()
 
     listener = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
         yield listener.sockets[0].getsockname()[1], requests
     finally:
         listener.close()
+        await asyncio.gather(*serving)
 
 
 # Both clients

@@ -1,0 +1,97 @@
+"""Where the window looks: world pixels to screen pixels and back. Pure; no pygame, no clock.
+
+World x goes east and y south. World pixel i covers [i, i + 1), screen pixel likewise.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+CHUNK = 256  # world pixels a side
+ZOOMS = (0.25, 0.375, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)  # screen pixels a world pixel: where zooming rests
+LIMIT = 2.0**52  # world pixels; beyond 2^53 the world has no coordinates, and a float no fractions
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Centre in world pixels, zoom in screen pixels a world pixel, window in screen pixels.
+
+    >>> Camera(100.0, 50.0, 2.0, 640, 480).to_world((320, 240))
+    (100.0, 50.0)
+    """
+
+    x: float
+    y: float
+    zoom: float
+    width: int
+    height: int
+
+    def to_world(self, screen: Point) -> Point:
+        """The world position under a screen position."""
+        return self.x + (screen[0] - self.width / 2) / self.zoom, self.y + (screen[1] - self.height / 2) / self.zoom
+
+    def to_screen(self, world: Point) -> Point:
+        """The screen position of a world position."""
+        return (world[0] - self.x) * self.zoom + self.width / 2, (world[1] - self.y) * self.zoom + self.height / 2
+
+    def moved(self, dx: float, dy: float) -> Camera:
+        """The camera, its centre moved by screen pixels, within LIMIT of the origin."""
+        x, y = self.x + dx / self.zoom, self.y + dy / self.zoom
+        return replace(self, x=min(max(x, -LIMIT), LIMIT), y=min(max(y, -LIMIT), LIMIT))
+
+    def zoomed(self, zoom: float, anchor: Point) -> Camera:
+        """The camera at another zoom, with the same world position under the screen position `anchor`."""
+        x, y = self.to_world(anchor)
+        return replace(
+            self,
+            zoom=zoom,
+            x=x - (anchor[0] - self.width / 2) / zoom,
+            y=y - (anchor[1] - self.height / 2) / zoom,
+        )
+
+    def resized(self, width: int, height: int) -> Camera:
+        """The camera in a window of another size, with the same centre."""
+        return replace(self, width=width, height=height)
+
+    def chunks(self, margin: int = 0) -> list[tuple[int, int]]:
+        """(column, row) of the chunks in view, nearest to the centre first, and of `margin` more on every side."""
+        left, top = self.to_world((0, 0))
+        right, bottom = self.to_world((self.width, self.height))
+        columns = range(math.floor(left / CHUNK) - margin, math.ceil(right / CHUNK) + margin)
+        rows = range(math.floor(top / CHUNK) - margin, math.ceil(bottom / CHUNK) + margin)
+        centre_column, centre_row = self.x / CHUNK - 0.5, self.y / CHUNK - 0.5
+        return sorted(
+            ((column, row) for row in rows for column in columns),
+            key=lambda at: ((at[0] - centre_column) ** 2 + (at[1] - centre_row) ** 2, at),
+        )
+
+
+def next_zoom(zoom: float, steps: int, widest: float = ZOOMS[0]) -> float:
+    """The zoom `steps` rests nearer (or, below 0, farther), and not farther than `widest`.
+
+    >>> next_zoom(1.0, 1), next_zoom(1.0, -99), next_zoom(4.0, 1)
+    (1.5, 0.25, 4.0)
+    """
+    index = min(range(len(ZOOMS)), key=lambda i: abs(math.log(ZOOMS[i] / zoom))) + steps
+    return max(ZOOMS[min(max(index, 0), len(ZOOMS) - 1)], widest)
+
+
+def widest_zoom(width: int, height: int, most_chunks: int, margin: int) -> float:
+    """The farthest rest at which a window never needs more than `most_chunks` chunks."""
+    for zoom in ZOOMS:
+        columns, rows = (math.ceil(side / zoom / CHUNK) + 1 + 2 * margin for side in (width, height))
+        if columns * rows <= most_chunks:
+            return zoom
+    return ZOOMS[-1]
+
+
+def approach(value: float, target: float, seconds: float, time_constant: float) -> float:
+    """`value` after easing towards `target`: after `time_constant` seconds, 37 % of the way remains.
+
+    >>> approach(0.0, 10.0, 0.0, 0.1)
+    0.0
+    """
+    return target + (value - target) * math.exp(-seconds / time_constant)

@@ -1,0 +1,260 @@
+"""The state of a walk over the map, and what moves it: events, time, chunks that arrive."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pygame
+
+from demos.world.cache import Cache
+from demos.world.camera import CHUNK, Camera, Point, approach, next_zoom, widest_zoom
+from demos.world.hud import Hud, Readout, SeedBox
+from demos.world.streaming import Key, Stream
+from demos.world.view import TILE_BYTES, Tile, View, to_tile
+
+CACHE_BYTES = 400 << 20
+SPEED = 900.0  # screen pixels a second, with a key held; three times as much with Shift
+NOTE_S = 4.0  # how long a note stays
+
+_KEYS = {
+    pygame.K_LEFT: (-1, 0), pygame.K_a: (-1, 0), pygame.K_RIGHT: (1, 0), pygame.K_d: (1, 0),
+    pygame.K_UP: (0, -1), pygame.K_w: (0, -1), pygame.K_DOWN: (0, 1), pygame.K_s: (0, 1),
+}  # fmt: skip
+_CLOSER = frozenset({pygame.K_PLUS, pygame.K_EQUALS, pygame.K_KP_PLUS})
+_FARTHER = frozenset({pygame.K_MINUS, pygame.K_KP_MINUS})
+
+
+class Explorer:
+    """Where one is in which world. `stream` is the caller's to close.
+
+    `margin` is how many chunks beyond the view are fetched too.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        seed: int,
+        size: tuple[int, int],
+        *,
+        margin: int = 1,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        self.seed = seed
+        self.camera = Camera(0.0, 0.0, 1.0, *size)
+        self.box: SeedBox | None = None
+        self.seeking = True  # the place to begin at is not known yet
+        self.screenshot_wanted = False
+        self._stream = stream
+        self._margin = margin
+        self._tiles: Cache[Key, Tile] = Cache(cache_bytes)
+        self._meters_per_pixel: float | None = None
+        self._start = (0.0, 0.0)
+        self._zoom = 1.0  # what the camera's zoom eases towards
+        self._anchor: Point = (0.0, 0.0)  # the screen position that stays put meanwhile
+        self._pointer: Point | None = None  # None while outside the window
+        self._dragging = False
+        self._dragged = (0.0, 0.0)  # screen pixels since the last update
+        self._velocity = (0.0, 0.0)  # of the camera, screen pixels a second
+        self._asked: tuple[object, ...] = ()  # what the last `want` was for
+        self._scene: pygame.Surface | None = None
+        self._drawn: tuple[object, ...] = ()  # what `_scene` shows
+        self._view = View()
+        self._hud = Hud()
+        self._hud_shown = True
+        self._note, self._note_s = "", 0.0
+        stream.find_start(seed)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that is in view is here."""
+        return not self.seeking and all(key in self._tiles for key in self._visible())
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """How many of the chunks in view are here, and how many there are."""
+        keys = self._visible()
+        return sum(key in self._tiles for key in keys), len(keys)
+
+    def go(self, seed: int) -> None:
+        """To the start of a world."""
+        self.seed = seed
+        self.seeking = True
+        self.camera = replace(self.camera, x=0.0, y=0.0)
+        self._velocity = (0.0, 0.0)
+        self._stream.find_start(seed)
+
+    def note(self, text: str) -> None:
+        """Say something for a while."""
+        self._note, self._note_s = text, NOTE_S
+
+    def handle(self, event: pygame.event.Event) -> None:
+        """One of pygame's events."""
+        if event.type == pygame.KEYDOWN:
+            if self.box is None:
+                self._press(event.key)
+            else:
+                self._type(event.key, event.unicode)
+        elif event.type == pygame.MOUSEBUTTONDOWN and event.button == pygame.BUTTON_LEFT:
+            if self._hud_shown and self._hud.seed_area.collidepoint(event.pos):
+                self.box = SeedBox()
+            else:
+                self.box = None
+                self._dragging = True
+        elif event.type == pygame.MOUSEBUTTONUP and event.button == pygame.BUTTON_LEFT:
+            self._dragging = False
+        elif event.type == pygame.MOUSEMOTION:
+            self._pointer = event.pos
+            if self._dragging:
+                self._dragged = (self._dragged[0] - event.rel[0], self._dragged[1] - event.rel[1])
+        elif event.type == pygame.MOUSEWHEEL:
+            self._zoom_by(event.y)
+        elif event.type == pygame.WINDOWLEAVE:
+            self._pointer = None
+        elif event.type == pygame.WINDOWSIZECHANGED:
+            self.camera = self.camera.resized(event.x, event.y)
+            self._zoom_by(0)
+
+    def update(self, seconds: float, held: tuple[int, int] = (0, 0), hurry: bool = False) -> None:
+        """Let time pass: motion, zoom, chunks. `held` is where the keys held down point, east and south."""
+        self._note_s -= seconds
+        self._move(seconds, held if self.box is None else (0, 0), 3 * SPEED if hurry else SPEED)
+        self._ease_zoom(seconds)
+        found = self._stream.take_start()
+        if found is not None and self.seeking:
+            self.seeking = False
+            self._start = (float(found[0]), float(found[1]))
+            self.camera = replace(self.camera, x=self._start[0], y=self._start[1])
+        for chunk in self._stream.take():
+            self._meters_per_pixel = chunk.meters_per_pixel
+            self._tiles.put(chunk.key, to_tile(chunk), TILE_BYTES)
+            self._asked = self._drawn = ()
+        self._ask()
+
+    def draw(self, target: pygame.Surface, trouble: str = "") -> None:
+        """The map, and over it what there is to say. `trouble` goes before what the stream has to say."""
+        state = (self.camera, self.seed)
+        if self._scene is None or self._scene.get_size() != target.get_size():
+            self._scene = pygame.Surface(target.get_size()).convert(target)
+            self._drawn = ()
+        if state != self._drawn:
+            self._view.draw(self._scene, self.camera, lambda column, row: self._tiles.get(Key(self.seed, column, row)))
+            self._drawn = state
+        target.blit(self._scene, (0, 0))
+        if self._hud_shown:
+            self._hud.draw(target, self._readout(trouble))
+
+    def _visible(self) -> list[Key]:
+        return [Key(self.seed, *at) for at in self.camera.chunks()]
+
+    def _ask(self) -> None:
+        """Tell the stream what is missing, if that has changed: what is in view, then what is near it."""
+        if self.seeking:
+            keys = []
+        else:
+            keys = list(
+                dict.fromkeys(self._visible() + [Key(self.seed, *at) for at in self.camera.chunks(self._margin)])
+            )
+        if tuple(keys) == self._asked:
+            return
+        self._asked = tuple(keys)
+        self._stream.want([key for key in keys if self._tiles.get(key) is None])
+
+    def _move(self, seconds: float, held: tuple[int, int], speed: float) -> None:
+        if self._dragging:
+            self._shift(*self._dragged)
+            if seconds > 0:
+                self._velocity = (
+                    approach(self._velocity[0], self._dragged[0] / seconds, seconds, 0.05),
+                    approach(self._velocity[1], self._dragged[1] / seconds, seconds, 0.05),
+                )
+            self._dragged = (0.0, 0.0)
+            return
+        length = math.hypot(*held) or 1.0
+        self._velocity = (
+            approach(self._velocity[0], speed * held[0] / length, seconds, 0.12),
+            approach(self._velocity[1], speed * held[1] / length, seconds, 0.12),
+        )
+        if math.hypot(*self._velocity) < 2 and held == (0, 0):
+            self._velocity = (0.0, 0.0)
+        self._shift(self._velocity[0] * seconds, self._velocity[1] * seconds)
+
+    def _shift(self, dx: float, dy: float) -> None:
+        if dx or dy:
+            self.camera = self.camera.moved(dx, dy)
+            self.seeking = False  # who moves has chosen where to be
+
+    def _ease_zoom(self, seconds: float) -> None:
+        if self.camera.zoom == self._zoom:
+            return
+        zoom = math.exp(approach(math.log(self.camera.zoom), math.log(self._zoom), seconds, 0.06))
+        self.camera = self.camera.zoomed(self._zoom if abs(zoom / self._zoom - 1) < 0.004 else zoom, self._anchor)
+
+    def _zoom_by(self, steps: int) -> None:
+        width, height = self.camera.width, self.camera.height
+        widest = widest_zoom(width, height, self._tiles.capacity_bytes // TILE_BYTES, self._margin)
+        self._zoom = next_zoom(self._zoom, steps, widest)
+        self._anchor = self._pointer or (width / 2, height / 2)
+
+    def _press(self, key: int) -> None:
+        if key == pygame.K_TAB:
+            self.box = SeedBox()
+        elif key in _CLOSER or key in _FARTHER:
+            self._zoom_by(1 if key in _CLOSER else -1)
+        elif key in (pygame.K_p, pygame.K_F12):
+            self.screenshot_wanted = True
+        elif key == pygame.K_HOME:
+            self.camera = replace(self.camera, x=self._start[0], y=self._start[1])
+        elif key == pygame.K_h:
+            self._hud_shown = not self._hud_shown
+
+    def _type(self, key: int, character: str) -> None:
+        assert self.box is not None
+        if key in (pygame.K_RETURN, pygame.K_KP_ENTER):
+            seed = self.box.seed
+            self.box = None
+            if seed is not None and seed != self.seed:
+                self.go(seed)
+        elif key in (pygame.K_ESCAPE, pygame.K_TAB):
+            self.box = None
+        elif key == pygame.K_BACKSPACE:
+            self.box = self.box.erased()
+        else:
+            self.box = self.box.typed(character)
+
+    def _readout(self, trouble: str) -> Readout:
+        x, y = self.camera.to_world(self._pointer or (self.camera.width / 2, self.camera.height / 2))
+        at = (math.floor(x), math.floor(y))
+        tile = self._tiles.get(Key(self.seed, at[0] // CHUNK, at[1] // CHUNK))
+        status = self._stream.status()
+        shown, visible = self.shown
+        note = "Looking for land …" if self.seeking else self._note if self._note_s > 0 else ""
+        return Readout(
+            seed=self.seed,
+            box=self.box,
+            at=at,
+            metres=None if tile is None else tile.metres(at[0] % CHUNK, at[1] % CHUNK),
+            meters_per_pixel=self._meters_per_pixel,
+            zoom=self.camera.zoom,
+            shown=shown,
+            visible=visible,
+            pending=status.waiting + status.busy,
+            note=note,
+            trouble=trouble or (f"{status.trouble} (trying again)" if status.trouble else ""),
+        )
+
+
+def keys_held() -> tuple[int, int]:
+    """Where the keys held down point: east and south, each -1, 0 or 1."""
+    pressed = pygame.key.get_pressed()
+    held = [way for key, way in _KEYS.items() if pressed[key]]
+    return (sign(sum(way[0] for way in held)), sign(sum(way[1] for way in held)))
+
+
+def sign(number: int) -> int:
+    """-1, 0 or 1.
+
+    >>> sign(-3)
+    -1
+    """
+    return (number > 0) - (number < 0)

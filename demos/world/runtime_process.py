@@ -1,0 +1,184 @@
+"""The runtime that the demo speaks to: the one it was given, the one at the usual port, or one of its own.
+
+Finding it happens in a thread of its own, so that the window stays alive meanwhile.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runtime.client import Client
+from runtime.errors import RpcError
+
+READY_S = 180.0  # how long a runtime may load its models before we give up
+_LOOK_AGAIN_S = 0.2
+_TAIL_CHARS = 2000  # how much of a failed runtime's output is shown
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a runtime listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+USUAL = Address("127.0.0.1", 7767)
+
+
+def parse_address(text: str) -> Address:
+    """HOST:PORT or [HOST]:PORT. ValueError, with what would do, for anything else.
+
+    >>> str(parse_address("localhost:7767")), str(parse_address("[::1]:7767"))
+    ('localhost:7767', '[::1]:7767')
+    """
+    host, _, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    if not host or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
+        raise ValueError(f"{text!r} is no address of a runtime; write HOST:PORT, such as {USUAL}")
+    return Address(host, int(port))
+
+
+@dataclass(frozen=True)
+class State:
+    """How far the search for a runtime is: at last either `address` or `error` is set."""
+
+    progress: str
+    address: Address | None = None
+    error: str | None = None
+
+
+class Runtime:
+    """Finds or starts a runtime, once `start` is called; stops what it started in `close`.
+
+    `command` is what starts one; it is given `--port N`.
+    """
+
+    def __init__(
+        self,
+        given: Address | None,
+        *,
+        usual: Address = USUAL,
+        command: tuple[str, ...] = (sys.executable, "-m", "pcg.cli", "serve"),
+    ) -> None:
+        self.state = State("Looking for a runtime")  # replaced as a whole, so any thread may read it
+        self._given = given
+        self._usual = usual
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._search, name="find-runtime", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look; `state` tells the rest."""
+        self._thread.start()
+
+    def death(self) -> str | None:
+        """Why the runtime started here has ended, and its last output; None while it runs, or if none was started."""
+        process = self._process
+        if process is None or process.poll() is None:
+            return None
+        return f"the runtime has ended with exit status {process.returncode}\n{self._output()}".rstrip()
+
+    def close(self) -> None:
+        """Stop looking, and stop the runtime that was started here, if one was."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join(1.0)  # it may wait for an answer, but starts nothing any more
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def _search(self) -> None:
+        try:
+            if self._given is not None:
+                self._wait_until_ready(self._given)
+            elif _health(self._usual, patient=False) is not None:
+                self._wait_until_ready(self._usual)
+            else:
+                self._start_own()
+        except (OSError, ValueError) as error:
+            self.state = State("", error=str(error))
+
+    def _start_own(self) -> None:
+        if self._closing.is_set():
+            return
+        address = Address("127.0.0.1", _free_port())
+        self._folder = tempfile.TemporaryDirectory(prefix="pcg-demo-")
+        # A file, not a pipe: nobody has to read it for the runtime to go on.
+        with (Path(self._folder.name) / "output.txt").open("wb") as output:
+            self._process = subprocess.Popen(
+                [*self._command, "--port", str(address.port)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self._wait_until_ready(address)
+
+    def _wait_until_ready(self, address: Address) -> None:
+        began = time.monotonic()
+        while not self._closing.is_set():
+            if (death := self.death()) is not None:
+                self.state = State("", error=death)
+                return
+            health = _health(address, patient=self._process is None)
+            if health is not None and health.get("ready") is True:
+                self.state = State("", address)
+                return
+            seconds = int(time.monotonic() - began)
+            if seconds > READY_S:
+                self.state = State("", error=f"the runtime at {address} was not ready within {READY_S:.0f} s")
+                return
+            what = "Starting a runtime" if health is None else f"The runtime at {address} loads its models"
+            self.state = State(f"{what} … {seconds} s")
+            self._closing.wait(_LOOK_AGAIN_S)
+
+    def _output(self) -> str:
+        assert self._folder is not None
+        text = (Path(self._folder.name) / "output.txt").read_text("utf-8", "replace")
+        return text[-_TAIL_CHARS:]
+
+
+def _health(address: Address, *, patient: bool) -> dict[str, Any] | None:
+    """What `server.health` answers. If it does not: None, or with `patient` the error that says why.
+
+    (`patient` is for an address where a runtime must be; the others may be free, or have something else.)
+    """
+    try:
+        with Client(address.host, address.port, connect_timeout_s=3.0, timeout_s=10.0 if patient else 3.0) as client:
+            health = client.call("server.health")
+    except RpcError as error:
+        if patient:
+            raise ConnectionError(f"the runtime at {address} can't be used: {error}") from error
+        return None
+    except OSError:
+        if patient:
+            raise
+        return None
+    return health if isinstance(health, dict) else {}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

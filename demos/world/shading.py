@@ -1,0 +1,146 @@
+"""Heights to a picture: hypsometric tints, multiplied by a soft hillshade.
+
+Everything is a function of a pixel and its eight neighbours, never of the chunk it came in, so chunks made apart
+meet without a seam. Light comes from the north-west, as cartography has it (from below, relief seems inverted).
+
+The tints, from low to high: the sea from navy at 4,000 m over blue to turquoise at the shore; a beach to 15 m;
+lowland greens; olive and brown uplands; grey rock; snow. Steep ground takes the colour of rock, and snow does not
+lie on it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Picture = NDArray[np.uint8]  # (height, width, 3), RGB
+
+EXAGGERATION = 2.0  # heights count double in the hillshade, or land at 90 m a pixel looks flat
+
+# Metres, and the colour there; straight lines between. 0 m comes twice: the shore is an edge.
+SEA = (
+    (-4000, (14, 38, 82)),
+    (-1500, (27, 67, 121)),
+    (-500, (40, 96, 150)),
+    (-150, (60, 128, 174)),
+    (-40, (94, 163, 193)),
+    (-8, (134, 196, 208)),
+    (0, (160, 213, 215)),
+)
+LAND = (
+    (0, (222, 208, 163)),
+    (8, (214, 205, 156)),
+    (22, (156, 181, 116)),
+    (120, (112, 158, 92)),
+    (350, (126, 163, 92)),
+    (700, (160, 173, 105)),
+    (1100, (187, 174, 118)),
+    (1600, (181, 152, 110)),
+    (2200, (160, 136, 113)),
+    (2700, (150, 139, 128)),
+    (3300, (156, 151, 146)),
+    (9000, (170, 168, 166)),
+)
+ROCK = (142, 134, 125)
+SNOW = (246, 248, 252)
+SNOW_LINE_M = (2500.0, 3200.0)  # where snow begins to lie, and where it lies everywhere that is not steep
+ROCK_SLOPE = (0.35, 0.95)  # rise over run, true, where ground begins to be bare, and where it is all rock
+
+WRAP = np.float32(0.2)  # how far beyond its edge shadow is still lit, as a cosine
+SKY = np.float32(0.32)  # the part of the light that comes from the whole sky
+
+_LIGHT = np.array([-0.5, -0.5, 0.7071], np.float32)  # towards the sun: east, south, up
+_WARMTH = np.array([1.05, 1.0, 0.90], np.float32)  # how much of the shade each channel takes: shadows are bluish
+_LOWEST_M, _HIGHEST_M = SEA[0][0], LAND[-1][0]
+
+
+def shade(heights: Floats, meters_per_pixel: float) -> Picture:
+    """The picture of all but the outermost pixels: metres (h + 2, w + 2) float32 to RGB (h, w, 3) uint8.
+
+    Rows go south, columns east. The outermost pixels serve the slopes of their neighbours only.
+    """
+    return np.rint(colours(heights, meters_per_pixel)).astype(np.uint8)
+
+
+def shade_pyramid(heights: Floats, meters_per_pixel: float, levels: int) -> list[Picture]:
+    """`shade`, and `levels - 1` times the same at half the size, each pixel the mean of four.
+
+    h and w are multiples of 2^(levels - 1).
+    """
+    picture = colours(heights, meters_per_pixel)
+    pictures = [np.rint(picture).astype(np.uint8)]
+    for _ in range(levels - 1):
+        rows, columns = picture.shape[0] // 2, picture.shape[1] // 2
+        picture = picture.reshape(rows, 2, columns, 2, 3).mean((1, 3))
+        pictures.append(np.rint(picture).astype(np.uint8))
+    return pictures
+
+
+def colours(heights: Floats, meters_per_pixel: float) -> Floats:
+    """As `shade`, before rounding: RGB 0 to 255, float32."""
+    east, south = gradient(heights, meters_per_pixel)
+    inner = heights[1:-1, 1:-1]
+    picture = tint(inner, np.hypot(east, south))
+    light = hillshade(east, south)
+    light = np.where(inner < 0, 1 + 0.25 * (light - 1), light)  # water shows little of its floor
+    picture *= 1 + (light - 1)[..., None] * _WARMTH
+    return np.clip(picture, 0, 255, out=picture)
+
+
+def gradient(heights: Floats, meters_per_pixel: float) -> tuple[Floats, Floats]:
+    """Rise over run towards the east and towards the south: (h + 2, w + 2) to twice (h, w).
+
+    Horn's weights (1981, "Hill shading and the reflectance map"): central differences, smoothed across.
+    """
+    columns = heights[:-2] + 2 * heights[1:-1] + heights[2:]
+    rows = heights[:, :-2] + 2 * heights[:, 1:-1] + heights[:, 2:]
+    per_metre = np.float32(1 / (8 * meters_per_pixel))
+    return (columns[:, 2:] - columns[:, :-2]) * per_metre, (rows[2:] - rows[:-2]) * per_metre
+
+
+def hillshade(east: Floats, south: Floats) -> Floats:
+    """How bright ground of a slope is, next to flat ground, which is 1: float32, 0.35 to 1.3.
+
+    Sunlight that reaches a little round the edge of the shadow ("wrapped" Lambert), and skylight, which favours what
+    lies flat; so no shadow is black and none has a hard edge.
+    """
+    east, south = east * EXAGGERATION, south * EXAGGERATION
+    up = 1 / np.sqrt(1 + east * east + south * south)
+    facing = (_LIGHT[2] - _LIGHT[0] * east - _LIGHT[1] * south) * up  # cosine of the angle to the sun
+    sun = np.maximum(facing + WRAP, 0) / (_LIGHT[2] + WRAP)
+    result: Floats = SKY * (0.5 + 0.5 * up) + (1 - SKY) * sun
+    return result
+
+
+def tint(heights: Floats, slope: Floats) -> Floats:
+    """The colour of ground by metres and rise over run, unlit: (h, w) to RGB (h, w, 3) float32."""
+    index = np.floor(np.clip(heights, _LOWEST_M, _HIGHEST_M)).astype(np.intp) - _LOWEST_M
+    picture = _TINTS[index]
+    bare = smoothstep(slope, *ROCK_SLOPE) * (heights >= 0)
+    picture += (0.7 * bare)[..., None] * (np.array(ROCK, np.float32) - picture)
+    # On steep ground the snow line is higher, and the steepest stays bare.
+    lying = smoothstep(heights - 500 * slope, *SNOW_LINE_M) * (1 - 0.75 * smoothstep(slope, 0.6, 1.3))
+    picture += lying[..., None] * (np.array(SNOW, np.float32) - picture)
+    return picture
+
+
+def smoothstep(x: Floats, low: float, high: float) -> Floats:
+    """0 below `low`, 1 above `high`, and a smooth cubic between."""
+    t = np.clip((x - np.float32(low)) / np.float32(high - low), 0, 1)
+    result: Floats = t * t * (3 - 2 * t)
+    return result
+
+
+def _tints() -> Floats:
+    """The colour of every whole metre from _LOWEST_M to _HIGHEST_M: (n, 3) float32."""
+    metres = np.arange(_LOWEST_M, _HIGHEST_M + 1)
+    table = np.empty((len(metres), 3), np.float32)
+    for knots, part in ((SEA, metres < 0), (LAND, metres >= 0)):
+        at = [height for height, _ in knots]
+        for channel in range(3):
+            table[part, channel] = np.interp(metres[part], at, [colour[channel] for _, colour in knots])
+    return table
+
+
+_TINTS = _tints()

@@ -1,0 +1,379 @@
+"""The command line: one function a verb. Heavy imports are inside the functions, so that --help answers at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Group, Parameter
+
+app = App(
+    name="pcg",
+    help="Learned procedural content for games: make terrain, serve it to an engine, train your own.",
+    version_flags=["--version"],
+)
+SERVING, MAKING, TRAINING = Group("Serve and look"), Group("Make assets"), Group("Train models")
+
+Server = Annotated[
+    str | None, Parameter(help="HOST:PORT of a running runtime; without it, this process is the runtime.")
+]
+Models = Annotated[Path | None, Parameter(help="Models folder with its SHA256SUMS; by default the bundled models.")]
+Device = Literal["auto", "cpu", "cuda"]
+DEFAULT_PORT = 7767
+
+
+class UserError(Exception):
+    """Something the user can mend; printed without a traceback, exit code 1."""
+
+
+def say(text: str) -> None:
+    """Progress and notes go to stderr; stdout is for data."""
+    print(text, file=sys.stderr)
+
+
+def parse_address(address: str) -> tuple[str, int]:
+    """HOST:PORT, HOST or :PORT. Raises UserError."""
+    host, _, port = address.rpartition(":") if ":" in address else (address, "", str(DEFAULT_PORT))
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        raise UserError(f"--server {address!r}: {port!r} is no port; write HOST:PORT, for example 127.0.0.1:7767")
+    return host or "127.0.0.1", int(port)
+
+
+def open_runtime(server: str | None, models: Path | None = None, device: Device = "auto") -> Any:
+    """A runtime to call: the server's client, or this process. Use as a context manager."""
+    if server is not None:
+        from runtime.client import Client
+
+        host, port = parse_address(server)
+        return Client(host, port, timeout_s=600)
+    from runtime.local import Local
+
+    return Local(models, device)
+
+
+@app.command(group=SERVING)
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int = DEFAULT_PORT,
+    models: Models = None,
+    device: Device = "auto",
+    threads: int | None = None,
+    quiet: bool = False,
+) -> None:
+    """Serve the models over MessagePack-RPC until interrupted (docs/protocol.md).
+
+    Examples:
+
+        pcg serve
+        pcg serve --port 9000 --threads 2
+
+    :param host: Address to listen on. Anyone who reaches it may ask: keep it on loopback.
+    :param port: TCP port; 0 picks a free one, which is printed.
+    :param threads: CPU threads of the engine; by default all cores.
+    :param quiet: Log warnings only.
+    """
+    from runtime.serving import serve_until_stopped
+
+    serve_until_stopped(host, port, models, device, threads, quiet=quiet)
+
+
+@app.command(group=SERVING)
+def demo(
+    *,
+    seed: int = 7,
+    server: str | None = None,
+    headless: bool = False,
+    frames: int | None = None,
+    screenshot: Path | None = None,
+) -> int:
+    """Open the endless world in a window: drag, zoom, type a seed.
+
+    Examples:
+
+        pcg demo --seed 42
+        pcg demo --headless --frames 120 --screenshot world.png
+
+    :param seed: Which world.
+    :param server: HOST:PORT of a running runtime; without it the demo looks on 127.0.0.1:7767, then starts its own.
+    :param headless: No window; for tests and screenshots.
+    :param frames: Frames to draw before closing.
+    :param screenshot: PNG of the last frame.
+    """
+    try:
+        from demos.world.app import run
+    except ModuleNotFoundError as error:
+        if error.name != "pygame":
+            raise
+        raise UserError("the demo needs pygame: pip install 'pcg-plugin[demo]'") from error
+    return run(seed=seed, server=server, headless=headless, frames=frames, screenshot=screenshot)
+
+
+@app.command(group=MAKING)
+def terrain(
+    out: Path,
+    *,
+    seed: int = 0,
+    x: int = 0,
+    y: int = 0,
+    size: int = 1024,
+    lod: int = 0,
+    control: Literal["gradient", "noise"] = "gradient",
+    format: Literal["png", "r16"] | None = None,
+    preview: bool = True,
+    count: int | None = None,
+    server: Server = None,
+    models: Models = None,
+    device: Device = "auto",
+) -> None:
+    """Make a heightmap: 16-bit PNG or .r16, a JSON sidecar and a hillshade preview.
+
+    Examples:
+
+        pcg terrain world.png --seed 7
+        pcg terrain heights.r16 --seed 7 --x -4096 --y 512 --size 2049
+        pcg terrain many/ --count 50 --format r16
+
+    :param out: File to write (.png or .r16); with --count, a folder.
+    :param seed: Which world; with --count the first of consecutive seeds.
+    :param x: World pixel (90 m) of the left edge; x goes east.
+    :param y: World pixel of the top edge; y goes south.
+    :param size: Side in pixels.
+    :param lod: Level of detail; 0 is 90 m a pixel.
+    :param control: Where the large forms come from: "gradient" is exact and endless; "noise" is the classic generator.
+    :param format: File format; by default from OUT's suffix, else png.
+    :param preview: Also write NAME.preview.png, a hillshade.
+    :param count: How many worlds, one for each seed from --seed on.
+    """
+    from pcg.assets import make_terrain
+
+    params = {"x": x, "y": y, "size": size, "lod": lod, "control": control}
+    with open_runtime(server, models, device) as runtime:
+        for path in make_terrain(runtime, out, seed, count, params, format, preview=preview):
+            print(path)
+
+
+@app.command(group=MAKING)
+def verify(
+    *files: Path, server: Server = None, models: Models = None, json_: Annotated[bool, Parameter("--json")] = False
+) -> int:
+    """Make assets again from what they say of themselves, and compare.
+
+    Examples:
+
+        pcg verify world.png heights.r16
+
+    :param files: Assets this project wrote: .png, .r16 (with its sidecar), .preview.png.
+    :param json_: One JSON object a file.
+    """
+    from pcg.assets import verify_file
+
+    if not files:
+        raise UserError("verify needs at least one file")
+    failed = 0
+    with open_runtime(server, models) as runtime:
+        for path in files:
+            fault = verify_file(runtime, path)
+            failed += fault is not None
+            if json_:
+                print(json.dumps({"file": str(path), "verified": fault is None, "fault": fault}))
+            else:
+                print(f"{path}: {'verified' if fault is None else 'FAILED: ' + fault}")
+    return 1 if failed else 0
+
+
+@app.command(group=SERVING)
+def models(*, models: Models = None, json_: Annotated[bool, Parameter("--json")] = False) -> None:
+    """List the model files, and those that are refused with the reason.
+
+    :param json_: The whole cards, as JSON.
+    """
+    from runtime import card as cards
+    from runtime.registry import Registry
+
+    registry = Registry(models)
+    if json_:
+        listed = [{"sha256": m.sha256, "path": str(m.path), **cards.to_dict(m.card)} for m in registry.models.values()]
+        print(json.dumps({"models": listed, "refused": registry.refused}, indent=1))
+        return
+    for model in registry.models.values():
+        card = model.card
+        print(f"{card.name} {card.version}  {card.family}, {len(model.data) / 1e6:.2f} MB, sha256 {model.sha256[:12]}")
+        print(f"  {card.description}")
+        print(f"  licence: {card.licence}")
+        for figure in card.quality:
+            floor = f" (real against real: {figure.floor:g})" if figure.floor is not None else ""
+            print(f"  {figure.metric}: {figure.value:g} against {figure.against}{floor}")
+    for name, reason in registry.refused.items():
+        print(f"{name}: REFUSED: {reason}")
+
+
+@app.command(group=SERVING)
+def call(method: str, params: str = "{}", *, server: Server = None, models: Models = None) -> None:
+    """Call one method and print its result as JSON; arrays are summarised.
+
+    Examples:
+
+        pcg call server.health --server 127.0.0.1:7767
+        pcg call terrain.chunk '{"seed": 7, "x": 0, "y": 0, "size": 16}'
+
+    :param method: Name of the method; docs/protocol.md lists them.
+    :param params: Its parameters, one JSON object.
+    """
+    try:
+        given = json.loads(params)
+    except json.JSONDecodeError as error:
+        raise UserError(f"PARAMS is not JSON: {error}") from error
+    if not isinstance(given, dict):
+        raise UserError(f"PARAMS must be one JSON object, such as '{{\"seed\": 7}}', not {params}")
+    with open_runtime(server, models) as runtime:
+        print(json.dumps(runtime.call(method, **given), indent=1, default=_summary))
+
+
+def _summary(array: Any) -> dict[str, Any]:
+    """An array in a few numbers; a small one whole."""
+    about = {"dtype": array.dtype.str, "shape": list(array.shape)}
+    if array.size <= 64:
+        return about | {"values": array.tolist()}
+    return about | {"minimum": array.min().item(), "maximum": array.max().item(), "mean": round(float(array.mean()), 3)}
+
+
+@app.command(group=TRAINING)
+def train(
+    model: Literal["terrain-detail"],
+    *,
+    data: Path,
+    out: Path | None = None,
+    preset: str = "standard",
+    device: str = "auto",
+    steps: int | None = None,
+    resume: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Train a model: runs/NNNNN-MODEL with config.toml, stats.jsonl, samples/ and a checkpoint.
+
+    Interrupt it whenever you like: it saves, and --resume goes on. For several processes:
+    torchrun --nproc-per-node 2 -m pcg.cli train terrain-detail --data DIR --out RUN
+
+    Examples:
+
+        pcg train terrain-detail --data dem/ --out runs/mine
+        pcg train terrain-detail --data dem/ --out runs/mine --resume --steps 40000
+        pcg train terrain-detail --data dem/ --preset smoke --device cuda
+
+    :param data: Folder of training data.
+    :param out: The run's folder; by default a new numbered one in runs/.
+    :param preset: Named options: "standard", or "smoke" for a few tiny steps.
+    :param device: auto, cpu, cuda or cuda:N.
+    :param steps: Steps in all; by default the preset's.
+    :param resume: Go on with the run in --out.
+    :param dry_run: Print the resolved options and stop.
+    """
+    import dataclasses
+
+    from pcg.learning.loop import next_run, to_toml
+    from pcg.terrain.train import PRESETS
+    from pcg.terrain.train import train as train_terrain
+    from runtime.errors import did_you_mean
+
+    if preset not in PRESETS:
+        near = did_you_mean(preset, PRESETS) or f"; there are: {', '.join(PRESETS)}"
+        raise UserError(f"unknown preset {preset!r}{near}")
+    if resume and out is None:
+        raise UserError("--resume needs --out, the folder of the run to go on with")
+    config = PRESETS[preset] if steps is None else dataclasses.replace(PRESETS[preset], steps=steps)
+    folder = out or next_run(model)
+    if dry_run:
+        print(f"# {model}, data {data}, run {folder}, device {device}\n{to_toml(config)}", end="")
+        return
+    train_terrain(config, data, folder, device, resume)
+
+
+@app.command(group=TRAINING)
+def export(run: Path, out: Path) -> None:
+    """Quantise a trained run and write it as one model file, its card and golden vectors inside.
+
+    Examples:
+
+        pcg export runs/00003-terrain-detail models/terrain-detail.ts
+
+    :param run: Folder of the run.
+    :param out: Model file (.ts); the SHA256SUMS of its folder is brought up to date.
+    """
+    from pcg.export import export_terrain
+
+    if out.suffix != ".ts":
+        raise UserError(f"{out}: a model file's name ends in .ts")
+    card = export_terrain(run, out)
+    say(
+        f"{card.name}, {card.training.steps} steps, {out.stat().st_size / 1e6:.2f} MB, {len(card.golden)} golden vectors"
+    )
+    print(out)
+
+
+@app.command(name="eval", group=TRAINING)
+def evaluate(
+    model: Literal["terrain-detail"],
+    *,
+    data: Path,
+    models: Models = None,
+    json_: Annotated[bool, Parameter("--json")] = False,
+    out: Path | None = None,
+) -> None:
+    """Measure a model against held-out real data, with the real-against-real floor beside each figure.
+
+    Examples:
+
+        pcg eval terrain-detail --data dem/
+
+    :param data: Folder of data; its validation regions are used.
+    :param json_: Figures as JSON.
+    :param out: Also write the figures there, for `pcg export` (RUN/quality.json).
+    """
+    import msgspec
+
+    from pcg.terrain.evaluate import evaluate_terrain
+    from runtime.registry import Registry
+
+    figures = evaluate_terrain(Registry(models).find(model), data)
+    encoded = msgspec.json.format(msgspec.json.encode(figures), indent=1)
+    if out is not None:
+        out.write_bytes(encoded)
+    if json_:
+        print(encoded.decode())
+        return
+    for f in figures:
+        floor = f"{f.floor:10.3f}" if f.floor is not None else " " * 10
+        print(f"{f.metric:42} {f.value:10.3f} {floor}   {f.against}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; exits 0, 1 (failed), 2 (wrong usage) or 130 (interrupted)."""
+    try:
+        result = app(arguments, exit_on_error=False, print_error=True)
+    except KeyboardInterrupt:
+        say("interrupted")
+        sys.exit(130)
+    except Exception as error:
+        sys.exit(_report(error))
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _report(error: Exception) -> int:
+    """Print what the user can mend in one line; anything else is ours, and keeps its traceback."""
+    from cyclopts import CycloptsError
+
+    from runtime.errors import RpcError
+
+    if isinstance(error, CycloptsError):
+        return 2
+    if isinstance(error, UserError | RpcError | OSError | ValueError):
+        say(f"pcg: {error}")
+        return 1
+    raise error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""Events, motion and what is asked of the stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pygame
+import pytest
+
+from demos.world import start
+from demos.world.explorer import Explorer
+from demos.world.streaming import Key, Stream
+from demos.world.view import TILE_BYTES
+
+Wait = Callable[[Callable[[], object]], None]
+SIZE = (640, 480)
+
+
+@pytest.fixture(autouse=True)
+def display() -> Iterator[None]:
+    pygame.display.init()
+    pygame.font.init()
+    pygame.display.set_mode(SIZE)
+    yield
+    pygame.quit()
+
+
+@pytest.fixture
+def stream(connection: Any) -> Iterator[Stream]:
+    stream = Stream(lambda: connection, workers=1, retry_s=0.001)
+    yield stream
+    connection.gate.set()
+    stream.close()
+
+
+@pytest.fixture
+def explorer(stream: Stream) -> Explorer:
+    return Explorer(stream, 7, SIZE)
+
+
+def settle(explorer: Explorer, wait: Wait) -> None:
+    """Let all arrive that is in view."""
+
+    def complete() -> bool:
+        explorer.update(1 / 60)
+        return explorer.complete
+
+    wait(complete)
+
+
+def press(explorer: Explorer, key: int, character: str = "") -> None:
+    explorer.handle(pygame.event.Event(pygame.KEYDOWN, key=key, unicode=character))
+
+
+def type_seed(explorer: Explorer, text: str) -> None:
+    press(explorer, pygame.K_TAB)
+    for character in text:
+        press(explorer, ord(character), character)
+
+
+def mouse(explorer: Explorer, what: int, **how: Any) -> None:
+    explorer.handle(pygame.event.Event(what, **how))
+
+
+def picture(explorer: Explorer) -> np.ndarray:
+    target = pygame.Surface(SIZE)
+    explorer.draw(target)
+    return pygame.surfarray.array3d(target)
+
+
+def test_it_begins_on_land_and_shows_it(explorer: Explorer, connection: Any, wait: Wait) -> None:
+    empty = picture(explorer)
+    settle(explorer, wait)
+    assert (explorer.camera.x, explorer.camera.y) == start.nearest_land(connection.call, 7)
+    assert explorer.shown[0] == explorer.shown[1] == len(explorer.camera.chunks())
+    full = picture(explorer)
+    assert len(np.unique(full.reshape(-1, 3), axis=0)) > 10 * len(np.unique(empty.reshape(-1, 3), axis=0))
+
+
+def test_dragging_moves_the_land_with_the_pointer(explorer: Explorer, wait: Wait) -> None:
+    settle(explorer, wait)
+    before = explorer.camera.to_world((400, 300))
+    mouse(explorer, pygame.MOUSEBUTTONDOWN, button=1, pos=(400, 300))
+    for i in range(5):
+        mouse(explorer, pygame.MOUSEMOTION, pos=(400 + 10 * i, 300 - 4 * i), rel=(10, -4), buttons=(1, 0, 0))
+    explorer.update(1 / 60)
+    assert explorer.camera.to_world((450, 280)) == pytest.approx(before)
+
+
+def test_a_held_key_moves_smoothly_and_its_motion_fades(explorer: Explorer, wait: Wait) -> None:
+    settle(explorer, wait)
+    places, y = [explorer.camera.x], explorer.camera.y
+    for held in [(1, 0)] * 20 + [(0, 0)] * 120:
+        explorer.update(1 / 60, held)
+        places.append(explorer.camera.x)
+    steps = np.diff(places)
+    assert (np.diff(steps[:20]) > 0).all()  # faster and faster, after a gentle start
+    assert steps[0] < 3
+    assert (np.diff(steps[20:]) <= 0).all()
+    assert steps[-1] == 0
+    assert explorer.camera.y == y
+
+
+def test_the_wheel_zooms_around_the_pointer(explorer: Explorer, wait: Wait) -> None:
+    settle(explorer, wait)
+    mouse(explorer, pygame.MOUSEMOTION, pos=(500, 100), rel=(0, 0), buttons=(0, 0, 0))
+    under = explorer.camera.to_world((500, 100))
+    mouse(explorer, pygame.MOUSEWHEEL, y=2)
+    zooms = []
+    for _ in range(60):
+        explorer.update(1 / 60)
+        zooms.append(explorer.camera.zoom)
+        assert explorer.camera.to_world((500, 100)) == pytest.approx(under)
+    assert zooms == sorted(zooms)
+    assert 1 < zooms[0] < 2 == zooms[-1]
+    press(explorer, pygame.K_MINUS)
+    for _ in range(60):
+        explorer.update(1 / 60)
+    assert explorer.camera.zoom == 1.5
+
+
+def test_the_view_never_needs_more_than_the_cache_holds(stream: Stream) -> None:
+    explorer = Explorer(stream, 7, SIZE, cache_bytes=60 * TILE_BYTES)
+    mouse(explorer, pygame.MOUSEWHEEL, y=-50)
+    for _ in range(60):
+        explorer.update(1 / 60)
+    assert len(explorer.camera.chunks(1)) <= 60
+    assert explorer.camera.zoom < 1
+
+
+def test_a_typed_seed_is_another_world(explorer: Explorer, connection: Any, wait: Wait) -> None:
+    settle(explorer, wait)
+    before = picture(explorer)
+    type_seed(explorer, "12x3")
+    assert explorer.box is not None
+    press(explorer, pygame.K_BACKSPACE)
+    press(explorer, pygame.K_RETURN)
+    assert (explorer.seed, explorer.box) == (12, None)
+    settle(explorer, wait)
+    assert {seed for seed, _, _ in connection.asked} == {7, 12}
+    assert (picture(explorer)[300:] != before[300:]).any()
+
+
+def test_escape_leaves_the_seed_as_it_was(explorer: Explorer) -> None:
+    type_seed(explorer, "99")
+    press(explorer, pygame.K_ESCAPE)
+    assert (explorer.seed, explorer.box) == (7, None)
+
+
+def test_a_click_on_the_seed_opens_the_box_and_one_beside_closes_it(explorer: Explorer) -> None:
+    mouse(explorer, pygame.MOUSEBUTTONDOWN, button=1, pos=(60, 30))
+    assert explorer.box is not None
+    mouse(explorer, pygame.MOUSEBUTTONDOWN, button=1, pos=(400, 300))
+    assert explorer.box is None
+
+
+def test_keys_do_not_move_while_a_seed_is_typed(explorer: Explorer, wait: Wait) -> None:
+    settle(explorer, wait)
+    before = explorer.camera
+    type_seed(explorer, "")
+    for _ in range(10):
+        explorer.update(1 / 60, (1, 1))
+    assert explorer.camera == before
+
+
+def test_what_was_seen_is_not_fetched_again(explorer: Explorer, connection: Any, stream: Stream, wait: Wait) -> None:
+    settle(explorer, wait)
+    wait(lambda: explorer.update(1 / 60) or stream.status().waiting + stream.status().busy == 0)
+    explorer.update(1 / 60)
+    count = len(connection.asked)
+    mouse(explorer, pygame.MOUSEBUTTONDOWN, button=1, pos=(400, 300))
+    for way in (-3000, 3000):
+        mouse(explorer, pygame.MOUSEMOTION, pos=(400, 300), rel=(way, 0), buttons=(1, 0, 0))
+        explorer.update(1 / 60)
+        settle(explorer, wait)
+    assert count < len(connection.asked) == len(set(connection.asked))
+
+
+def test_home_is_where_it_began(explorer: Explorer, wait: Wait) -> None:
+    settle(explorer, wait)
+    began = explorer.camera
+    for _ in range(5):
+        explorer.update(1 / 60, (1, 1))
+    press(explorer, pygame.K_HOME)
+    assert (explorer.camera.x, explorer.camera.y) == (began.x, began.y)
+
+
+def test_who_moves_while_land_is_looked_for_stays(explorer: Explorer, connection: Any, wait: Wait) -> None:
+    connection.gate.clear()
+    explorer.go(8)
+    for _ in range(10):
+        explorer.update(1 / 60, (1, 0))
+    connection.gate.set()
+    settle(explorer, wait)
+    assert 0 < explorer.camera.x < 256
+
+
+def test_it_asks_only_for_what_is_in_view_or_beside_it(explorer: Explorer, connection: Any, wait: Wait) -> None:
+    settle(explorer, wait)
+    near = {Key(7, *at) for at in explorer.camera.chunks(1)}
+    probes = {(x - start.PROBE // 2, y - start.PROBE // 2) for x, y in start.places()}
+    asked = [(x, y) for _, x, y in connection.asked if (x, y) not in probes]
+    assert {Key(7, (x + 1) // 256, (y + 1) // 256) for x, y in asked} <= near
+
+
+def test_a_new_window_size_keeps_the_centre(explorer: Explorer, wait: Wait) -> None:
+    settle(explorer, wait)
+    before = explorer.camera
+    mouse(explorer, pygame.WINDOWSIZECHANGED, x=900, y=700)
+    assert (explorer.camera.width, explorer.camera.height) == (900, 700)
+    assert (explorer.camera.x, explorer.camera.y) == (before.x, before.y)
+
+
+def test_a_lost_connection_is_told_until_it_is_back(explorer: Explorer, connection: Any, wait: Wait) -> None:
+    settle(explorer, wait)
+    connection.errors = [ConnectionResetError("gone")] * 3
+    connection.gate.clear()
+    explorer.go(9)
+    connection.gate.set()
+    troubles = []
+    wait(lambda: troubles.append(explorer._readout("").trouble) or not connection.errors)
+    settle(explorer, wait)
+    assert set(troubles) <= {"", "gone (trying again)"}
+    assert explorer._readout("").trouble == ""
+    assert explorer._readout("the runtime has ended").trouble == "the runtime has ended"
+
+
+def test_the_height_told_is_that_under_the_pointer(explorer: Explorer, land: Any, wait: Wait) -> None:
+    settle(explorer, wait)
+    mouse(explorer, pygame.MOUSEMOTION, pos=(123, 321), rel=(0, 0), buttons=(0, 0, 0))
+    readout = explorer._readout("")
+    x, y = readout.at
+    assert (x, y) == tuple(int(np.floor(at)) for at in explorer.camera.to_world((123, 321)))
+    assert readout.metres == land(7, x, y, 1)[0, 0] * 0.25 - 4096

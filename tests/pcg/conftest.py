@@ -1,0 +1,29 @@
+"""Small data that the tests make."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+def write_dem(path: Path, size: int = 240, *, dx: float = 90.0, sea: bool = False, seed: int = 0) -> None:
+    """A DEM of rolling hills on a slope, in the data folder's format."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:size, 0:size] * (dx / 90.0)
+    z = 400 + 2 * x + 150 * np.sin(x / 17) * np.cos(y / 23) + 20 * np.sin(x / 3) + rng.normal(0, 2, (size, size))
+    if sea:
+        z[:, : size // 2] = 0
+    meta = {"region": path.stem, "dx_m": dx, "dy_m": dx, "licence": "made for a test"}
+    np.savez_compressed(path, z=z.astype(np.float32), meta=json.dumps(meta))
+
+
+@pytest.fixture(scope="session")
+def dem_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two training regions, a validation region and one too coarse to use."""
+    folder = tmp_path_factory.mktemp("dem")
+    write_dem(folder / "hills.npz", seed=1)
+    write_dem(folder / "more_hills.npz", dx=45.0, size=480, seed=2)
+    write_dem(folder / "bc_coast_mountains.npz", seed=3)
+    write_dem(folder / "coarse.npz", dx=460.0, seed=4)
+    return folder

@@ -1,0 +1,117 @@
+"""The real training, for a few steps: resumes exactly, exports a model that serves, and ranks agree."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pcg.export import export_terrain
+from pcg.learning import checkpoint
+from pcg.learning.loop import Run, next_run, to_toml
+from pcg.terrain.train import PRESETS, train
+from runtime.local import Local
+from runtime.registry import Registry
+
+TINY = dataclasses.replace(PRESETS["smoke"], steps=4, sample_every=2, penalty_every=2)
+
+
+@pytest.fixture(scope="module")
+def run(dem_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "00000-terrain-detail"
+    train(TINY, dem_folder, folder, "cpu")
+    return folder
+
+
+def test_a_run_describes_itself(run: Path) -> None:
+    assert "gamma" in (run / "config.toml").read_text()
+    stats = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
+    assert stats[-1]["step"] == 3
+    assert np.isfinite(stats[-1]["d_loss"])
+    assert [p.name for p in sorted((run / "samples").iterdir())] == ["000002.png", "000004.png"]
+    about = json.loads((run / "data.json").read_text())
+    assert about["regions"]["hills"]["licence"] == "made for a test"
+    assert "bc_coast_mountains" not in about["regions"]
+
+
+def test_training_moves_the_weights(run: Path) -> None:
+    state = checkpoint.load(run)
+    assert state["step"] == 4
+    torch.manual_seed(TINY.seed)
+    from pcg.terrain.networks import Generator
+
+    fresh = Generator().state_dict()
+    moved = [not torch.equal(fresh[k], v) for k, v in state["generator"].items()]
+    assert all(moved)
+
+
+def test_a_resumed_run_equals_an_unbroken_one(
+    run: Path, dem_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "broken"
+    monkeypatch.setattr(Run, "time_to_save", lambda self: setattr(self, "stop_asked", True) or True)
+    train(TINY, dem_folder, folder, "cpu")
+    assert checkpoint.load(folder)["step"] == 1
+    monkeypatch.undo()
+    train(TINY, dem_folder, folder, "cpu", resume=True)
+    a, b = checkpoint.load(run), checkpoint.load(folder)
+    assert a["step"] == b["step"] == 4
+    for name in ("generator", "average", "discriminator"):
+        for key, value in a[name].items():
+            assert torch.allclose(value, b[name][key], atol=1e-5), key
+    with pytest.raises(FileExistsError, match="--resume"):
+        train(TINY, dem_folder, folder, "cpu")
+    with pytest.raises(FileNotFoundError, match=r"checkpoint\.pt"):
+        train(TINY, dem_folder, tmp_path / "nothing", "cpu", resume=True)
+
+
+def test_an_exported_run_serves(run: Path, tmp_path: Path) -> None:
+    card = export_terrain(run, tmp_path / "terrain-detail.ts")
+    assert card.training.steps == 4
+    assert {d.name for d in card.training_data} == {"hills", "more_hills"}
+    assert not Registry(tmp_path).refused
+    with Local(tmp_path) as runtime:
+        chunk = runtime.call("terrain.chunk", seed=3, x=-20, y=9, size=40)
+        assert runtime.call("server.health")["ready"]
+    assert chunk["height"].shape == (40, 40)
+    assert chunk["provenance"]["training_data"][0]["name"] == "hills"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.cuda
+def test_trains_on_cuda(dem_folder: Path, tmp_path: Path) -> None:
+    train(TINY, dem_folder, tmp_path / "cuda", "cuda")
+    assert checkpoint.load(tmp_path / "cuda")["step"] == 4
+
+
+def test_cuda_asked_for_in_vain_is_an_error(dem_folder: Path, tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    with pytest.raises(ValueError, match="--device cpu"):
+        train(TINY, dem_folder, tmp_path / "cuda", "cuda")
+
+
+def test_two_processes_train_and_agree(dem_folder: Path, tmp_path: Path) -> None:
+    """Two gloo processes: training stops with an error where the ranks' weights differ."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", "-m", "pcg.cli"]
+    command += ["train", "terrain-detail", "--data", str(dem_folder), "--out", str(tmp_path / "run")]
+    command += ["--preset", "smoke", "--steps", "3", "--device", "cpu"]
+    done = subprocess.run(
+        command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "2 process(es)" in done.stderr
+    assert "all 2 ranks agree" in done.stderr
+    assert checkpoint.load(tmp_path / "run")["world"] == 2
+
+
+def test_runs_are_numbered(tmp_path: Path) -> None:
+    assert next_run("terrain-detail", tmp_path) == tmp_path / "00000-terrain-detail"
+    (tmp_path / "00041-other").mkdir()
+    assert next_run("terrain-detail", tmp_path) == tmp_path / "00042-terrain-detail"
+    assert "steps = 4\n" in to_toml(TINY)
