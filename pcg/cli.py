@@ -307,9 +307,8 @@ def export(run: Path, out: Path) -> None:
     if out.suffix != ".ts":
         raise UserError(f"{out}: a model file's name ends in .ts")
     card = export_terrain(run, out)
-    say(
-        f"{card.name}, {card.training.steps} steps, {out.stat().st_size / 1e6:.2f} MB, {len(card.golden)} golden vectors"
-    )
+    megabytes = out.stat().st_size / 1e6
+    say(f"{card.name}, {card.training.steps} steps, {megabytes:.2f} MB, {len(card.golden)} golden vectors")
     print(out)
 
 

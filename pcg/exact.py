@@ -113,46 +113,49 @@ def power_of_two_at_least(x: float) -> float:
     return 2.0 ** math.ceil(math.log2(x))
 
 
-def quantise_weight(weight: Tensor, input_step: Tensor, output_step: float, transposed: bool) -> tuple[Tensor, Tensor]:
+def quantise_weight(weight: Tensor, input_step: Tensor, output_step: float) -> tuple[Tensor, Tensor]:
     """Integers in [-127, 127] and one power of two for each output channel.
 
-    `weight` maps real inputs to real outputs, `input_step` (inputs,) and `output_step` are what an integer stands for
-    there; the result maps integers to integers, so that no scale is left to apply after the convolution. Returns
-    (integers in the weight's shape, powers of two (outputs,)), both float64.
+    `weight` (outputs, inputs, h, w) maps real inputs to real outputs, `input_step` (inputs,) and `output_step` are
+    what an integer stands for there; the result maps integers to integers, so that no scale is left to apply after
+    the convolution. Returns (integers in the weight's shape, powers of two (outputs, 1, 1, 1)), both float64.
     """
-    inputs, outputs = (0, 1) if transposed else (1, 0)
-    scaled = weight.detach().double() * input_step.double().view(along(inputs)) / output_step
-    peak = scaled.abs().amax(dim=[inputs, 2, 3]).clamp_min(1e-12)
+    scaled = weight.detach().double() * input_step.double().view(1, -1, 1, 1) / output_step
+    peak = scaled.abs().amax(dim=[1, 2, 3]).clamp_min(1e-12)
     step = torch.tensor([power_of_two_at_least(float(p) / ACTIVATION_MAX) for p in peak], dtype=torch.float64)
-    return (scaled / step.view(along(outputs))).round(), step
+    step = step.view(-1, 1, 1, 1)
+    return (scaled / step).round(), step
 
 
-def along(axis: int) -> list[int]:
-    """The shape that lays a vector along one axis of a convolution's weight."""
-    return [-1 if a == axis else 1 for a in range(4)]
-
-
-def check_sums(integers: Tensor, transposed: bool) -> int:
+def check_sums(integers: Tensor) -> int:
     """The largest sum, in steps, that inputs in [-127, 127] can make at any output.
 
     Raises:
         ValueError: it could pass 2^24, up to which float32 holds every integer.
     """
-    if transposed:  # stride 2: an output meets every second tap of each axis
-        phases = [integers[:, :, i::2, j::2].abs().sum(dim=[0, 2, 3]) for i in range(2) for j in range(2)]
-        worst = int(ACTIVATION_MAX * torch.stack(phases).max())
-    else:
-        worst = int(ACTIVATION_MAX * integers.abs().sum(dim=[1, 2, 3]).max())
+    worst = int(ACTIVATION_MAX * integers.abs().sum(dim=[1, 2, 3]).max())
     if worst >= EXACT_SUM:
         raise ValueError(f"a layer's sum can reach {worst} steps; float32 is exact only below {EXACT_SUM}")
     return worst
 
 
-class IntegerConv(nn.Module):
-    """A quantised 3x3 (or transposed 4x4, stride 2) convolution without padding, bias, leaky slope, round, clamp.
+def transposed_as_phases(weight: Tensor) -> Tensor:
+    """The 2x2 convolution that, after a pixel shuffle, is a transposed one of kernel 4, stride 2, padding 2.
 
-    Input and output: integers in [-127, 127] held in float32 or bfloat16, (N, C, H, W). A transposed layer maps n to
-    2n - 2: only outputs with their whole support are kept.
+    weight (inputs, outputs, 4, 4) to (4 outputs, inputs, 2, 2). Output 2m + a of the transposed convolution is
+    x[m] w[a + 2] + x[m + 1] w[a] along each axis. (A transposed convolution in bfloat16 is not exact where oneDNN has
+    none for the instruction set, below AVX512: its taps are then added in bfloat16.)
+    """
+    inputs, outputs = weight.shape[:2]
+    taps = weight.view(inputs, outputs, 2, 2, 2, 2).flip(2, 4)  # (in, out, tap y, phase y, tap x, phase x)
+    return taps.permute(1, 3, 5, 0, 2, 4).reshape(4 * outputs, inputs, 2, 2)
+
+
+class IntegerConv(nn.Module):
+    """A quantised convolution without padding or bias, then bias, leaky slope, round and clamp.
+
+    Input and output: integers in [-127, 127] held in float32 or bfloat16, (N, C, H, W). A transposed layer (kernel 4,
+    stride 2, padding 2) maps n to 2n - 2: only outputs with their whole support are kept.
 
     Raises:
         ValueError: a channel's sum could pass 2^24 steps, so float32 would not hold it exactly.
@@ -167,20 +170,23 @@ class IntegerConv(nn.Module):
         self, weight: Tensor, bias: Tensor, input_step: Tensor, output_step: float, transposed: bool = False
     ) -> None:
         super().__init__()
-        integers, step = quantise_weight(weight, input_step, output_step, transposed)
-        check_sums(integers, transposed)
+        if transposed:
+            weight, bias = transposed_as_phases(weight), bias.repeat_interleave(4)
+        integers, step = quantise_weight(weight, input_step, output_step)
+        check_sums(integers)
         self.transposed = transposed
         # 8-bit integers times a power of two are exact in bfloat16 too, and take half the room in the file.
-        quantised = (integers * step.view(along(1 if transposed else 0))).to(torch.bfloat16)
+        quantised = (integers * step).to(torch.bfloat16)
         self.register_buffer("weight", quantised.contiguous(memory_format=torch.channels_last))
         self.register_buffer("bias", (bias.detach().double() / output_step).to(torch.bfloat16).view(1, -1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """One layer; the result has x's dtype."""
-        weight = self.weight.to(x.dtype)
-        y = F.conv_transpose2d(x, weight, stride=2, padding=2) if self.transposed else F.conv2d(x, weight)
+        y = F.conv2d(x, self.weight.to(x.dtype))
         y = y.to(torch.bfloat16)  # the one rounding of the exact sum; nothing to do on the bfloat16 path
         y = F.leaky_relu_(y.add_(self.bias), self.LEAK).round_().clamp_(-127.0, 127.0)
+        if self.transposed:
+            y = F.pixel_shuffle(y, 2)
         return y.to(x.dtype)
 
 
@@ -199,9 +205,9 @@ class IntegerSum(nn.Module):
 
     def __init__(self, weight: Tensor, bias: Tensor, input_step: float) -> None:
         super().__init__()
-        integers, step = quantise_weight(weight, torch.full((weight.shape[1],), input_step), 1.0, False)
-        check_sums(integers, False)
-        self.step = float(step[0])
+        integers, step = quantise_weight(weight, torch.full((weight.shape[1],), input_step), 1.0)
+        check_sums(integers)
+        self.step = float(step)
         self.bias = round(float(bias) / self.step) * self.step
         self.register_buffer("weight", integers.flatten().float())
 

@@ -53,7 +53,16 @@ def parse(params: dict[str, Any], kind: type[T]) -> T:
     try:
         return msgspec.convert(params, kind)
     except msgspec.ValidationError as error:
-        raise RpcError(Code.INVALID_PARAMS, str(error)) from error
+        raise _invalid(str(error), params) from error
+
+
+def _invalid(message: str, params: dict[str, Any]) -> RpcError:
+    """msgspec's "Expected `int`, got `str` - at `$.seed`" with the parameter first, and its value."""
+    what, _, path = message.partition(" - at `$.")
+    name = path.rstrip("`").partition("[")[0]
+    if name in params:
+        what = f"{name} {params[name]!r:.60}: {what[:1].lower()}{what[1:]}"
+    return RpcError(Code.INVALID_PARAMS, what, {"parameter": name} if name else {})
 
 
 def package_version() -> str:

@@ -94,9 +94,10 @@ def measure(heights: Array) -> Measured:
 
 def gradients(heights: Array) -> Array:
     """Central differences southward and eastward, metres a metre: (N, S, S) metres to (N, 2, S-2, S-2)."""
-    south = heights[:, 2:, 1:-1] - heights[:, :-2, 1:-1]
-    east = heights[:, 1:-1, 2:] - heights[:, 1:-1, :-2]
-    return np.stack([south, east], 1) / np.float32(2 * data.METRES_PER_PIXEL)
+    span = 2 * data.METRES_PER_PIXEL
+    south = (heights[:, 2:, 1:-1] - heights[:, :-2, 1:-1]) / span
+    east = (heights[:, 1:-1, 2:] - heights[:, 1:-1, :-2]) / span
+    return np.stack([south, east], 1)
 
 
 def spectra(heights: Array) -> Array:

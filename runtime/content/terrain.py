@@ -76,6 +76,11 @@ def chunk(engine: Engine, model: ModelFile, request: TerrainRequest) -> dict[str
         "scale": SCALE_M,
         "offset": OFFSET_M,
         "meters_per_pixel": METRES_PER_PIXEL,
+        "seed": request.seed,
+        "x": request.x,
+        "y": request.y,
+        "size": request.size,
+        "lod": request.lod,
         "provenance": provenance(model, "terrain.chunk", msgspec.to_builtins(request)),
     }
 

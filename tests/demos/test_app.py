@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +83,3 @@ def test_a_failed_save_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(OSError, match="disk is full"):
         app.save(pygame.Surface((1, 1)), tmp_path / "old.png")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("old.png", b"old")]
-
-
-def test_the_driver_is_the_dummy_one() -> None:
-    assert os.environ["SDL_VIDEODRIVER"] == "dummy"

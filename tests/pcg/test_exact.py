@@ -113,6 +113,14 @@ def test_integer_layer_is_close_to_the_float_layer() -> None:
     assert (quantised - real).abs().max() < 1.5 * step
 
 
+def test_phases_are_the_transposed_convolution() -> None:
+    random = torch.Generator().manual_seed(8)
+    x, weight = torch.randn(1, 3, 6, 7, generator=random), torch.randn(3, 5, 4, 4, generator=random)
+    expected = torch.nn.functional.conv_transpose2d(x, weight, stride=2, padding=2)
+    phases = torch.nn.functional.conv2d(x, exact.transposed_as_phases(weight))
+    assert torch.allclose(torch.nn.functional.pixel_shuffle(phases, 2), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("transposed", [False, True])
 def test_sums_that_float32_would_round_are_refused(transposed: bool) -> None:
     weight = torch.ones(600, 2, 4, 4) if transposed else torch.ones(2, 600, 3, 3)

@@ -1,0 +1,181 @@
+"""The command line as its users run it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pcg.cli import UserError, main, parse_address
+
+
+def run(*arguments: str | Path) -> int:
+    """Exit code of one command, in this process."""
+    with pytest.raises(SystemExit) as caught:
+        main([str(a) for a in arguments])
+    return caught.value.code or 0
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    for name in ("world.png", "world.r16"):
+        assert run("terrain", folder / name, "--seed", "7", "--x", "-64", "--size", "96") == 0
+    return folder
+
+
+def test_help_answers_without_torch() -> None:
+    code = (
+        "import sys, pcg.cli\n"
+        "try: pcg.cli.main(['--help'])\n"
+        "except SystemExit as e: assert not e.code\n"
+        "heavy = {'torch', 'numpy', 'PIL', 'msgpack'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for verb in ("serve", "terrain", "models", "call", "train", "export", "demo", "verify"):
+        assert verb in done.stdout
+
+
+def test_every_verb_has_help_with_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ("serve", "terrain", "call", "train", "export", "demo", "verify", "eval"):
+        assert run(verb, "--help") == 0
+        assert f"pcg {verb}" in capsys.readouterr().out.split("Examples:")[1]
+
+
+def test_heightmap_files_agree(made: Path) -> None:
+    with Image.open(made / "world.png") as image:
+        png = np.asarray(image)
+        text = json.loads(image.info["pcg:asset"])
+    raw = np.frombuffer((made / "world.r16").read_bytes(), "<u2").reshape(96, 96)
+    sidecar = json.loads((made / "world.r16.json").read_text())
+    assert png.dtype == np.uint16
+    assert np.array_equal(png, raw)
+    assert text["provenance"] == sidecar["provenance"]
+    assert sidecar["provenance"]["params"]["seed"] == 7
+    assert raw.min() * 0.25 - 4096 == sidecar["minimum_m"]
+    with Image.open(made / "world.preview.png") as preview:
+        assert preview.size == (96, 96)
+    assert not list(made.glob("*.part"))
+
+
+def test_verify_knows_its_own_and_sees_a_change(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [made / n for n in ("world.png", "world.r16", "world.preview.png")]
+    assert run("verify", *files) == 0
+    assert capsys.readouterr().out.count("verified") == 3
+    changed = tmp_path / "world.r16"
+    data = bytearray(files[1].read_bytes())
+    data[100] ^= 1
+    changed.write_bytes(data)
+    (tmp_path / "world.r16.json").write_bytes((made / "world.r16.json").read_bytes())
+    assert run("verify", "--json", changed) == 1
+    assert json.loads(capsys.readouterr().out)["fault"] == "1 of 9216 pixels differ"
+    changed.write_bytes(data[:-2])
+    assert run("verify", changed) == 1
+    assert "bytes" in capsys.readouterr().out
+    Image.new("L", (4, 4)).save(tmp_path / "foreign.png")
+    assert run("verify", tmp_path / "foreign.png", tmp_path / "missing.png") == 1
+    out = capsys.readouterr().out
+    assert "no provenance" in out
+    assert "no file" in out
+
+
+def test_count_makes_consecutive_seeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        run("terrain", tmp_path, "--count", "3", "--seed", "5", "--size", "20", "--no-preview", "--format", "r16") == 0
+    )
+    assert [p.name for p in sorted(tmp_path.glob("*.r16"))] == ["terrain-5.r16", "terrain-6.r16", "terrain-7.r16"]
+    assert len(capsys.readouterr().out.splitlines()) == 6
+
+
+def test_a_server_gives_the_same_bytes(made: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pcg.cli", "serve", "--port", "0", "--quiet"], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    address = re.search(r"127\.0\.0\.1:\d+", process.stdout.readline())[0]
+    try:
+        code = run("terrain", tmp_path / "world.r16", "--seed", "7", "--x", "-64", "--size", "96", "--server", address)
+        assert code == 0
+        assert (tmp_path / "world.r16").read_bytes() == (made / "world.r16").read_bytes()
+        assert (tmp_path / "world.r16.json").read_bytes() == (made / "world.r16.json").read_bytes()
+        assert run("verify", tmp_path / "world.r16", "--server", address) == 0
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("terrain", "world.jpg"), 1, "end it in .png or .r16"),
+        (("terrain", "world.png", "--format", "r16"), 1, "--format says r16"),
+        (("terrain", "x.png", "--size", "0"), 1, "size 0 is out of range"),
+        (("terrain", "x", "--count", "0"), 1, "--count 0"),
+        (("terrain", "x.png", "--size", "1"), 1, "--no-preview"),
+        (("terrain", "x.png", "--models", "nowhere"), 1, "no models folder nowhere"),
+        (("terrain", "x.png", "--server", "localhost:http"), 1, "'http' is no port"),
+        (("terrain", "x.png", "--server", "127.0.0.1:1"), 1, "pcg serve"),
+        (("call", "server.health", "{"), 1, "not JSON"),
+        (("call", "server.health", "[]"), 1, "one JSON object"),
+        (("call", "server.helth"), 1, "did you mean 'server.health'"),
+        (("train", "terrain-detail", "--data", "nowhere", "--preset", "standart"), 1, "did you mean 'standard'"),
+        (("train", "terrain-detail", "--data", "nowhere", "--resume"), 1, "--out"),
+        (("export", "nowhere", "x.ts"), 1, "checkpoint.pt"),
+        (("export", "nowhere", "x.pt"), 1, "ends in .ts"),
+        (("verify",), 1, "at least one file"),
+        (("terain", "x.png"), 2, "terrain"),
+        (("terrain", "x.png", "--sead", "3"), 2, "--seed"),
+        (("terrain", "x.png", "--seed", "x"), 2, "seed"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(
+    arguments: tuple[str, ...],
+    code: int,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == code
+    output = capsys.readouterr()
+    assert words in " ".join((output.err + output.out).replace("│", "").split())
+    assert not list(tmp_path.iterdir())  # nothing half-made is left
+
+
+def test_models_lists_and_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("models") == 0
+    assert "terrain-detail" in capsys.readouterr().out
+    assert run("models", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["models"][0]["golden"]
+    (tmp_path / "evil.ts").write_bytes(b"x")
+    assert run("models", "--models", tmp_path) == 0
+    assert "evil: REFUSED: evil.ts is not in SHA256SUMS" in capsys.readouterr().out
+
+
+def test_call_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("call", "terrain.chunk", '{"seed": 7, "size": 8}') == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["height"]["shape"] == [8, 8]
+    assert len(result["height"]["values"]) == 8
+
+
+def test_train_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("train", "terrain-detail", "--data", tmp_path, "--steps", "5", "--dry-run") == 0
+    assert "steps = 5" in capsys.readouterr().out
+
+
+def test_addresses() -> None:
+    assert parse_address("example:9000") == ("example", 9000)
+    assert parse_address(":9000") == ("127.0.0.1", 9000)
+    assert parse_address("example") == ("example", 7767)
+    with pytest.raises(UserError):
+        parse_address("a:99999")

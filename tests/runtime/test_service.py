@@ -1,0 +1,111 @@
+"""The method table, over the bundled world in this process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from runtime.content.terrain import classic_noise
+from runtime.errors import Code, RpcError
+from runtime.local import Local
+
+
+@pytest.fixture(scope="module")
+def runtime():
+    with Local(device="cpu") as runtime:
+        yield runtime
+
+
+def fault(runtime: Local, method: str, **params: Any) -> RpcError:
+    with pytest.raises(RpcError) as caught:
+        runtime.call(method, **params)
+    return caught.value
+
+
+def test_a_chunk(runtime: Local) -> None:
+    chunk = runtime.call("terrain.chunk", seed=7, x=0, y=0)
+    assert chunk["height"].dtype == np.uint16
+    assert chunk["height"].shape == (256, 256)
+    assert (chunk["scale"], chunk["offset"], chunk["meters_per_pixel"]) == (0.25, -4096.0, 90.0)
+    metres = chunk["height"] * chunk["scale"] + chunk["offset"]
+    assert -2500 < metres.min() < metres.max() < 7000
+
+
+def test_overlapping_chunks_agree_exactly(runtime: Local) -> None:
+    whole = runtime.call("terrain.chunk", seed=9, x=-300, y=2**40, size=130)["height"]
+    part = runtime.call("terrain.chunk", seed=9, x=-270, y=2**40 + 33, size=80)["height"]
+    assert np.array_equal(whole[33:113, 30:110], part)
+
+
+def test_provenance_makes_the_chunk_again(runtime: Local) -> None:
+    chunk = runtime.call("terrain.chunk", seed=3, x=5, y=6, size=20)
+    made = chunk["provenance"]
+    assert made["statement"].startswith("generated")
+    assert made["sha256"] == runtime.call("models.describe", name=made["model"])["sha256"]
+    assert made["training_data"]
+    again = runtime.call(made["method"], **made["params"])
+    assert np.array_equal(again["height"], chunk["height"])
+
+
+def test_classic_control_is_another_land_and_repeats(runtime: Local) -> None:
+    place = {"seed": 7, "x": 0, "y": 0, "size": 64}
+    gradient = runtime.call("terrain.chunk", **place)["height"]
+    classic = runtime.call("terrain.chunk", control="noise", **place)["height"]
+    assert not np.array_equal(gradient, classic)
+    window = runtime.call("terrain.chunk", control="noise", **place | {"x": 20, "y": 7, "size": 30})["height"]
+    assert np.array_equal(classic[7:37, 20:50], window)
+    assert np.array_equal(classic_noise(4, 0, 0, 20), classic_noise(4, 16 * 16384, -16 * 16384, 20))
+    assert not np.array_equal(classic_noise(4, 0, 0, 20), classic_noise(5, 0, 0, 20))
+    far = classic_noise(4, 2**52 - 16, 2**51, 40)
+    assert np.unique(far).size > 500  # no steps where float32 has lost its fraction
+
+
+@pytest.mark.parametrize(
+    ("params", "code", "words"),
+    [
+        ({}, Code.INVALID_PARAMS, "seed"),
+        ({"seed": "x"}, Code.INVALID_PARAMS, "seed 'x'"),
+        ({"seed": 1.5}, Code.INVALID_PARAMS, "seed 1.5"),
+        ({"seed": True}, Code.INVALID_PARAMS, "seed True"),
+        ({"seed": -1}, Code.OUT_OF_RANGE, "seed -1"),
+        ({"seed": 2**53}, Code.OUT_OF_RANGE, "9007199254740992"),
+        ({"seed": 1, "size": 0}, Code.OUT_OF_RANGE, "size 0 is out of range; terrain-detail takes 1 to 2048"),
+        ({"seed": 1, "size": 100000}, Code.OUT_OF_RANGE, "size 100000"),
+        ({"seed": 1, "x": 2**60}, Code.OUT_OF_RANGE, "x 1152921504606846976"),
+        ({"seed": 1, "y": 2**70}, Code.OUT_OF_RANGE, "y "),
+        ({"seed": 1, "lod": 1}, Code.OUT_OF_RANGE, "lod 1"),
+        ({"seed": 1, "sise": 4}, Code.INVALID_PARAMS, "did you mean 'size'"),
+        ({"seed": 1, "layers": ["hight"]}, Code.INVALID_PARAMS, "did you mean 'height'"),
+        ({"seed": 1, "layers": []}, Code.INVALID_PARAMS, "layers is empty"),
+        ({"seed": 1, "control": "perlin"}, Code.INVALID_PARAMS, "perlin"),
+        ({"seed": 1, "model": "terain-detail"}, Code.MODEL_NOT_FOUND, "did you mean 'terrain-detail'"),
+    ],
+)
+def test_bad_parameters_are_named(runtime: Local, params: dict[str, Any], code: Code, words: str) -> None:
+    error = fault(runtime, "terrain.chunk", **params)
+    assert error.code is code
+    assert words in error.message
+
+
+def test_unknown_methods_get_a_suggestion(runtime: Local) -> None:
+    error = fault(runtime, "terrain.chunks")
+    assert error.code is Code.METHOD_NOT_FOUND
+    assert "did you mean 'terrain.chunk'" in error.message
+
+
+def test_hello_health_and_models(runtime: Local) -> None:
+    runtime.call("terrain.chunk", seed=1, size=1)
+    hello = runtime.call("server.hello", client="test", version="1")
+    assert hello["protocol"] == 1
+    assert "terrain.chunk" in hello["capabilities"]
+    health = runtime.call("server.health")
+    assert health["ready"]
+    assert health["models"] == ["terrain-detail"]
+    (listed,) = runtime.call("models.list")["models"]
+    assert listed["name"] == "terrain-detail"
+    card = runtime.call("models.describe", name="terrain-detail")["card"]
+    assert card["parameters"]["size"]["maximum"] == 2048
+    assert fault(runtime, "models.describe", name="x").code is Code.MODEL_NOT_FOUND
+    assert "it takes none" in fault(runtime, "server.health", verbose=True).message
