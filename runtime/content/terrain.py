@@ -20,6 +20,7 @@ METRES_PER_PIXEL = 90.0
 LAYERS = ("height",)
 
 PIXELS_PER_CELL, MARGIN_CELLS = 16, 8
+TILE = 1024  # pixels; a larger request is made of tiles, at about 0.3 GB of memory each
 # Perlin noise of the `noise` package, as control map. It repeats every 256 lattice cells, so every 16,384 of ours.
 NOISE_CELLS_A_LATTICE = 64
 NOISE_PERIOD_CELLS = 256 * NOISE_CELLS_A_LATTICE
@@ -70,9 +71,8 @@ def chunk(engine: Engine, model: ModelFile, request: TerrainRequest) -> dict[str
         RpcError: a parameter out of range.
     """
     check(request, model)
-    steps = heights(engine, model, [request])[0]
     return {
-        "height": steps,
+        "height": heights(engine, model, request),
         "scale": SCALE_M,
         "offset": OFFSET_M,
         "meters_per_pixel": METRES_PER_PIXEL,
@@ -85,16 +85,31 @@ def chunk(engine: Engine, model: ModelFile, request: TerrainRequest) -> dict[str
     }
 
 
-def heights(engine: Engine, model: ModelFile, requests: list[TerrainRequest]) -> NDArray[np.uint16]:
-    """Heights of a batch of requests of one size and control: uint16 (N, size, size), quarter metres above -4,096."""
-    seeds, x, y = (np.array([getattr(r, name) for r in requests], np.int64) for name in ("seed", "x", "y"))
-    size = requests[0].size
-    if requests[0].control == "noise":
-        cells = int(engine.run(model, "cells", x, y, size))
-        noises = np.stack([classic_noise(r.seed, r.x, r.y, cells) for r in requests])
+def heights(engine: Engine, model: ModelFile, request: TerrainRequest) -> NDArray[np.uint16]:
+    """Heights of a request: uint16 (size, size), quarter metres above -4,096 m. Runs in the engine's thread.
+
+    A large request is made in tiles, which meet exactly, so that memory stays bounded.
+    """
+    whole = np.empty((request.size, request.size), np.uint16)
+    for top in range(0, request.size, TILE):
+        for left in range(0, request.size, TILE):
+            size = min(TILE, request.size - min(top, left))
+            tile = _square(engine, model, request, request.x + left, request.y + top, size)
+            part = whole[top : top + TILE, left : left + TILE]
+            part[:] = tile[: part.shape[0], : part.shape[1]]
+    return whole
+
+
+def _square(engine: Engine, model: ModelFile, request: TerrainRequest, x: int, y: int, size: int) -> NDArray[np.int32]:
+    seed, left, top = (np.array([v], np.int64) for v in (request.seed, x, y))
+    if request.control == "noise":
+        cells = int(engine.run(model, "cells", left, top, size))
+        noises = classic_noise(request.seed, x, y, cells)[None]
         control = engine.run(model, "control_heights", noises)
-        return engine.run(model, "window", seeds, x, y, size, control).astype(np.uint16)
-    return engine.run(model, "forward", seeds, x, y, size).astype(np.uint16)
+        square: NDArray[np.int32] = engine.run(model, "window", seed, left, top, size, control)[0]
+    else:
+        square = engine.run(model, "forward", seed, left, top, size)[0]
+    return square
 
 
 def classic_noise(seed: int, x: int, y: int, cells: int) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from runtime.content import terrain
 from runtime.content.terrain import classic_noise
 from runtime.errors import Code, RpcError
 from runtime.local import Local
@@ -37,6 +38,14 @@ def test_overlapping_chunks_agree_exactly(runtime: Local) -> None:
     whole = runtime.call("terrain.chunk", seed=9, x=-300, y=2**40, size=130)["height"]
     part = runtime.call("terrain.chunk", seed=9, x=-270, y=2**40 + 33, size=80)["height"]
     assert np.array_equal(whole[33:113, 30:110], part)
+
+
+@pytest.mark.parametrize("control", ["gradient", "noise"])
+def test_large_chunks_are_tiled_without_a_trace(runtime: Local, control: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = {"seed": 9, "x": -77, "y": 5, "size": 100, "control": control}
+    whole = runtime.call("terrain.chunk", **place)["height"]
+    monkeypatch.setattr(terrain, "TILE", 41)
+    assert np.array_equal(runtime.call("terrain.chunk", **place)["height"], whole)
 
 
 def test_provenance_makes_the_chunk_again(runtime: Local) -> None:
