@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -70,6 +71,7 @@ class Engine:
         self._loaded: dict[str, Loaded] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._waiting = 0
+        self._counting = threading.Lock()
         self.submit(self._start, threads).result()
 
     @staticmethod
@@ -80,18 +82,19 @@ class Engine:
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
         """Run a function in the engine's thread, after those before it."""
-        self._waiting += 1
         future = self._thread.submit(function, *arguments)
-        future.add_done_callback(lambda _: self._done())
+        self._count(1)
+        future.add_done_callback(lambda _: self._count(-1))
         return future
 
-    def _done(self) -> None:
-        self._waiting -= 1
+    def _count(self, change: int) -> None:
+        with self._counting:  # callers come from several threads
+            self._waiting += change
 
     @property
     def queue_depth(self) -> int:
         """Calls that wait or run."""
-        return max(0, self._waiting)
+        return self._waiting
 
     @property
     def loaded(self) -> dict[str, Loaded]:

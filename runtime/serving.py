@@ -13,6 +13,8 @@ from runtime.registry import Registry
 from runtime.server import Server
 from runtime.service import Service
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
 
 def serve_until_stopped(
     host: str, port: int, models: Path | None, device: str, threads: int | None, *, quiet: bool
@@ -28,6 +30,8 @@ def serve_until_stopped(
         level=logging.WARNING if quiet else logging.INFO,
         format="%(levelname)s %(name)s: %(message)s",
     )
+    if host not in LOOPBACK:
+        logging.warning("listening on %s: whoever reaches this port may ask; there is no authentication", host)
     registry = Registry(models)
     engine = Engine(device, threads)
     service = Service(registry, engine)
@@ -45,8 +49,8 @@ def serve_until_stopped(
 async def _serve(service: Service, host: str, port: int) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+    for number in (signal.SIGINT, signal.SIGTERM):  # not add_signal_handler, which Windows lacks
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
     async with Server(service, host, port) as server:
         print(f"serving {', '.join(service.registry.models)} on {host}:{server.port}", flush=True)
         await stopped.wait()

@@ -10,7 +10,7 @@ import pytest
 
 from pcg.terrain import evaluate
 from pcg.terrain.drainage import drain, pits
-from pcg.terrain.evaluate import aucs, compare, draw_patches, evaluate_terrain, fbm, floors, generate, measure
+from pcg.terrain.evaluate import aucs, compare, draw_patches, evaluate_terrain, fbm, floors, generate, measure, places
 from runtime.registry import Registry
 
 
@@ -169,17 +169,26 @@ def test_evaluate_terrain_gives_every_figure_with_its_floor(tmp_path: Path, caps
 
 def test_patches_and_generated_land_have_the_control_maps_heights(tmp_path: Path) -> None:
     regions = evaluate.data.load_regions(write_region(tmp_path), validation=True)
-    controls, real = draw_patches(regions, 2, np.random.default_rng(0))
+    names, controls, real = draw_patches(regions, 2, np.random.default_rng(0))
+    assert names == ["bc_coast_mountains"]
     for land, tolerance in ((real, 1e-3), (generate(Registry().find("terrain-detail"), controls), 0.1)):
         assert land.shape == (2, 256, 256)
         means = land.reshape(2, 16, 16, 16, 16).mean((2, 4))
         np.testing.assert_allclose(means, controls[:, 8:-8, 8:-8], atol=tolerance)
 
 
-def test_sea_is_not_measured(tmp_path: Path) -> None:
-    regions = evaluate.data.load_regions(write_region(tmp_path, sea_columns=10), validation=True)
-    with pytest.raises(ValueError, match="bc_coast_mountains: found 0 patches without sea or gaps; 2 were asked for"):
-        draw_patches(regions, 2, np.random.default_rng(0))
+def test_sea_and_voids_are_not_measured(tmp_path: Path) -> None:
+    (region,) = evaluate.data.load_regions(write_region(tmp_path, sea_columns=40), validation=True)
+    assert len(places(region)) == 0  # 40 columns of sea from 150 on are in every patch
+    with pytest.raises(ValueError, match="bc_coast_mountains: no patch of 256 px without sea"):
+        draw_patches([region], 2, np.random.default_rng(0))
+    (region,) = evaluate.data.load_regions(write_region(tmp_path), validation=True)
+    region.bad[:60, :50] = True  # a patch may hold 655 of these pixels, 1 %
+    corners = places(region)
+    assert len(corners) < 65 * 85
+    assert all(max(0, 60 - row) * max(0, 50 - column) < 656 for row, column in corners)
+    assert [46, 0] not in corners.tolist()  # 14 x 50 of them
+    assert [47, 0] in corners.tolist()
 
 
 def test_too_few_patches_are_refused(tmp_path: Path) -> None:
