@@ -246,7 +246,7 @@ def train(
     *,
     data: Path,
     out: Path | None = None,
-    preset: str = "standard",
+    preset: str | None = None,
     device: str = "auto",
     steps: int | None = None,
     resume: bool = False,
@@ -265,25 +265,32 @@ def train(
 
     :param data: Folder of training data.
     :param out: The run's folder; by default a new numbered one in runs/.
-    :param preset: Named options: "standard", or "smoke" for a few tiny steps.
+    :param preset: Named options: "standard" (the default), or "smoke" for a few tiny steps.
     :param device: auto, cpu, cuda or cuda:N.
     :param steps: Steps in all; by default the preset's.
-    :param resume: Go on with the run in --out.
+    :param resume: Go on with the run in --out, with its own options.
     :param dry_run: Print the resolved options and stop.
     """
     import dataclasses
 
     from pcg.learning.loop import next_run, to_toml
-    from pcg.terrain.train import PRESETS
+    from pcg.terrain.train import PRESETS, read_config
     from pcg.terrain.train import train as train_terrain
     from runtime.errors import did_you_mean
 
-    if preset not in PRESETS:
+    if preset is not None and preset not in PRESETS:
         near = did_you_mean(preset, PRESETS) or f"; there are: {', '.join(PRESETS)}"
         raise UserError(f"unknown preset {preset!r}{near}")
-    if resume and out is None:
-        raise UserError("--resume needs --out, the folder of the run to go on with")
-    config = PRESETS[preset] if steps is None else dataclasses.replace(PRESETS[preset], steps=steps)
+    if resume:
+        if out is None:
+            raise UserError("--resume needs --out, the folder of the run to go on with")
+        if preset is not None:
+            raise UserError("--resume goes on with the run's own options; leave out --preset")
+        config = read_config(out)
+    else:
+        config = PRESETS[preset or "standard"]
+    if steps is not None:
+        config = dataclasses.replace(config, steps=steps)
     folder = out or next_run(model)
     if dry_run:
         print(f"# {model}, data {data}, run {folder}, device {device}\n{to_toml(config)}", end="")

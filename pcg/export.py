@@ -36,7 +36,6 @@ GOLDEN_PLACES = (
     (123456789, 2**31 + 17, -(2**33) - 5, 64),
     (SEED_MAX, COORDINATE_MAX, -COORDINATE_MAX, 64),
 )
-LICENCE = "MIT; the training data is public domain or free with acknowledgement (see training_data)"
 
 
 def terrain_parameters() -> dict[str, Parameter]:
@@ -106,6 +105,7 @@ def export_terrain(run: Path, out: Path) -> Card:
     generator.load_state_dict(state["average"])
     noise = GradientNoise(height_table(torch.tensor(data["control_quantiles_m"]), noise_sample()))
     module = torch.jit.script(quantise(generator, noise))
+    licences = {region["licence"] for region in data["regions"].values()}
     card = Card(
         name="terrain-detail",
         version=version("pcg-plugin"),
@@ -113,7 +113,7 @@ def export_terrain(run: Path, out: Path) -> Card:
         format=cards.MODULE_FORMAT,
         description="Endless terrain at 90 m a pixel: a GAN trained on real elevation puts valleys and ridges into "
         "a control map of 1,440 m a pixel.",
-        licence=LICENCE,
+        licence="MIT, as far as the training data's terms allow: " + "; ".join(sorted(licences)),
         parameters=terrain_parameters(),
         outputs={"height": {"dtype": "<u2", "unit": "metres", "scale": 0.25, "offset": -4096.0}},
         training_data=[
@@ -131,7 +131,7 @@ def export_terrain(run: Path, out: Path) -> Card:
         limits=[
             "Rivers: valleys join within some kilometres; no drainage is enforced, and closed basins occur.",
             "The control map is noise, so mountain ranges, coasts and plains lie where noise puts them.",
-            "Trained mostly on California, the Andes and Europe: no ice sheets, dunes, karst or atolls.",
+            f"Knows the land it was trained on and no other kind: {', '.join(sorted(data['regions']))}.",
             "The sea floor is the control map's smooth depth; the training data has none.",
             "control='noise' repeats every 23,593 km and is not promised to be the same on every machine.",
         ],

@@ -22,6 +22,7 @@ MARGIN_CELLS = 8  # what the generator needs of the control map beyond what it d
 VALIDATION = ("nz_southern_alps_75m", "bc_coast_mountains")
 FINE_PIXEL_MAX_M = 120.0  # a coarser file has nothing to teach at 90 m
 SEA_FRACTION_MAX = 0.6  # of a crop; a plain sea teaches nothing
+TRIES_A_CROP = 2000  # before the data is called unusable
 LARGE_REGION_PX = 2_000_000  # a region larger than this is seen no more often than one of this size
 # Speckle (rainforest canopy) and filled voids are faults of the instrument, not land: seen less often.
 WEIGHT = {"gabon_woleu_ntem": 0.25, "alps_lepontine": 0.6, "mount_st_helens_30m": 0.3}
@@ -69,6 +70,10 @@ def load_region(path: Path) -> Region:
         meta = json.loads(str(file["meta"]))
         z = file["z"].astype(np.float32)
         void = file["void"].astype(np.float32) if "void" in file.files else np.zeros_like(z)
+    if not np.isfinite(z).all():
+        raise ValueError(
+            f"{path}: {int((~np.isfinite(z)).sum())} heights are not finite; fill them and mark them in 'void'"
+        )
     dx, dy = float(meta["dx_m"]), float(meta["dy_m"])
     heights = resample(z, dx, dy)
     bad = resample(void, dx, dy) > 0.02
@@ -129,13 +134,21 @@ def fitting(regions: list[Region], cells: int) -> list[Region]:
 
 
 def draw_batch(regions: list[Region], cells: int, count: int, rng: np.random.Generator) -> Batch:
-    """`count` random crops of cells x cells control cells, turned and mirrored, regions by their weight."""
+    """`count` random crops of cells x cells control cells, turned and mirrored, regions by their weight.
+
+    Raises:
+        ValueError: hardly any crop is usable.
+    """
     size = cells * PIXELS_PER_CELL
     weights = np.array([r.weight for r in regions])
     weights /= weights.sum()
     controls: list[NDArray[np.float32]] = []
     heights: list[NDArray[np.float32]] = []
+    tries = 0
     while len(controls) < count:
+        tries += 1
+        if tries > TRIES_A_CROP * count:
+            raise ValueError(f"only {len(controls)} of {tries} crops of {size} pixels are land without voids")
         region = regions[rng.choice(len(regions), p=weights)]
         row, column = (int(rng.integers(0, side - size + 1)) for side in region.bad.shape)
         if not usable(region, row, column, cells):

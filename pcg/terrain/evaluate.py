@@ -1,7 +1,7 @@
 """How real the generated land is: figures of a terrain model file beside the same figures of held-out real land.
 
 Both sides have the same control maps, cut from real land the model never saw, so what differs is what the model put
-in. Beside each figure stands its floor, real land against real land: no generator can be asked to do better.
+in. Beside each figure stands its floor, real land against real land: how far it can be from perfect by chance alone.
 """
 
 from __future__ import annotations

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import sys
 import time
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,14 @@ PRESETS = {
 }
 
 
+def read_config(folder: Path) -> TerrainConfig:
+    """The options of an earlier run. Raises FileNotFoundError when the folder is no run."""
+    path = folder / "config.toml"
+    if not path.exists():
+        raise FileNotFoundError(f"{folder} holds no config.toml; give the folder of a run that has started")
+    return TerrainConfig(**tomllib.loads(path.read_text()))
+
+
 def rate_decay(config: TerrainConfig, step: int) -> float:
     """Factor on the learning rates: one for the first half, then a straight line to a tenth."""
     return 0.1 + 0.9 * min(1.0, 2 * (1 - step / config.steps))
@@ -76,6 +86,8 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
         ValueError: the crops don't fit the data, or the batch doesn't divide over the processes.
     """
     place = open_place(device)
+    if config.steps < 1:
+        raise ValueError(f"steps {config.steps}: at least 1")
     if config.batch % place.world:
         raise ValueError(f"a batch of {config.batch} doesn't divide over {place.world} processes")
     count = config.batch // place.world
@@ -120,7 +132,7 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
         return heights + DITHER_M * torch.randn(heights.shape, generator=random, device=place.device)
 
     with Run(folder, config.steps, leads=place.leads) as run:
-        step = start
+        done = start
         for step in range(start, config.steps):
             # Every step draws from its own stream, so a resumed run sees what an unbroken one would have seen.
             batch = data.draw_batch(
@@ -166,28 +178,31 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
                 for a, b in zip(average.parameters(), generator.parameters(), strict=True):
                     a.lerp_(b, 1 - decay)
 
+            done = step + 1
             stats = {"d_loss": d_loss.item(), "g_loss": g_loss.item()}
+            if not all(math.isfinite(loss) for loss in stats.values()):
+                raise FloatingPointError(f"the losses are not finite at step {step}: {stats}; the checkpoint is older")
             if penalised:
                 stats |= {
                     "r1": r1.item(),
                     "r2": r2.item(),
                     "std": float(fake_view[:, 0].detach().std() / real_view[:, 0].std()),
                 }
-            if penalised or step + 1 == config.steps:
+            if penalised or done == config.steps:
                 run.report(step, stats)
-            if (step + 1) % AGREE_EVERY == 0 or step + 1 == config.steps:
+            if done % AGREE_EVERY == 0 or done == config.steps:
                 if not ranks_agree(place, generator, discriminator):
                     raise RuntimeError(f"the ranks' weights differ at step {step}; training stopped")
                 if place.leads and place.world > 1:
-                    print(f"step {step + 1}: all {place.world} ranks agree", file=sys.stderr)
-            if place.leads and (step + 1) % config.sample_every == 0:
-                write_samples(average, regions, folder / "samples" / f"{step + 1:06d}.png", config)
+                    print(f"step {done}: all {place.world} ranks agree", file=sys.stderr)
+            if place.leads and done % config.sample_every == 0:
+                write_samples(average, regions, folder / "samples" / f"{done:06d}.png", config)
             if run.time_to_save() and place.leads:
-                save(step + 1)
+                save(done)
             if run.stop_asked:
                 break
         if place.leads:
-            save(step + 1)
+            save(done)
     close_place(place)
 
 

@@ -66,5 +66,12 @@ def test_errors_name_what_is_wrong(dem_folder: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "broken.npz", z=np.zeros((3, 3)))
     with pytest.raises(ValueError, match=r"broken\.npz"):
         data.load_region(tmp_path / "broken.npz")
+    np.savez(tmp_path / "gap.npz", z=np.full((9, 9), np.nan), meta='{"dx_m": 90, "dy_m": 90}')
+    with pytest.raises(ValueError, match="81 heights are not finite"):
+        data.load_region(tmp_path / "gap.npz")
+    region = data.load_regions(dem_folder)[0]
+    void = data.Region("void", "", region.heights, np.ones_like(region.bad), 1.0)
+    with pytest.raises(ValueError, match="only 0 of"):
+        data.draw_batch([void], 2, 1, np.random.default_rng(0))
     with pytest.raises(ValueError, match="fewer cells than 40"):
         data.fitting(data.load_regions(dem_folder), 40)

@@ -14,7 +14,7 @@ import torch
 from pcg.export import export_terrain
 from pcg.learning import checkpoint
 from pcg.learning.loop import Run, next_run, to_toml
-from pcg.terrain.train import PRESETS, train
+from pcg.terrain.train import PRESETS, read_config, train
 from runtime.local import Local
 from runtime.registry import Registry
 
@@ -70,10 +70,20 @@ def test_a_resumed_run_equals_an_unbroken_one(
         train(TINY, dem_folder, tmp_path / "nothing", "cpu", resume=True)
 
 
+def test_resuming_a_finished_run_changes_nothing(run: Path, dem_folder: Path) -> None:
+    before = checkpoint.load(run)
+    train(read_config(run), dem_folder, run, "cpu", resume=True)
+    after = checkpoint.load(run)
+    assert after["step"] == 4
+    assert all(torch.equal(v, after["generator"][k]) for k, v in before["generator"].items())
+    assert read_config(run) == TINY
+
+
 def test_an_exported_run_serves(run: Path, tmp_path: Path) -> None:
     card = export_terrain(run, tmp_path / "terrain-detail.ts")
     assert card.training.steps == 4
     assert {d.name for d in card.training_data} == {"hills", "more_hills"}
+    assert "made for a test" in card.licence
     assert not Registry(tmp_path).refused
     with Local(tmp_path) as runtime:
         chunk = runtime.call("terrain.chunk", seed=3, x=-20, y=9, size=40)
@@ -92,6 +102,8 @@ def test_trains_on_cuda(dem_folder: Path, tmp_path: Path) -> None:
 def test_cuda_asked_for_in_vain_is_an_error(dem_folder: Path, tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a CUDA device")
+    with pytest.raises(ValueError, match="steps 0"):
+        train(dataclasses.replace(TINY, steps=0), dem_folder, tmp_path / "none", "cpu")
     with pytest.raises(ValueError, match="--device cpu"):
         train(TINY, dem_folder, tmp_path / "cuda", "cuda")
 
