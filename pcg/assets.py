@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
 from pcg.writers.heightmap import HeightFormat, preview, read_heightmap, write_heightmap
 from pcg.writers.provenance import read_asset
+from runtime.errors import RpcError
 
 FORMATS: tuple[HeightFormat, ...] = ("png", "r16")
 
@@ -65,20 +67,28 @@ def make_terrain(
 
 
 def verify_file(runtime: Runtime, path: Path) -> str | None:
-    """Make an asset again and compare the decoded content; None when it is what it says, else what is wrong."""
+    """Make an asset again and compare the decoded content; None when it is what it says, else what is wrong.
+
+    Raises:
+        ConnectionError: the server is gone.
+    """
     try:
         asset = read_asset(path)
         content = read_heightmap(path, asset)
         made = asset["provenance"]
+        if made["method"] != "terrain.chunk":
+            return f"its provenance names the method {made['method']!r}, which makes no heightmap"
         known = runtime.call("models.describe", name=made["model"])["sha256"]
+        if known != made["sha256"]:
+            return f"made by {made['model']} {made['sha256'][:12]}, here that model is {known[:12]}: another version"
+        chunk = runtime.call(made["method"], **made["params"])
+        expected = preview(chunk) if asset["form"] == "preview" else chunk["height"]
+    except ConnectionError:
+        raise
     except KeyError as error:
         return f"its provenance lacks {error}"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, RpcError, Image.DecompressionBombError) as error:
         return str(error)
-    if known != made["sha256"]:
-        return f"made by {made['model']} with SHA-256 {made['sha256'][:12]}, here it is {known[:12]}: another version"
-    chunk = runtime.call(made["method"], **made["params"])
-    expected = preview(chunk) if asset["form"] == "preview" else chunk["height"]
     if content.shape != expected.shape:
         return f"is {content.shape[1]}x{content.shape[0]}, should be {expected.shape[1]}x{expected.shape[0]}"
     differing = int(np.count_nonzero(content != expected))

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Group, Parameter
+from cyclopts.validators import Number
 
 app = App(
     name="pcg",
     help="Learned procedural content for games: make terrain, serve it to an engine, train your own.",
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,
 )
 SERVING, MAKING, TRAINING = Group("Serve and look"), Group("Make assets"), Group("Train models")
 
@@ -22,10 +24,12 @@ Server = Annotated[
 Models = Annotated[Path | None, Parameter(help="Models folder with its SHA256SUMS; by default the bundled models.")]
 Device = Literal["auto", "cpu", "cuda"]
 DEFAULT_PORT = 7767
+INTERRUPTED = 130
+EXTRAS = {"pygame": "demo", "scipy": "train"}  # what an optional module is installed with
 
 
 class UserError(Exception):
-    """Something the user can mend; printed without a traceback, exit code 1."""
+    """The command makes no sense as it was given; printed without a traceback, exit code 2."""
 
 
 def say(text: str) -> None:
@@ -36,6 +40,7 @@ def say(text: str) -> None:
 def parse_address(address: str) -> tuple[str, int]:
     """HOST:PORT, HOST or :PORT. Raises UserError."""
     host, _, port = address.rpartition(":") if ":" in address else (address, "", str(DEFAULT_PORT))
+    host = host.strip("[]")  # [::1]:7767
     if not port.isdigit() or not 0 < int(port) < 65536:
         raise UserError(f"--server {address!r}: {port!r} is no port; write HOST:PORT, for example 127.0.0.1:7767")
     return host or "127.0.0.1", int(port)
@@ -57,10 +62,10 @@ def open_runtime(server: str | None, models: Path | None = None, device: Device 
 def serve(
     *,
     host: str = "127.0.0.1",
-    port: int = DEFAULT_PORT,
+    port: Annotated[int, Parameter(validator=Number(gte=0, lte=65535))] = DEFAULT_PORT,
     models: Models = None,
     device: Device = "auto",
-    threads: int | None = None,
+    threads: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     quiet: bool = False,
 ) -> None:
     """Serve the models over MessagePack-RPC until interrupted (docs/protocol.md).
@@ -102,12 +107,8 @@ def demo(
     :param frames: Frames to draw before closing.
     :param screenshot: PNG of the last frame.
     """
-    try:
-        from demos.world.app import run
-    except ModuleNotFoundError as error:
-        if error.name != "pygame":
-            raise
-        raise UserError("the demo needs pygame: pip install 'pcg-plugin[demo]'") from error
+    from demos.world.app import run
+
     return run(seed=seed, server=server, headless=headless, frames=frames, screenshot=screenshot)
 
 
@@ -251,7 +252,7 @@ def train(
     steps: int | None = None,
     resume: bool = False,
     dry_run: bool = False,
-) -> None:
+) -> int:
     """Train a model: runs/NNNNN-MODEL with config.toml, stats.jsonl, samples/ and a checkpoint.
 
     Interrupt it whenever you like: it saves, and --resume goes on. For several processes:
@@ -267,11 +268,14 @@ def train(
     :param out: The run's folder; by default a new numbered one in runs/.
     :param preset: Named options: "standard" (the default), or "smoke" for a few tiny steps.
     :param device: auto, cpu, cuda or cuda:N.
-    :param steps: Steps in all; by default the preset's.
+    :param steps: Steps in all; by default the preset's. The learning rate falls over the second half of them, so
+        more steps on --resume also raise it again.
     :param resume: Go on with the run in --out, with its own options.
     :param dry_run: Print the resolved options and stop.
     """
     import dataclasses
+
+    import torch
 
     from pcg.learning.loop import next_run, to_toml
     from pcg.terrain.train import PRESETS, read_config
@@ -294,8 +298,14 @@ def train(
     folder = out or next_run(model)
     if dry_run:
         print(f"# {model}, data {data}, run {folder}, device {device}\n{to_toml(config)}", end="")
-        return
-    train_terrain(config, data, folder, device, resume)
+        return 0
+    # Vanishing gradients are denormal, and slow on a CPU: a step took twice as long after a thousand steps. Set before
+    # the first parallel work, since the worker threads inherit it.
+    torch.set_flush_denormal(True)
+    try:
+        return 0 if train_terrain(config, data, folder, device, resume) else INTERRUPTED
+    finally:
+        torch.set_flush_denormal(False)
 
 
 @app.command(group=TRAINING)
@@ -358,10 +368,10 @@ def evaluate(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exits 0, 1 (failed), 2 (wrong usage) or 130 (interrupted)."""
     try:
-        result = app(arguments, exit_on_error=False, print_error=True)
+        result = app(arguments, exit_on_error=False, print_error=True, result_action="return_value")
     except KeyboardInterrupt:
         say("interrupted")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         sys.exit(_report(error))
     sys.exit(result if isinstance(result, int) else 0)
@@ -375,9 +385,13 @@ def _report(error: Exception) -> int:
 
     if isinstance(error, CycloptsError):
         return 2
+    if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+        extra = EXTRAS[error.name]
+        say(f"pcg: this needs {error.name}, which the extra {extra!r} brings: pip install 'pcg-plugin[{extra}]'")
+        return 1
     if isinstance(error, UserError | RpcError | OSError | ValueError):
         say(f"pcg: {error}")
-        return 1
+        return 2 if isinstance(error, UserError) else 1
     raise error
 
 

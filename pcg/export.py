@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import subprocess
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
@@ -21,13 +20,14 @@ from pcg.learning import checkpoint
 from pcg.terrain.control import GradientNoise, height_table, noise_sample
 from pcg.terrain.networks import Generator
 from pcg.terrain.world import quantise
+from pcg.writers.files import replace_file
 from runtime import card as cards
 from runtime.card import Card, Golden, Parameter, Quality, Training, TrainingData
 from runtime.engine import digest, make_deterministic
 from runtime.registry import SUMS, read_sums
 
 CARD_FILE = "card.json"
-SEED_MAX, COORDINATE_MAX, SIZE_MAX = 2**53 - 1, 2**53, 2048
+SEED_MAX, COORDINATE_MAX, SIZE_MAX = 2**53 - 1, 2**53, 2049
 
 # Places of every kind: the origin, negative, an odd corner, beyond 2^31, both far ends, the largest seed.
 GOLDEN_PLACES = (
@@ -35,6 +35,7 @@ GOLDEN_PLACES = (
     (1, -1000, 250, 100),
     (123456789, 2**31 + 17, -(2**33) - 5, 64),
     (SEED_MAX, COORDINATE_MAX, -COORDINATE_MAX, 64),
+    (7, -256, 512, 257),  # a size that is served: kernels may be chosen by shape
 )
 
 
@@ -73,22 +74,12 @@ def measure_golden(module: Any) -> list[Golden]:
     return golden
 
 
-def commit() -> str:
-    """The source's git commit, or "unknown" outside a checkout."""
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"],
-            cwd=Path(__file__).parent, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return done.stdout.strip()
-
-
 def read_quality(run: Path) -> list[Quality]:
-    """The figures `pcg eval` left in the run's quality.json; none where it was not run."""
+    """The figures `pcg eval` left in the run's quality.json; none where it was not run since the last checkpoint."""
     path = run / "quality.json"
-    return msgspec.json.decode(path.read_bytes(), type=list[Quality]) if path.exists() else []
+    if not path.exists() or path.stat().st_mtime < (run / checkpoint.NAME).stat().st_mtime:
+        return []
+    return msgspec.json.decode(path.read_bytes(), type=list[Quality])
 
 
 def export_terrain(run: Path, out: Path) -> Card:
@@ -124,7 +115,7 @@ def export_terrain(run: Path, out: Path) -> Card:
             device=str(state["device"]),
             steps=state["step"],
             wall_s=round(state["wall_s"], 1),
-            commit=commit(),
+            commit=state.get("commit", "unknown"),
             config=tomllib.loads((run / "config.toml").read_text()),
         ),
         quality=read_quality(run),
@@ -143,14 +134,9 @@ def export_terrain(run: Path, out: Path) -> Card:
 
 def write_model(module: Any, card: Card, out: Path) -> None:
     """Save module and card to `out` by way of a temporary name, and list its checksum beside it."""
-    out.parent.mkdir(parents=True, exist_ok=True)
+    sums = read_sums(out.parent)
     buffer = io.BytesIO()
     torch.jit.save(module, buffer, _extra_files={CARD_FILE: cards.encode(card)})
-    data = buffer.getvalue()
-    temporary = out.with_suffix(".part")
-    temporary.write_bytes(data)
-    sums = read_sums(out.parent) | {out.name: hashlib.sha256(data).hexdigest()}
-    temporary.replace(out)
-    listing = out.parent / (SUMS + ".part")
-    listing.write_text("".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())), encoding="utf-8")
-    listing.replace(out.parent / SUMS)
+    sums[out.name] = hashlib.sha256(buffer.getvalue()).hexdigest()
+    replace_file(out, buffer.getvalue())
+    replace_file(out.parent / SUMS, "".join(f"{sha}  {name}\n" for name, sha in sorted(sums.items())).encode())

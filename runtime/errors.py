@@ -67,5 +67,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("zzz", ["terrain"])
     ''
     """
+    if len(name) > 64:  # no slip of the finger, and the search takes time that grows with the length
+        return ""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -80,7 +80,10 @@ def read_model(path: Path, expected: str | None) -> ModelFile:
     """
     if expected is None:
         raise Refused(f"{path.name} is not in {SUMS}; add it with 'sha256sum {path.name} >> {SUMS}' if you trust it")
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise Refused(f"{path.name} can't be read: {error}") from error
     digest = hashlib.sha256(data).hexdigest()
     if digest != expected:
         raise Refused(f"{path.name} has SHA-256 {digest}, but {SUMS} says {expected}: damaged, or not the file it was")
@@ -115,6 +118,9 @@ class Registry:
                 self.refused[path.stem] = f"{path.name}: another file is named {model.card.name!r} already"
                 continue
             self.models[model.card.name] = model
+        for name in sums:
+            if name.endswith(SUFFIX) and not (self.folder / name).exists():
+                self.refused[name.removesuffix(SUFFIX)] = f"{name} is in {SUMS} but not in the folder"
 
     def find(self, name: str) -> ModelFile:
         """The model of that name.
@@ -126,7 +132,6 @@ class Registry:
             return self.models[name]
         if name in self.refused:
             raise RpcError(Code.MODEL_REFUSED, f"model {name!r} is refused: {self.refused[name]}")
-        near = did_you_mean(name, self.models)
-        raise RpcError(
-            Code.MODEL_NOT_FOUND, f"unknown model {name!r}{near or '; there are: ' + ', '.join(self.models)}"
-        )
+        near = did_you_mean(name, self.models) or "; there are: " + (", ".join(self.models) or "none")
+        refused = f"; refused: {', '.join(self.refused)}" if self.refused else ""
+        raise RpcError(Code.MODEL_NOT_FOUND, f"unknown model {name!r:.80}{near}{refused}")

@@ -18,6 +18,8 @@ from runtime.registry import Registry
 
 PROTOCOL_VERSION = 1
 NAME = "pcg-runtime"
+MAX_QUEUED = 512  # requests that wait for the engine, of all connections together
+RETRY_AFTER_MS = 1000
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -49,7 +51,7 @@ def parse(params: dict[str, Any], kind: type[T]) -> T:
     for name in params:
         if name not in known:
             near = did_you_mean(name, known) or (f"; there are: {', '.join(known)}" if known else "; it takes none")
-            raise RpcError(Code.INVALID_PARAMS, f"unknown parameter {name!r}{near}", {"parameter": name})
+            raise RpcError(Code.INVALID_PARAMS, f"unknown parameter {name!r:.80}{near}", {"parameter": name[:80]})
     try:
         return msgspec.convert(params, kind)
     except msgspec.ValidationError as error:
@@ -85,7 +87,10 @@ class Service:
             "models.list": self._list,
             "models.describe": self._describe,
         }
-        self._engine_bound: dict[str, Callable[[dict[str, Any]], Any]] = {"terrain.chunk": self._terrain_chunk}
+        # These check their parameters at once and give the work that is left for the engine's thread.
+        self._engine_bound: dict[str, Callable[[dict[str, Any]], Callable[[], Any]]] = {
+            "terrain.chunk": self._terrain_chunk
+        }
 
     @property
     def methods(self) -> list[str]:
@@ -102,22 +107,29 @@ class Service:
                 self.registry.refused[name] = error.message
 
     async def call(self, method: str, params: dict[str, Any], *, connection: object = None) -> Any:
-        """Answer one call. Raises RpcError."""
+        """Answer one call. Raises RpcError; OVERLOADED when too many wait for the engine."""
         del connection
         if quick := self._quick.get(method):
             return quick(params)
-        return await asyncio.wrap_future(self.engine.submit(self._handler(method), params))
+        work = self._handler(method)(params)
+        if self.engine.queue_depth >= MAX_QUEUED:
+            raise RpcError(
+                Code.OVERLOADED,
+                f"{MAX_QUEUED} requests wait already; try again in {RETRY_AFTER_MS} ms",
+                {"retry_after_ms": RETRY_AFTER_MS},
+            )
+        return await asyncio.wrap_future(self.engine.submit(work))
 
     def call_blocking(self, method: str, params: dict[str, Any]) -> Any:
         """As `call`, without an event loop."""
         if quick := self._quick.get(method):
             return quick(params)
-        return self.engine.submit(self._handler(method), params).result()
+        return self.engine.submit(self._handler(method)(params)).result()
 
-    def _handler(self, method: str) -> Callable[[dict[str, Any]], Any]:
+    def _handler(self, method: str) -> Callable[[dict[str, Any]], Callable[[], Any]]:
         if method not in self._engine_bound:
             near = did_you_mean(method, self.methods) or f"; there are: {', '.join(self.methods)}"
-            raise RpcError(Code.METHOD_NOT_FOUND, f"unknown method {method!r}{near}")
+            raise RpcError(Code.METHOD_NOT_FOUND, f"unknown method {method!r:.80}{near}")
         return self._engine_bound[method]
 
     def _hello(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -162,6 +174,8 @@ class Service:
         model = self.registry.find(parse(params, Name).name)
         return {"sha256": model.sha256, "card": cards.to_dict(model.card)}
 
-    def _terrain_chunk(self, params: dict[str, Any]) -> dict[str, Any]:
+    def _terrain_chunk(self, params: dict[str, Any]) -> Callable[[], dict[str, Any]]:
         request = parse(params, terrain.TerrainRequest)
-        return terrain.chunk(self.engine, self.registry.find(request.model), request)
+        model = self.registry.find(request.model)
+        terrain.check(request, model)
+        return lambda: terrain.chunk(self.engine, model, request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -28,3 +29,17 @@ def load(folder: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
         raise FileNotFoundError(f"{folder} holds no {NAME}; give the folder of a run that has saved one")
     state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     return state
+
+
+def source_commit() -> str:
+    """The git commit of this package's source, "-dirty" where files differ from it; "unknown" outside its checkout."""
+    here = Path(__file__).parent
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+            cwd=here, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        tracked = subprocess.run(["git", "ls-files", "--error-unmatch", __file__], cwd=here, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip() if tracked.returncode == 0 else "unknown"

@@ -31,11 +31,14 @@ def open_place(device: str = "auto") -> Place:
     Raises:
         ValueError: CUDA was asked for and is not there.
     """
-    torch.set_flush_denormal(True)  # vanishing gradients on a CPU: a step took twice as long after a thousand
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise ValueError(f"device {device!r} was asked for, but this torch sees no CUDA device; use --device cpu")
+    try:
+        torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"unknown device {device!r}; there are: auto, cpu, cuda, cuda:N") from error
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         return Place(torch.device(device))
@@ -57,6 +60,15 @@ def share_weights(place: Place, *modules: nn.Module) -> None:
         for module in modules:
             for tensor in module.state_dict().values():
                 dist.broadcast(tensor, 0)
+
+
+def any_rank(place: Place, flag: bool) -> bool:
+    """Whether the flag is up on any rank; all get the same answer."""
+    if place.world == 1:
+        return flag
+    raised = torch.tensor(int(flag), device=place.device)
+    dist.all_reduce(raised, dist.ReduceOp.MAX)
+    return bool(raised)
 
 
 def average_gradients(place: Place, parameters: Iterable[nn.Parameter]) -> None:

@@ -62,12 +62,20 @@ def resample(z: NDArray[np.float32], dx: float, dy: float, to: float = METRES_PE
     return out
 
 
-def load_region(path: Path) -> Region:
-    """Read and resample one file. Raises ValueError naming the file when a field is missing."""
+def load_region(path: Path) -> Region | None:
+    """Read and resample one file; None for one whose pixels are too coarse to teach anything at 90 m.
+
+    Raises:
+        ValueError: a field is missing or wrong; names the file.
+    """
     with np.load(path) as file:
         if "z" not in file.files or "meta" not in file.files:
             raise ValueError(f"{path}: needs the arrays 'z' and 'meta', has {', '.join(file.files)}")
         meta = json.loads(str(file["meta"]))
+        if not {"dx_m", "dy_m"} <= set(meta):
+            raise ValueError(f"{path}: its 'meta' needs dx_m and dy_m, the size of a pixel in metres")
+        if float(meta["dy_m"]) > FINE_PIXEL_MAX_M:
+            return None
         z = file["z"].astype(np.float32)
         void = file["void"].astype(np.float32) if "void" in file.files else np.zeros_like(z)
     if not np.isfinite(z).all():
@@ -94,10 +102,9 @@ def load_regions(folder: Path, *, validation: bool = False) -> list[Region]:
     for path in sorted(folder.glob("*.npz")):
         if (path.stem in VALIDATION) != validation:
             continue
-        with np.load(path) as file:
-            if json.loads(str(file["meta"]))["dy_m"] > FINE_PIXEL_MAX_M:
-                continue
-        regions.append(load_region(path))
+        region = load_region(path)
+        if region is not None:
+            regions.append(region)
     if not regions:
         kind = "validation" if validation else "training"
         raise FileNotFoundError(f"no {kind} elevation files (*.npz with 'z' and 'meta') in {folder}")

@@ -24,7 +24,6 @@ from pcg.exact import ACTIVATION_MAX, LEAK, crop, refine_means, refine_smooth, s
 
 WIDTHS = (96, 64, 48, 32, 16)  # channels at 1,440, 720, 360, 180 and 90 m
 LATENTS = (13, 4, 4, 4, 0)  # channels of the latent field at each scale
-MARGIN_CELLS = 8
 
 AMPLITUDE_FLOOR_M = 2.0
 AMPLITUDE_STEPS_AN_OCTAVE = 12.0

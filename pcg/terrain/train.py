@@ -22,7 +22,7 @@ from torch import Tensor
 
 from pcg.learning import checkpoint
 from pcg.learning.adversarial import discriminator_loss, generator_loss, gradient_penalty
-from pcg.learning.devices import average_gradients, close_place, open_place, ranks_agree, share_weights
+from pcg.learning.devices import any_rank, average_gradients, close_place, open_place, ranks_agree, share_weights
 from pcg.learning.loop import Run, to_toml
 from pcg.terrain import data
 from pcg.terrain.networks import Discriminator, Generator
@@ -77,13 +77,15 @@ def rate_decay(config: TerrainConfig, step: int) -> float:
     return 0.1 + 0.9 * min(1.0, 2 * (1 - step / config.steps))
 
 
-def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = "auto", resume: bool = False) -> None:
+def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = "auto", resume: bool = False) -> bool:
     """Train to `config.steps` and leave checkpoint.pt, stats.jsonl and samples/ in `folder`.
+
+    Returns whether it got there; not when it was interrupted, in which case it can be resumed.
 
     Raises:
         FileNotFoundError: no data, or nothing to resume.
         FileExistsError: the folder holds a run and `resume` was not asked for.
-        ValueError: the crops don't fit the data, or the batch doesn't divide over the processes.
+        ValueError: the crops don't fit the data, the batch doesn't divide over the processes, or training diverged.
     """
     place = open_place(device)
     if config.steps < 1:
@@ -103,7 +105,7 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
         "generator": generator, "average": average, "discriminator": discriminator,
         "g_optimiser": g_optimiser, "d_optimiser": d_optimiser,
     }  # fmt: skip
-    start, earlier_s = 0, 0.0
+    start, earlier_s, commit = 0, 0.0, checkpoint.source_commit()
     if resume:
         state = checkpoint.load(folder, place.device)
         for name, part in parts.items():
@@ -120,13 +122,15 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
             f"{len(regions)} regions, device {place.device}, {place.world} process(es), run {folder}", file=sys.stderr
         )
 
+    samples = draw_samples(regions, config.cells)
     random = torch.Generator(place.device)
     began = time.monotonic()
 
     def save(step: int) -> None:
         state = {name: part.state_dict() for name, part in parts.items()}
-        about = {"step": step, "wall_s": earlier_s + time.monotonic() - began, "device": str(place.device)}
-        checkpoint.save(folder, state | about | {"world": place.world})
+        wall_s = earlier_s + time.monotonic() - began
+        about = {"step": step, "wall_s": wall_s, "device": str(place.device), "world": place.world, "commit": commit}
+        checkpoint.save(folder, state | about)
 
     def dithered(heights: Tensor) -> Tensor:
         return heights + DITHER_M * torch.randn(heights.shape, generator=random, device=place.device)
@@ -180,8 +184,8 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
 
             done = step + 1
             stats = {"d_loss": d_loss.item(), "g_loss": g_loss.item()}
-            if not all(math.isfinite(loss) for loss in stats.values()):
-                raise FloatingPointError(f"the losses are not finite at step {step}: {stats}; the checkpoint is older")
+            if any_rank(place, not all(math.isfinite(loss) for loss in stats.values())):
+                raise ValueError(f"training diverged: {stats} at step {step}; the checkpoint is from before")
             if penalised:
                 stats |= {
                     "r1": r1.item(),
@@ -196,14 +200,15 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
                 if place.leads and place.world > 1:
                     print(f"step {done}: all {place.world} ranks agree", file=sys.stderr)
             if place.leads and done % config.sample_every == 0:
-                write_samples(average, regions, folder / "samples" / f"{done:06d}.png", config)
+                write_samples(average, samples, folder / "samples" / f"{done:06d}.png", config.seed)
             if run.time_to_save() and place.leads:
                 save(done)
-            if run.stop_asked:
+            if any_rank(place, run.stop_asked):  # all stop at the same step, or one would wait for the others
                 break
         if place.leads:
             save(done)
     close_place(place)
+    return done == config.steps
 
 
 def describe_data(regions: list[data.Region]) -> dict[str, Any]:
@@ -214,14 +219,26 @@ def describe_data(regions: list[data.Region]) -> dict[str, Any]:
     }
 
 
-def write_samples(generator: Generator, regions: list[data.Region], path: Path, config: TerrainConfig) -> None:
-    """A hillshade grid of fixed crops: real land, the generator's from the same control map, another latent's."""
-    cells = max(c for c in (16, 12, 8, 6, 4, 2) if c * 16 <= max(min(r.bad.shape) for r in regions))
-    fit = data.fitting(regions, cells)
-    rng = np.random.default_rng(1)
-    batch = data.draw_batch(fit, cells, 6, rng)
+def draw_samples(regions: list[data.Region], cells: int) -> data.Batch:
+    """Six fixed crops for the sample pictures, 256 pixels a side if the data has such, else as large as training's.
+
+    Raises:
+        ValueError: no usable crop of the training's size.
+    """
+    for size in (16, 12, 8):
+        if size > cells:
+            try:
+                return data.draw_batch(data.fitting(regions, size), size, 6, np.random.default_rng(1))
+            except ValueError:
+                continue  # too small, or voids in every crop of that size
+    return data.draw_batch(regions, cells, 6, np.random.default_rng(1))
+
+
+def write_samples(generator: Generator, batch: data.Batch, path: Path, seed: int) -> None:
+    """A hillshade grid of crops: real land, the generator's from the same control map, another latent's."""
+    cells = batch.control.shape[1] - 2 * data.MARGIN_CELLS
     control = torch.from_numpy(batch.control).to(generator.amplitude_levels.device)
-    random = torch.Generator(control.device).manual_seed(config.seed)
+    random = torch.Generator(control.device).manual_seed(seed)
     with torch.no_grad():
         lands = [batch.heights] + [
             generator(control, generator.draw_latents(len(control), cells, random)).cpu().numpy() for _ in range(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import msgspec
@@ -14,7 +15,7 @@ from runtime.engine import Engine
 from runtime.errors import Code, RpcError, did_you_mean
 from runtime.registry import ModelFile
 
-MODEL = "terrain-detail"
+MODEL, FAMILY = "terrain-detail", "terrain"
 SCALE_M, OFFSET_M = 0.25, -4096.0
 METRES_PER_PIXEL = 90.0
 LAYERS = ("height",)
@@ -45,8 +46,11 @@ def check(request: TerrainRequest, model: ModelFile) -> None:
     """Compare a request with the ranges its model states.
 
     Raises:
-        RpcError: OUT_OF_RANGE, naming the parameter, its value and what would do.
+        RpcError: OUT_OF_RANGE, naming the parameter, its value and what would do; INVALID_PARAMS for a layer or a
+            model that is none.
     """
+    if model.card.family != FAMILY:
+        raise RpcError(Code.INVALID_PARAMS, f"model {model.card.name!r} makes {model.card.family}, not {FAMILY}")
     for name in ("seed", "x", "y", "size", "lod"):
         parameter, value = model.card.parameters[name], getattr(request, name)
         low, high = parameter.minimum, parameter.maximum
@@ -59,18 +63,16 @@ def check(request: TerrainRequest, model: ModelFile) -> None:
     for layer in request.layers:
         if layer not in LAYERS:
             near = did_you_mean(layer, LAYERS) or f"; there are: {', '.join(LAYERS)}"
-            raise RpcError(Code.INVALID_PARAMS, f"unknown layer {layer!r}{near}", {"parameter": "layers"})
+            raise RpcError(Code.INVALID_PARAMS, f"unknown layer {layer!r:.80}{near}", {"parameter": "layers"})
     if not request.layers:
         raise RpcError(Code.INVALID_PARAMS, f"layers is empty; there are: {', '.join(LAYERS)}")
 
 
 def chunk(engine: Engine, model: ModelFile, request: TerrainRequest) -> dict[str, Any]:
-    """One chunk: `height` uint16 (size, size), and what it takes to read it. Runs in the engine's thread.
+    """One chunk of a checked request: `height` uint16 (size, size), and what it takes to read it.
 
-    Raises:
-        RpcError: a parameter out of range.
+    Runs in the engine's thread.
     """
-    check(request, model)
     return {
         "height": heights(engine, model, request),
         "scale": SCALE_M,
@@ -91,11 +93,11 @@ def heights(engine: Engine, model: ModelFile, request: TerrainRequest) -> NDArra
     A large request is made in tiles, which meet exactly, so that memory stays bounded.
     """
     whole = np.empty((request.size, request.size), np.uint16)
-    for top in range(0, request.size, TILE):
-        for left in range(0, request.size, TILE):
-            size = min(TILE, request.size - min(top, left))
-            tile = _square(engine, model, request, request.x + left, request.y + top, size)
-            part = whole[top : top + TILE, left : left + TILE]
+    side = math.ceil(request.size / math.ceil(request.size / TILE))
+    for top in range(0, request.size, side):
+        for left in range(0, request.size, side):
+            part = whole[top : top + side, left : left + side]
+            tile = _square(engine, model, request, request.x + left, request.y + top, side)
             part[:] = tile[: part.shape[0], : part.shape[1]]
     return whole
 
@@ -119,11 +121,11 @@ def classic_noise(seed: int, x: int, y: int, cells: int) -> NDArray[np.float64]:
     instructions, so unlike the rest it is not promised to be the same on every machine.
     """
     row, column = (y >> 4) - MARGIN_CELLS, (x >> 4) - MARGIN_CELLS
-    # The package's own seed (`base`) has 256 values: the rest of the seed shifts the origin.
-    shift = seed * 0x9E3779B97F4A7C15 % 2**64
-    row, column, base = row + (shift >> 32), column + (shift & 0xFFFFFFFF), seed % 256
+    # The seed shifts the origin. Not by the package's `base`, with which it reads past the end of its table.
+    shift = (seed + 1) * 0x9E3779B97F4A7C15 % 2**64
+    row, column = row + (shift >> 32), column + (shift & 0xFFFFFFFF)
     rows, columns = (
         [(first + i) % NOISE_PERIOD_CELLS / NOISE_CELLS_A_LATTICE for i in range(cells)] for first in (row, column)
     )
-    values = [[noise.pnoise2(c, r, octaves=NOISE_OCTAVES, base=base) for c in columns] for r in rows]
+    values = [[noise.pnoise2(c, r, octaves=NOISE_OCTAVES) for c in columns] for r in rows]
     return np.array(values) / NOISE_DEVIATION

@@ -87,6 +87,25 @@ def test_verify_knows_its_own_and_sees_a_change(made: Path, tmp_path: Path, caps
     assert "no file" in out
 
 
+def test_verify_goes_on_after_an_odd_file(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sidecar = json.loads((made / "world.r16.json").read_text())
+    odd = {
+        "model": {"provenance": sidecar["provenance"] | {"model": "gone"}},
+        "method": {"provenance": sidecar["provenance"] | {"method": "models.list"}},
+        "params": {"provenance": sidecar["provenance"] | {"params": {"seed": "x"}}},
+        "empty": {"provenance": {}},
+        "sha": {"provenance": sidecar["provenance"] | {"sha256": "0" * 64}},
+    }
+    for name, change in odd.items():
+        (tmp_path / f"{name}.r16").write_bytes((made / "world.r16").read_bytes())
+        (tmp_path / f"{name}.r16.json").write_text(json.dumps(sidecar | change))
+    assert run("verify", "--json", *(tmp_path / f"{n}.r16" for n in odd), made / "world.r16") == 1
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [t["verified"] for t in told] == [False] * len(odd) + [True]
+    assert "unknown model 'gone'" in told[0]["fault"]
+    assert "another version" in told[4]["fault"]
+
+
 def test_count_makes_consecutive_seeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         run("terrain", tmp_path, "--count", "3", "--seed", "5", "--size", "20", "--no-preview", "--format", "r16") == 0
@@ -121,16 +140,20 @@ def test_a_server_gives_the_same_bytes(made: Path, tmp_path: Path) -> None:
         (("terrain", "x", "--count", "0"), 1, "--count 0"),
         (("terrain", "x.png", "--size", "1"), 1, "--no-preview"),
         (("terrain", "x.png", "--models", "nowhere"), 1, "no models folder nowhere"),
-        (("terrain", "x.png", "--server", "localhost:http"), 1, "'http' is no port"),
+        (("terrain", "x.png", "--server", "localhost:http"), 2, "'http' is no port"),
         (("terrain", "x.png", "--server", "127.0.0.1:1"), 1, "pcg serve"),
-        (("call", "server.health", "{"), 1, "not JSON"),
-        (("call", "server.health", "[]"), 1, "one JSON object"),
+        (("call", "server.health", "{"), 2, "not JSON"),
+        (("call", "server.health", "[]"), 2, "one JSON object"),
         (("call", "server.helth"), 1, "did you mean 'server.health'"),
-        (("train", "terrain-detail", "--data", "nowhere", "--preset", "standart"), 1, "did you mean 'standard'"),
-        (("train", "terrain-detail", "--data", "nowhere", "--resume"), 1, "--out"),
+        (("train", "terrain-detail", "--data", "nowhere", "--preset", "standart"), 2, "did you mean 'standard'"),
+        (("train", "terrain-detail", "--data", "nowhere", "--resume"), 2, "--out"),
         (("export", "nowhere", "x.ts"), 1, "checkpoint.pt"),
-        (("export", "nowhere", "x.pt"), 1, "ends in .ts"),
-        (("verify",), 1, "at least one file"),
+        (("export", "nowhere", "x.pt"), 2, "ends in .ts"),
+        (("verify",), 2, "at least one file"),
+        (("serve", "--port", "99999"), 2, "65535"),
+        (("serve", "--threads", "0"), 2, "threads"),
+        (("train", "terrain-detail", "--data", "nowhere", "--device", "gpu"), 1, "unknown device 'gpu'"),
+        (("train", "terrain-detail", "--data", "nowhere"), 1, "no training elevation files"),
         (("terain", "x.png"), 2, "terrain"),
         (("terrain", "x.png", "--sead", "3"), 2, "--seed"),
         (("terrain", "x.png", "--seed", "x"), 2, "seed"),

@@ -65,7 +65,10 @@ def test_errors_name_what_is_wrong(dem_folder: Path, tmp_path: Path) -> None:
         data.load_regions(tmp_path)
     np.savez(tmp_path / "broken.npz", z=np.zeros((3, 3)))
     with pytest.raises(ValueError, match=r"broken\.npz"):
-        data.load_region(tmp_path / "broken.npz")
+        data.load_regions(tmp_path)
+    np.savez(tmp_path / "broken.npz", z=np.zeros((3, 3)), meta="{}")
+    with pytest.raises(ValueError, match="dx_m"):
+        data.load_regions(tmp_path)
     np.savez(tmp_path / "gap.npz", z=np.full((9, 9), np.nan), meta='{"dx_m": 90, "dy_m": 90}')
     with pytest.raises(ValueError, match="81 heights are not finite"):
         data.load_region(tmp_path / "gap.npz")

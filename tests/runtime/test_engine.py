@@ -52,6 +52,15 @@ def test_a_model_that_is_never_exact_is_refused(engine: Engine, tmp_path: Path) 
     assert caught.value.code is Code.MODEL_REFUSED
 
 
+def test_a_card_that_does_not_fit_its_module_is_refused(engine: Engine, tmp_path: Path) -> None:
+    for golden in (Golden("backward", [[1]], "0" * 64), Golden("forward", [[2**70]], "0" * 64)):
+        write_model(tmp_path, card_bytes=cards.encode(card(golden=[golden])))
+        (tmp_path / "SHA256SUMS").write_text((tmp_path / "SHA256SUMS").read_text().splitlines()[-1] + "\n")
+        with pytest.raises(RpcError, match="does not do what its card says") as caught:
+            engine.submit(engine.load, Registry(tmp_path).find("doubler")).result()
+        assert caught.value.code is Code.MODEL_REFUSED
+
+
 def test_devices(engine: Engine) -> None:
     with pytest.raises(ValueError, match="unknown device 'gpu'"):
         Engine("gpu")

@@ -26,7 +26,7 @@ EXAMPLES = {
     "response": (Framing.STREAM, Response(1, None, {"height": HEIGHT, "scale": 0.25, "offset": -4096.0})),
     "error": (
         Framing.STREAM,
-        Response(2, [Code.OUT_OF_RANGE, "size 4096 is not in 1..2048", {"parameter": "size"}], None),
+        Response(2, [Code.OUT_OF_RANGE, "size 4096 is not in 1..2049", {"parameter": "size"}], None),
     ),
     "cancel": (Framing.STREAM, Notification("cancel", [{"msgid": 1}])),
     "fatal": (

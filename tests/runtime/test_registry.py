@@ -68,6 +68,16 @@ def test_unknown_names_get_a_suggestion(tmp_path: Path) -> None:
     assert caught.value.code is Code.MODEL_NOT_FOUND
 
 
+def test_a_listed_file_that_is_missing_or_no_file_is_told(tmp_path: Path) -> None:
+    write_model(tmp_path).unlink()
+    (tmp_path / "folder.ts").mkdir()
+    with (tmp_path / "SHA256SUMS").open("a") as sums:
+        sums.write(f"{'0' * 64}  folder.ts\n")
+    refused = Registry(tmp_path).refused
+    assert "not in the folder" in refused["doubler"]
+    assert "can't be read" in refused["folder"]
+
+
 def test_a_malformed_list_is_refused(tmp_path: Path) -> None:
     (tmp_path / "SHA256SUMS").write_text("abc  x.ts\n")
     with pytest.raises(Refused, match="line 1"):

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from model_files import card, write_model
 
+from runtime import card as cards
+from runtime import service
+from runtime.card import Golden
 from runtime.content import terrain
 from runtime.content.terrain import classic_noise
 from runtime.errors import Code, RpcError
@@ -80,7 +87,7 @@ def test_classic_control_is_another_land_and_repeats(runtime: Local) -> None:
         ({"seed": True}, Code.INVALID_PARAMS, "seed True"),
         ({"seed": -1}, Code.OUT_OF_RANGE, "seed -1"),
         ({"seed": 2**53}, Code.OUT_OF_RANGE, "9007199254740992"),
-        ({"seed": 1, "size": 0}, Code.OUT_OF_RANGE, "size 0 is out of range; terrain-detail takes 1 to 2048"),
+        ({"seed": 1, "size": 0}, Code.OUT_OF_RANGE, "size 0 is out of range; terrain-detail takes 1 to 2049"),
         ({"seed": 1, "size": 100000}, Code.OUT_OF_RANGE, "size 100000"),
         ({"seed": 1, "x": 2**60}, Code.OUT_OF_RANGE, "x 1152921504606846976"),
         ({"seed": 1, "y": 2**70}, Code.OUT_OF_RANGE, "y "),
@@ -104,6 +111,42 @@ def test_unknown_methods_get_a_suggestion(runtime: Local) -> None:
     assert "did you mean 'terrain.chunk'" in error.message
 
 
+def test_a_bad_model_does_not_keep_the_good_ones_from_serving(tmp_path: Path) -> None:
+    write_model(tmp_path, "good")
+    write_model(tmp_path, "bad", cards.encode(card(name="bad", golden=[Golden("forward", [[1]], "0" * 64)])))
+    with Local(tmp_path, device="cpu") as runtime:
+        runtime.service.warm_up()
+        health = runtime.call("server.health")
+        assert health["models"] == ["doubler"]
+        assert "golden" in health["refused"]["bad"]
+        error = fault(runtime, "terrain.chunk", seed=1, model="doubler")
+        assert error.code is Code.INVALID_PARAMS
+        assert "makes test, not terrain" in error.message
+        assert fault(runtime, "models.describe", name="bad").code is Code.MODEL_REFUSED
+
+
+async def test_overload_is_said_and_cancelled_work_is_not_done(runtime: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+    blocker = runtime.service.engine.submit(gate.wait, 30)
+    queued = asyncio.ensure_future(runtime.service.call("terrain.chunk", {"seed": 1, "size": 8}))
+    await asyncio.sleep(0)
+    assert runtime.call("server.health")["queue_depth"] == 2
+    monkeypatch.setattr(service, "MAX_QUEUED", 2)
+    with pytest.raises(RpcError) as caught:
+        await runtime.service.call("terrain.chunk", {"seed": 1, "size": 8})
+    assert caught.value.code is Code.OVERLOADED
+    assert caught.value.details["retry_after_ms"] > 0
+    with pytest.raises(RpcError, match="size 0"):  # told at once, however long the queue
+        await runtime.service.call("terrain.chunk", {"seed": 1, "size": 0})
+    queued.cancel()
+    gate.set()
+    assert blocker.result()
+    with pytest.raises(asyncio.CancelledError):
+        await queued
+    assert runtime.call("terrain.chunk", seed=1, size=8)["height"].shape == (8, 8)
+    assert runtime.call("server.health")["queue_depth"] == 0
+
+
 def test_hello_health_and_models(runtime: Local) -> None:
     runtime.call("terrain.chunk", seed=1, size=1)
     hello = runtime.call("server.hello", client="test", version="1")
@@ -115,6 +158,6 @@ def test_hello_health_and_models(runtime: Local) -> None:
     (listed,) = runtime.call("models.list")["models"]
     assert listed["name"] == "terrain-detail"
     card = runtime.call("models.describe", name="terrain-detail")["card"]
-    assert card["parameters"]["size"]["maximum"] == 2048
+    assert card["parameters"]["size"]["maximum"] == 2049
     assert fault(runtime, "models.describe", name="x").code is Code.MODEL_NOT_FOUND
     assert "it takes none" in fault(runtime, "server.health", verbose=True).message
