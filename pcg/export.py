@@ -115,7 +115,7 @@ def export_terrain(run: Path, out: Path) -> Card:
             device=str(state["device"]),
             steps=state["step"],
             wall_s=round(state["wall_s"], 1),
-            commit=state.get("commit", "unknown"),
+            commit=state.get("commit", "not recorded"),
             config=tomllib.loads((run / "config.toml").read_text()),
         ),
         quality=read_quality(run),

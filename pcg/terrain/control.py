@@ -16,7 +16,7 @@ SEA_FRACTION = 0.28
 SEA_FLOOR_M = -1800.0
 
 # Octaves: wavelength as a power of two of cells (737 km down to 2.9 km), and weight.
-OCTAVES = ((9, 256), (8, 160), (7, 112), (6, 84), (5, 56), (4, 36), (3, 21), (2, 12), (1, 6))
+OCTAVES = ((9, 256), (8, 160), (7, 112), (6, 84), (5, 62), (4, 46), (3, 34), (2, 20), (1, 8))
 # The warp displaces by noise of these wavelengths, times these weights: about 14 and 5 cells at most.
 WARPS = ((7, 14), (5, 5))
 # Twelve gradients of equal length, thanks to 3^2 + 4^2 = 5^2.

@@ -75,7 +75,7 @@ class TerrainWorld(nn.Module):
     @torch.jit.export
     def control_heights(self, noise: Tensor) -> Tensor:
         """Values of any fractal noise of standard deviation one as control heights, float64 metres."""
-        return self.noise.heights((noise * 368000.0).round().to(torch.int64)).to(torch.float64) / self.STEPS_A_METRE
+        return self.noise.heights((noise * 372000.0).round().to(torch.int64)).to(torch.float64) / self.STEPS_A_METRE
 
     @torch.jit.export
     def control(self, seed: Tensor, row: Tensor, column: Tensor, cells: int) -> Tensor:

@@ -26,7 +26,7 @@ TILE = 1024  # pixels; a larger request is made of tiles, at about 0.3 GB of mem
 NOISE_CELLS_A_LATTICE = 64
 NOISE_PERIOD_CELLS = 256 * NOISE_CELLS_A_LATTICE
 NOISE_OCTAVES = 8
-NOISE_DEVIATION = 0.27  # of pnoise2 at eight octaves, measured
+NOISE_DEVIATION = 0.14  # of pnoise2 at eight octaves, measured
 
 
 class TerrainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
