@@ -187,11 +187,10 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
             if any_rank(place, not all(math.isfinite(loss) for loss in stats.values())):
                 raise ValueError(f"training diverged: {stats} at step {step}; the checkpoint is from before")
             if penalised:
-                stats |= {
-                    "r1": r1.item(),
-                    "r2": r2.item(),
-                    "std": float(fake_view[:, 0].detach().std() / real_view[:, 0].std()),
-                }
+                relief = float(
+                    fake_view[:, 0].detach().std() / real_view[:, 0].std()
+                )  # over the map, to the real one's
+                stats |= {"r1": r1.item(), "r2": r2.item(), "relief": relief}
             if penalised or done == config.steps:
                 run.report(step, stats)
             if done % AGREE_EVERY == 0 or done == config.steps:
