@@ -351,12 +351,13 @@ def evaluate(
     import msgspec
 
     from pcg.terrain.evaluate import evaluate_terrain
+    from pcg.writers.files import replace_file
     from runtime.registry import Registry
 
     figures = evaluate_terrain(Registry(models).find(model), data)
     encoded = msgspec.json.format(msgspec.json.encode(figures), indent=1)
     if out is not None:
-        out.write_bytes(encoded)
+        replace_file(out, encoded)
     if json_:
         print(encoded.decode())
         return

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 RUNS = Path("runs")
+SAVE_S, REPORT_S = 240.0, 10.0  # seconds between checkpoints, and between lines of statistics
 
 
 def to_toml(config: Any) -> str:
@@ -28,11 +29,10 @@ def next_run(model: str, runs: Path = RUNS) -> Path:
 
 
 class Run:
-    """Writes stats.jsonl and a line to stderr every `report_s` seconds; says when to save and when to stop."""
+    """Writes stats.jsonl and a line to stderr every REPORT_S seconds; says when to save and when to stop."""
 
-    def __init__(self, folder: Path, steps: int, *, leads: bool, save_s: float = 240.0, report_s: float = 10.0) -> None:
+    def __init__(self, folder: Path, steps: int, *, leads: bool) -> None:
         self.folder, self.steps, self.leads = folder, steps, leads
-        self.save_s, self.report_s = save_s, report_s
         self.stop_asked = False
         self._started = self._saved = self._reported = time.monotonic()
         self._first_step: int | None = None
@@ -56,7 +56,7 @@ class Run:
             self._first_step, self._started = step, time.monotonic()
         now = time.monotonic()
         last = step + 1 >= self.steps
-        if not self.leads or (now - self._reported < self.report_s and not last):
+        if not self.leads or (now - self._reported < REPORT_S and not last):
             return
         self._reported = now
         done = step - self._first_step
@@ -69,8 +69,8 @@ class Run:
         print(f"step {step}/{self.steps}  {seconds:.3f} s/step  {left:.0f} min left  {shown}", file=sys.stderr)
 
     def time_to_save(self) -> bool:
-        """True every `save_s` seconds, and when a stop was asked for."""
-        due = self.stop_asked or time.monotonic() - self._saved >= self.save_s
+        """True every SAVE_S seconds, and when a stop was asked for."""
+        due = self.stop_asked or time.monotonic() - self._saved >= SAVE_S
         if due:
             self._saved = time.monotonic()
         return due

@@ -47,14 +47,14 @@ class Batch:
     heights: NDArray[np.float32]
 
 
-def resample(z: NDArray[np.float32], dx: float, dy: float, to: float = METRES_PER_PIXEL) -> NDArray[np.float32]:
-    """Square pixels of `to` metres: a Gaussian against aliasing where it shrinks, then a cubic spline.
+def resample(z: NDArray[np.float32], dx: float, dy: float) -> NDArray[np.float32]:
+    """(H, W) heights with pixels of dx by dy metres to square pixels of 90 m: a Gaussian against aliasing where it shrinks, then a cubic spline.
 
     A windowed filter (bicubic, Lanczos, area) leaves a ripple in the slopes that beats with the pixel ratio; a plane
     stays a plane under this one.
     """
-    rows, columns = max(1, round(z.shape[0] * dy / to)), max(1, round(z.shape[1] * dx / to))
-    blur = [0.35 * to / d if d < 0.95 * to else 0.0 for d in (dy, dx)]
+    rows, columns = max(1, round(z.shape[0] * dy / METRES_PER_PIXEL)), max(1, round(z.shape[1] * dx / METRES_PER_PIXEL))
+    blur = [0.35 * METRES_PER_PIXEL / d if d < 0.95 * METRES_PER_PIXEL else 0.0 for d in (dy, dx)]
     smooth = ndimage.gaussian_filter(z, blur, mode="nearest")
     shape = (rows / z.shape[0], columns / z.shape[1])
     out = ndimage.zoom(smooth, shape, order=3, mode="nearest", grid_mode=True)

@@ -11,8 +11,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pcg import exact
-from pcg.exact import LEAK, IntegerConv, IntegerSum, crop, key, latent_field, refine_means, refine_smooth
+from pcg.exact import (
+    ACTIVATION_MAX,
+    LEAK,
+    IntegerConv,
+    IntegerSum,
+    crop,
+    key,
+    latent_field,
+    power_of_two_at_least,
+    refine_means,
+    refine_smooth,
+    subtract_block_mean,
+)
 from pcg.terrain.control import STEPS_A_METRE, GradientNoise
 from pcg.terrain.networks import Generator, Stage, control_features
 
@@ -112,7 +123,7 @@ class TerrainWorld(nn.Module):
             x, detail = stage(x, k, (row << scale) - 7, (column << scale) - 7)
             amplitude = crop(refine_smooth(amplitude), 2)
             # Rounded to 1/64 m at every scale, so that no sum outgrows float64 and each scale is a land of its own.
-            height = (refine_means(height) + exact.subtract_block_mean(amplitude * detail)).round()
+            height = (refine_means(height) + subtract_block_mean(amplitude * detail)).round()
         if bool((sea < 0).any()):
             sea = crop(sea, 4)
             for _stage in range(scale):
@@ -149,7 +160,7 @@ def activation_step(activations: Tensor) -> float:
     """The power of two that an integer stands for, so that all but the outermost activations fit in 127 of them."""
     values = activations.detach().float().abs().flatten()
     peak = float(values.kthvalue(max(1, math.ceil(ACTIVATION_QUANTILE * values.numel()))).values)
-    return exact.power_of_two_at_least(max(peak, 1e-6) / exact.ACTIVATION_MAX)
+    return power_of_two_at_least(max(peak, 1e-6) / ACTIVATION_MAX)
 
 
 def quantise(generator: Generator, noise: GradientNoise, places: int = 24) -> TerrainWorld:
