@@ -48,12 +48,14 @@ class Batch:
 
 
 def resample(z: NDArray[np.float32], dx: float, dy: float) -> NDArray[np.float32]:
-    """(H, W) heights with pixels of dx by dy metres to square pixels of 90 m: a Gaussian against aliasing where it shrinks, then a cubic spline.
+    """(H, W) heights with pixels of dx by dy metres to square pixels of 90 m.
+
+    A Gaussian against aliasing where it shrinks, then a cubic spline.
 
     A windowed filter (bicubic, Lanczos, area) leaves a ripple in the slopes that beats with the pixel ratio; a plane
     stays a plane under this one.
     """
-    rows, columns = max(1, round(z.shape[0] * dy / METRES_PER_PIXEL)), max(1, round(z.shape[1] * dx / METRES_PER_PIXEL))
+    rows, columns = (max(1, round(n * d / METRES_PER_PIXEL)) for n, d in zip(z.shape, (dy, dx), strict=True))
     blur = [0.35 * METRES_PER_PIXEL / d if d < 0.95 * METRES_PER_PIXEL else 0.0 for d in (dy, dx)]
     smooth = ndimage.gaussian_filter(z, blur, mode="nearest")
     shape = (rows / z.shape[0], columns / z.shape[1])
