@@ -1,12 +1,15 @@
-"""Makes the pictures of the README:  python docs/pictures.py --data DIR
+"""Makes the pictures of the docs:  python docs/pictures.py --data DIR
 
-worlds.png: three seeds of 1024x1024 pixels on top; below them real land, and plain fBm noise, in the same light.
+worlds.png: generated land of 92 km a side on top; below it real land, and plain fBm noise, in the same light.
+views.png: the same, 46 km a side, seen from the air.
+styles.png: a world of each style, 738 km a side.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import noise
 import numpy as np
@@ -14,12 +17,30 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from pcg.terrain import data
-from pcg.writers.heightmap import PREVIEW_EXAGGERATION, hillshade, metres
+from pcg.terrain.networks import STYLES
+from pcg.writers.heightmap import PREVIEW_EXAGGERATION, hillshade
 from runtime.local import Local
 
-SIZE, SHOWN = 1024, 640
-WORLDS = ((1, 2048, 2048), (4, 5120, 3072), (21, 0, 0))  # seed, x, y
-REAL = ("bc_coast_mountains", "sierra_nevada")
+SIZE, SHOWN, VIEWED = 1024, 640, 512
+WORLDS = ((1, 2048, 2048, "alpine"), (4, 5120, 3072, "alpine"), (21, 0, 0, "plateau"))  # seed, x, y, style
+REAL = ("bc_coast_mountains", "andes_aconcagua")
+STYLE_LOD, STYLE_SIZE = 3, 1024
+
+VIEW_WIDTH, VIEW_HEIGHT, VIEW_EXAGGERATION = 640, 360, 1.3
+# Land's colours by height over the sea, and the sea's by depth.
+RAMP_M = np.array([0, 150, 600, 1300, 2200, 3000, 4500], np.float32)
+RAMP = np.array(
+    [
+        (112, 140, 88),
+        (122, 150, 92),
+        (146, 152, 104),
+        (150, 138, 112),
+        (140, 128, 118),
+        (205, 203, 203),
+        (245, 245, 248),
+    ]
+)
+SEA = np.array([(120, 168, 196), (36, 74, 124)], np.float32)
 
 
 def real_land(regions: list[data.Region], name: str) -> NDArray[np.float32]:
@@ -29,22 +50,70 @@ def real_land(regions: list[data.Region], name: str) -> NDArray[np.float32]:
     return heights[top : top + SIZE, left : left + SIZE]
 
 
-def fbm(relief_m: float) -> NDArray[np.float32]:
-    """Eight octaves of Perlin noise with the standard deviation given."""
+def fbm(like: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Eight octaves of Perlin noise with another land's mean and deviation."""
     rows = [[noise.pnoise2(x / 256, y / 256, octaves=8) for x in range(SIZE)] for y in range(SIZE)]
     heights = np.array(rows, np.float32)
-    return heights / heights.std() * np.float32(relief_m)
+    return (heights - heights.mean()) / heights.std() * like.std() + like.mean()
 
 
-def panel(heights: NDArray[np.float32], title: str) -> Image.Image:
-    """A hillshade, smaller, with its title in a corner."""
-    shade = hillshade(heights, data.METRES_PER_PIXEL, PREVIEW_EXAGGERATION)
-    image = Image.fromarray(shade).resize((SHOWN, SHOWN), Image.Resampling.LANCZOS)
+def metres(chunk: dict[str, Any]) -> NDArray[np.float32]:
+    """Heights of a chunk, float32."""
+    heights: NDArray[np.float32] = chunk["height"] * np.float32(chunk["scale"]) + np.float32(chunk["offset"])
+    return heights
+
+
+def coloured(heights: NDArray[np.float32], metres_per_pixel: float, exaggeration: float) -> NDArray[np.uint8]:
+    """Heights in colours, shaded: (H, W) to (H, W, 3)."""
+    land = np.stack([np.interp(heights, RAMP_M, RAMP[:, k]) for k in range(3)], -1)
+    shade = hillshade(np.maximum(heights, 0), metres_per_pixel, exaggeration)[..., None] / 180
+    depth = np.clip(-heights / 1500, 0, 1)[..., None]
+    sea = SEA[0] * (1 - depth) + SEA[1] * depth
+    picture: NDArray[np.uint8] = np.where((heights < 0)[..., None], sea, land * shade).clip(0, 255).astype(np.uint8)
+    return picture
+
+
+def view(heights: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """A bird's view of the land towards its first row, in perspective; far columns of pixels are drawn first."""
+    side = heights.shape[0]
+    colours = coloured(heights, data.METRES_PER_PIXEL, PREVIEW_EXAGGERATION)
+    ground = np.maximum(heights, 0) / data.METRES_PER_PIXEL * VIEW_EXAGGERATION
+    eye = float(ground.mean()) + side * 0.42
+    sky = np.linspace((150, 180, 215), (225, 232, 238), VIEW_HEIGHT).astype(np.uint8)
+    picture = np.broadcast_to(sky[:, None], (VIEW_HEIGHT, VIEW_WIDTH, 3)).copy()
+    across = np.linspace(-0.5, 0.5, VIEW_WIDTH)
+    rows = np.arange(VIEW_HEIGHT)[:, None]
+    for row in np.arange(0, side - 1, 0.5):
+        distance = side * 1.25 - row
+        column = side / 2 + across * distance * 0.75
+        seen = (column >= 0) & (column <= side - 1)
+        i, j = int(row), column.clip(0, side - 1).astype(int)
+        horizon = VIEW_HEIGHT * -0.33 + (eye - ground[i, j]) / distance * VIEW_WIDTH * 0.85
+        haze = (distance / side - 0.25) * 0.45
+        colour = colours[i, j] * (1 - haze) + np.array([205, 218, 232]) * haze
+        mask = (rows >= horizon) & seen
+        picture[mask] = np.broadcast_to(colour, (VIEW_HEIGHT, VIEW_WIDTH, 3))[mask].astype(np.uint8)
+    return picture
+
+
+def titled(picture: NDArray[np.uint8], title: str) -> Image.Image:
+    """A picture with its title in a corner."""
+    image = Image.fromarray(picture).convert("RGB")
     draw = ImageDraw.Draw(image)
-    box = draw.textbbox((10, SHOWN - 26), title, font_size=16)
-    draw.rectangle((box[0] - 6, box[1] - 4, box[2] + 6, box[3] + 4), fill=20)
-    draw.text((10, SHOWN - 26), title, fill=235, font_size=16)
+    box = draw.textbbox((10, image.height - 26), title, font_size=16)
+    draw.rectangle((box[0] - 6, box[1] - 4, box[2] + 6, box[3] + 4), fill=(20, 20, 20))
+    draw.text((10, image.height - 26), title, fill=(235, 235, 235), font_size=16)
     return image
+
+
+def sheet(images: list[Image.Image], columns: int, path: Path) -> None:
+    """Pictures of one size in rows."""
+    width, height = images[0].size
+    rows = -(-len(images) // columns)
+    whole = Image.new("RGB", (columns * (width + 4) - 4, rows * (height + 4) - 4), "white")
+    for i, image in enumerate(images):
+        whole.paste(image, (i % columns * (width + 4), i // columns * (height + 4)))
+    whole.save(path, optimize=True)
 
 
 def main() -> None:
@@ -55,16 +124,26 @@ def main() -> None:
     arguments.out.mkdir(exist_ok=True)
     regions = data.load_regions(arguments.data) + data.load_regions(arguments.data, validation=True)
     with Local() as runtime:
-        worlds = [
-            (metres(runtime.call("terrain.chunk", seed=s, x=x, y=y, size=SIZE)), f"generated, seed {s}")
-            for s, x, y in WORLDS
+        lands = [
+            (metres(runtime.call("terrain.chunk", seed=s, x=x, y=y, size=SIZE, style=style)), f"generated, seed {s}")
+            for s, x, y, style in WORLDS
         ]
-    lands = [(real_land(regions, name), f"real: {name.replace('_', ' ')}") for name in REAL]
-    panels = [panel(h, t) for h, t in [*worlds, *lands, (fbm(float(worlds[0][0].std())), "fBm noise, 8 octaves")]]
-    sheet = Image.new("L", (3 * SHOWN + 8, 2 * SHOWN + 4), 255)
-    for i, image in enumerate(panels):
-        sheet.paste(image, (i % 3 * (SHOWN + 4), i // 3 * (SHOWN + 4)))
-    sheet.save(arguments.out / "worlds.png", optimize=True)
+        large = [
+            runtime.call("terrain.chunk", seed=3, x=0, y=0, size=STYLE_SIZE, lod=STYLE_LOD, style=style)
+            for style in (*STYLES, "varied")
+        ]
+    lands += [(real_land(regions, name), f"real: {name.replace('_', ' ')}") for name in REAL]
+    lands.append((fbm(lands[0][0]), "fBm noise, 8 octaves"))
+    shaded = [Image.fromarray(hillshade(land, data.METRES_PER_PIXEL, PREVIEW_EXAGGERATION)) for land, _ in lands]
+    small = [image.resize((SHOWN, SHOWN), Image.Resampling.LANCZOS) for image in shaded]
+    maps = [titled(np.asarray(image), title) for image, (_, title) in zip(small, lands, strict=True)]
+    sheet(maps, 3, arguments.out / "worlds.png")
+    sheet([titled(view(land[:VIEWED, :VIEWED]), title) for land, title in lands], 3, arguments.out / "views.png")
+    styles = []
+    for chunk in large:
+        picture = Image.fromarray(coloured(metres(chunk), chunk["meters_per_pixel"], 3.0))
+        styles.append(titled(np.asarray(picture.resize((SHOWN, SHOWN), Image.Resampling.LANCZOS)), chunk["style"]))
+    sheet(styles, 3, arguments.out / "styles.png")
 
 
 if __name__ == "__main__":

@@ -2,43 +2,61 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
-from rich.console import Console
-from rich.progress import track
 
-from pcg.writers.heightmap import HeightFormat, preview, read_heightmap, write_heightmap
+from pcg import tiles
+from pcg.job import Job, sketch_sha256, write
+from pcg.progress import progress
+from pcg.region import PIXELS_PER_CELL, Region, Runtime, from_provenance, strips
+from pcg.tiles import Grid
+from pcg.writers import heightmap
+from pcg.writers.files import replace_file
+from pcg.writers.flat import npy_header
+from pcg.writers.layers import LAYERS, SUFFIXES, Form, encode
 from pcg.writers.provenance import read_asset
-from runtime.errors import RpcError
+from pcg.writers.rows import open_rows
+from runtime.errors import RpcError, did_you_mean
 
-FORMATS: tuple[HeightFormat, ...] = ("png", "r16")
-
-
-class Runtime(Protocol):
-    """A client, or the runtime in this process."""
-
-    def call(self, method: str, /, **params: Any) -> Any: ...
+LARGEST = 262144  # pixels a side
+SKETCH_SUFFIX = ".sketch.npy"
 
 
-def resolve_format(out: Path, form: HeightFormat | None, *, folder: bool) -> HeightFormat:
+def resolve_form(out: Path, form: Form | None, *, folder: bool) -> Form:
     """The format asked for, or the one OUT's suffix names, or png for a folder.
 
     Raises:
         ValueError: the suffix names no format, or another than was asked for.
     """
-    named = next((f for f in FORMATS if out.suffix.lower() == "." + f), None)
+    named = SUFFIXES.get(out.suffix.lower())
     if folder:
         return form or "png"
     if named is None and form is None:
-        raise ValueError(f"{out}: its suffix names no format; end it in .png or .r16, or give --format")
+        raise ValueError(
+            f"{out}: its suffix names no format; end it in .png or .r16 (or .raw, .tif, .npy), or give --format"
+        )
     if named and form and named != form:
-        raise ValueError(f"{out} ends in .{named}, but --format says {form}")
+        raise ValueError(f"{out} ends in {out.suffix}, but --format says {form}")
     return form or named or "png"
+
+
+def check_layers(names: Sequence[str]) -> tuple[str, ...]:
+    """The layers asked for, the heights always and first, each once.
+
+    Raises:
+        ValueError: one is unknown.
+    """
+    for name in names:
+        if name not in LAYERS:
+            near = did_you_mean(name, LAYERS) or f"; there are: {', '.join(LAYERS)}"
+            raise ValueError(f"unknown layer {name!r}{near}")
+    return ("height", *dict.fromkeys(n for n in names if n != "height"))
 
 
 def make_terrain(
@@ -47,49 +65,160 @@ def make_terrain(
     seed: int,
     count: int | None,
     params: dict[str, Any],
-    form: HeightFormat | None,
+    form: Form | None,
     *,
-    preview: bool,
+    x: int = 0,
+    y: int = 0,
+    size: int | None = None,
+    layers: Sequence[str] = ("height",),
+    preview: bool = True,
+    flip: bool = False,
+    grid: Grid | None = None,
+    sketch: NDArray[np.float32] | None = None,
 ) -> Iterator[Path]:
-    """Write one heightmap to `out`, or `count` of consecutive seeds into the folder `out`; gives each path written.
+    """Write one map to `out`, or `count` of consecutive seeds into the folder `out`; gives each path written.
+
+    `params`: what goes into every request, such as lod. `size`: the side in pixels; a grid and a sketch have their own,
+    and with a sketch x and y count from its top-left corner. A grid has no previews.
 
     Raises:
-        ValueError: count is below one, or the format is unclear; RpcError: what the runtime refused.
+        ValueError: the request makes no sense, or an interrupted job is in the way; OSError: the disk is full, …;
+            RpcError: what the runtime refused.
     """
     if count is not None and count < 1:
         raise ValueError(f"--count {count}: at least 1")
-    form = resolve_format(out, form, folder=count is not None)
-    console = Console(stderr=True)
+    form = resolve_form(out, form, folder=count is not None)
+    names = check_layers(layers)
+    if flip and form == "tif":
+        raise ValueError("--flip-y with .tif: a GeoTIFF begins in the north; take .r16, .raw, .png or .npy")
+    lod = params.get("lod", 0)
+    if grid:
+        _check_grid(grid, form, sketch, lod, x, y)
+    width, height = grid.size if grid else (size or LARGEST, size or LARGEST)
+    if sketch is not None and not grid:
+        height, width = (PIXELS_PER_CELL * cells >> lod for cells in sketch.shape)
+    elif not grid and not (size is not None and 1 <= size <= LARGEST):
+        raise ValueError(f"--size {size} is out of range; 1 to {LARGEST}")
+    preview = preview and not grid
+    if preview and min(width, height) < 2:
+        raise ValueError("a preview needs at least 2x2 pixels; ask for a larger size, or --no-preview")
+    method = "terrain.chunk" if sketch is None else "terrain.sketch"
     seeds = range(seed, seed + (count or 1))
-    for s in track(seeds, "terrain", console=console, disable=count is None or not sys.stderr.isatty()):
-        path = out if count is None else out / f"terrain-{s}.{form}"
-        yield from write_heightmap(runtime.call("terrain.chunk", seed=s, **params), path, form, with_preview=preview)
+    pixels = grid.columns * grid.rows * grid.side**2 if grid else width * height
+    with progress("terrain", pixels * len(seeds)) as advance:
+        for s in seeds:
+            path = out if count is None else out / f"terrain-{s}.{form}"
+            region = Region(method, {"seed": s, **params}, x, y, width, height, sketch)
+            beside = path.with_name(path.stem + SKETCH_SUFFIX)
+            note = {} if sketch is None else {"sketch": {"file": beside.name, "sha256": sketch_sha256(sketch)}}
+            job = Job(region, path, form, names, flip, preview, note)
+            yield from tiles.write_tiles(runtime, job, grid, advance) if grid else write(runtime, job, advance)
+            if sketch is not None:
+                header = npy_header(sketch.shape[1], sketch.shape[0], "<f4")
+                replace_file(beside, header + np.ascontiguousarray(sketch, "<f4").tobytes())
+                yield beside
 
 
-def verify_file(runtime: Runtime, path: Path) -> str | None:
-    """Make an asset again and compare the decoded content; None when it is what it says, else what is wrong.
+def _check_grid(grid: Grid, form: Form, sketch: NDArray[np.float32] | None, lod: int, x: int, y: int) -> None:
+    if not (1 <= grid.columns <= tiles.LARGEST and 1 <= grid.rows <= tiles.LARGEST):
+        raise ValueError(f"--tiles {grid.columns}x{grid.rows}: 1 to {tiles.LARGEST} columns and rows")
+    if not 2 <= grid.side <= LARGEST:
+        raise ValueError(f"--size {grid.side} is out of range for a tile; 2 to {LARGEST}")
+    if grid.naming == "unity" and form == "r16":
+        raise ValueError("Unity's Terrain Toolbox finds tiles by .raw: end OUT in .raw, which holds the same as .r16")
+    if sketch is None:
+        return
+    height, width = (PIXELS_PER_CELL * cells >> lod for cells in sketch.shape)
+    left, top = x >> lod, y >> lod
+    if min(x, y) < 0 or left + grid.size[0] > width or top + grid.size[1] > height:
+        whole = f"{grid.columns}x{grid.rows} tiles of {grid.side} are {grid.size[0]}x{grid.size[1]} pixels"
+        raise ValueError(f"{whole} from {left}, {top}, the sketch makes {width}x{height}; take fewer or smaller tiles")
+
+
+def verify_file(runtime: Runtime, path: Path, advance: Callable[[int], None] = lambda _: None) -> str | None:
+    """Make an asset again and compare the decoded content; None when it is what it says, else what is wrong. However
+    large the asset, only some rows of it are held at a time. The sidecar of a set of tiles stands for all of them.
 
     Raises:
         ConnectionError: the server is gone.
     """
     try:
         asset = read_asset(path)
-        content = read_heightmap(path, asset)
+        if asset["form"] == "tiles":
+            return _verify_tiles(runtime, path, asset, advance)
         made = asset["provenance"]
-        if made["method"] != "terrain.chunk":
-            return f"its provenance names the method {made['method']!r}, which makes no heightmap"
+        region = from_provenance(made, _read_sketch(path, asset))
         known = runtime.call("models.describe", name=made["model"])["sha256"]
         if known != made["sha256"]:
             return f"made by {made['model']} {made['sha256'][:12]}, here that model is {known[:12]}: another version"
-        chunk = runtime.call(made["method"], **made["params"])
-        expected = preview(chunk) if asset["form"] == "preview" else chunk["height"]
+        compare = _compare_preview if asset["form"] == "preview" else _compare
+        differing, size = compare(runtime, region, path, asset, advance)
     except ConnectionError:
         raise
     except KeyError as error:
         return f"its provenance lacks {error}"
-    except (OSError, ValueError, TypeError, RpcError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RpcError, Image.DecompressionBombError) as error:
         return str(error)
-    if content.shape != expected.shape:
-        return f"is {content.shape[1]}x{content.shape[0]}, should be {expected.shape[1]}x{expected.shape[0]}"
-    differing = int(np.count_nonzero(content != expected))
-    return f"{differing} of {expected.size} pixels differ" if differing else None
+    return f"{differing} of {size} pixels differ" if differing else None
+
+
+def _verify_tiles(runtime: Runtime, path: Path, asset: dict[str, Any], advance: Callable[[int], None]) -> str | None:
+    for tile in asset["tiles"]:
+        name = Path(tile["file"]).name
+        if (fault := verify_file(runtime, path.with_name(name), advance)) is not None:
+            return f"{name}: {fault}"
+    return None
+
+
+def _read_sketch(path: Path, asset: dict[str, Any]) -> NDArray[np.float32] | None:
+    """The sketch that an asset was made of, from the file beside it, or None."""
+    if "sketch" not in asset:
+        return None
+    beside = path.with_name(Path(asset["sketch"]["file"]).name)
+    if not beside.exists():
+        raise ValueError(f"the sketch it was made of, {beside.name}, is not beside it")
+    sketch: NDArray[np.float32] = np.load(beside, allow_pickle=False)
+    if sketch_sha256(sketch) != asset["sketch"]["sha256"]:
+        raise ValueError(f"{beside.name} beside it is another sketch than it was made of")
+    return sketch
+
+
+def _compare(
+    runtime: Runtime, region: Region, path: Path, asset: dict[str, Any], advance: Callable[[int], None]
+) -> tuple[int, int]:
+    """How many pixels differ, of how many."""
+    layer, form, differing = asset.get("layer", "height"), asset["form"], 0
+    if layer not in LAYERS:
+        raise ValueError(f"it says that it holds {layer!r}, which is no layer")
+    with closing(open_rows(path, asset, (region.width, region.height))) as rows:
+        for strip in strips(runtime, region, (layer,), flip=_flipped(asset), advance=advance):
+            expected = encode(layer, form, strip.layers[layer], strip.chunk)
+            found = rows.read(strip.rows)
+            if found.shape != expected.shape:
+                raise ValueError(f"holds pixels of shape {found.shape[2:]}, should hold {expected.shape[2:]}")
+            unequal = found != expected
+            differing += int(np.count_nonzero(unequal.any(axis=2) if unequal.ndim == 3 else unequal))
+    return differing, region.width * region.height
+
+
+def _compare_preview(
+    runtime: Runtime, region: Region, path: Path, asset: dict[str, Any], advance: Callable[[int], None]
+) -> tuple[int, int]:
+    made = strips(runtime, region, ("height",), advance=advance)
+    chunk: dict[str, Any] = {}
+
+    def blocks() -> Iterator[NDArray[Any]]:
+        for strip in made:
+            chunk.update(strip.chunk)
+            yield strip.layers["height"]
+
+    expected = heightmap.preview(blocks(), region.width, region.height, chunk, flip=False)
+    with closing(open_rows(path, asset, expected.shape[::-1])) as rows:
+        found = rows.read(len(expected))
+    if found.shape != expected.shape:
+        raise ValueError("is no grey picture")
+    return int(np.count_nonzero(found != expected)), expected.size
+
+
+def _flipped(asset: dict[str, Any]) -> bool:
+    return bool(asset.get("rows") == "south to north")

@@ -93,12 +93,16 @@ def demo(
     headless: bool = False,
     frames: int | None = None,
     screenshot: Path | None = None,
+    style: str = "varied",
+    view: Literal["relief", "biome", "flow", "slope"] = "relief",
+    zoom: float = 1.0,
 ) -> int:
-    """Open the endless world in a window: drag, zoom, type a seed.
+    """Open the endless world in a window: drag, zoom, type a seed; T another style, V another view.
 
     Examples:
 
         pcg demo --seed 42
+        pcg demo --style archipelago --zoom 0.125
         pcg demo --headless --frames 120 --screenshot world.png
 
     :param seed: Which world.
@@ -106,10 +110,22 @@ def demo(
     :param headless: No window; for tests and screenshots.
     :param frames: Frames to draw before closing.
     :param screenshot: PNG of the last frame.
+    :param style: Kind of land, as for pcg terrain.
+    :param view: What is drawn first.
+    :param zoom: Screen pixels for one of 90 m, 0.0625 to 4.
     """
     from demos.world.app import run
 
-    return run(seed=seed, server=server, headless=headless, frames=frames, screenshot=screenshot)
+    return run(
+        seed=seed,
+        server=server,
+        headless=headless,
+        frames=frames,
+        screenshot=screenshot,
+        style=style,
+        view=view,
+        zoom=zoom,
+    )
 
 
 @app.command(group=MAKING)
@@ -119,40 +135,100 @@ def terrain(
     seed: int = 0,
     x: int = 0,
     y: int = 0,
-    size: int = 1024,
+    size: int | None = None,
     lod: int = 0,
-    control: Literal["gradient", "noise"] = "gradient",
-    format: Literal["png", "r16"] | None = None,
+    style: str | None = None,
+    control: Literal["learned", "noise"] | None = None,
+    layers: str = "height",
+    sketch: Path | None = None,
+    height_range: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    tiles: str | None = None,
+    naming: Literal["plain", "unity", "unreal"] = "plain",
+    flip_y: bool | None = None,
+    format: Literal["png", "r16", "raw", "tif", "npy"] | None = None,
     preview: bool = True,
     count: int | None = None,
     server: Server = None,
     models: Models = None,
     device: Device = "auto",
 ) -> None:
-    """Make a heightmap: 16-bit PNG or .r16, a JSON sidecar and a hillshade preview.
+    """Make a heightmap of any size: the file, a JSON sidecar and a hillshade preview (docs/formats.md).
+
+    Large maps are written strip by strip. Interrupt it whenever you like: the same command goes on.
 
     Examples:
 
         pcg terrain world.png --seed 7
-        pcg terrain heights.r16 --seed 7 --x -4096 --y 512 --size 2049
+        pcg terrain heights.r16 --seed 7 --x -4096 --y 512 --size 2049 --layers normal,slope
+        pcg terrain islands.png --seed 7 --style archipelago --lod 2
+        pcg terrain endless.tif --seed 7 --size 16384
+        pcg terrain unity/world.raw --seed 7 --tiles 4x4 --size 1025 --naming unity
+        pcg terrain island.png --seed 7 --sketch island-32x32.png --height-range -200:1800
         pcg terrain many/ --count 50 --format r16
 
-    :param out: File to write (.png or .r16); with --count, a folder.
+    :param out: File to write (.png, .r16, .raw, .tif, .npy); with --count, a folder.
     :param seed: Which world; with --count the first of consecutive seeds.
-    :param x: World pixel (90 m) of the left edge; x goes east.
-    :param y: World pixel of the top edge; y goes south.
-    :param size: Side in pixels.
-    :param lod: Level of detail; 0 is 90 m a pixel.
-    :param control: Where the large forms come from: "gradient" is exact and endless; "noise" is the classic generator.
+    :param x: World pixel (90 m) of the left edge; x goes east. With --tiles and --sketch, from the sketch's left edge.
+    :param y: World pixel of the top edge; y goes south. With --tiles and --sketch, from the sketch's top edge.
+    :param size: Side in pixels, 1024 by default, up to 262144; with --tiles of one tile, 1025 by default (Unreal:
+        1009). A sketch has its own.
+    :param lod: Level of detail; 0 is 90 m a pixel, each next one twice as much.
+    :param style: Kind of land: alpine, plateau, lowland, archipelago, a blend such as alpine:0.7,lowland:0.3, or
+        varied, the default, which changes from place to place.
+    :param control: Where the large forms come from: "learned", the default, or "noise", the classic generator.
+    :param layers: What to write beside the heights, separated by commas: normal, slope, water, flow, biome, splat.
+    :param sketch: Your large forms: a grey PNG, a TIFF or a .npy, one value for 16 pixels (1,440 m).
+    :param height_range: LOW:HIGH, the metres that black and white of the sketch stand for.
+    :param tiles: COLUMNSxROWS, such as 4x4: a grid of tiles. Those of an odd side share their edges.
+    :param naming: How tiles are named: plain NAME_c0_r0; unity NAME_0_0, x then z, z from the south; unreal NAME_x0_y0.
+    :param flip_y: Write the southernmost row first, as Unity's raw import wants it; the default with --naming unity.
     :param format: File format; by default from OUT's suffix, else png.
-    :param preview: Also write NAME.preview.png, a hillshade.
+    :param preview: Also write NAME.preview.png, a hillshade; never with --tiles.
     :param count: How many worlds, one for each seed from --seed on.
     """
     from pcg.assets import make_terrain
+    from pcg.sketch import parse_height_range, read_sketch
+    from pcg.tiles import Grid
 
-    params = {"x": x, "y": y, "size": size, "lod": lod, "control": control}
+    params: dict[str, Any] = {"lod": lod}
+    forms = None
+    if sketch is None:
+        if height_range is not None:
+            raise UserError("--height-range says how to read a --sketch; there is none")
+        params |= {name: given for name, given in (("style", style), ("control", control)) if given is not None}
+    else:
+        if style is not None or control is not None:
+            raise UserError("a sketch is the large forms itself: leave out --style and --control")
+        if not tiles and (x or y or size is not None):
+            raise UserError(
+                "a sketch has its own size and place: leave out --x, --y and --size, or cut it with --tiles"
+            )
+        forms = read_sketch(sketch, *(parse_height_range(height_range) if height_range else ()))
+    grid = None
+    if tiles is not None:
+        columns, _, rows = tiles.partition("x")
+        if not (columns.isdecimal() and rows.isdecimal()):
+            raise UserError(f"--tiles {tiles!r}: write COLUMNSxROWS, for example 4x4")
+        grid = Grid(int(columns), int(rows), size or (1009 if naming == "unreal" else 1025), naming)
+    elif naming != "plain":
+        raise UserError(f"--naming {naming} names tiles; add --tiles, for example --tiles 4x4")
     with open_runtime(server, models, device) as runtime:
-        for path in make_terrain(runtime, out, seed, count, params, format, preview=preview):
+        for path in make_terrain(
+            runtime,
+            out,
+            seed,
+            count,
+            params,
+            format,
+            x=x,
+            y=y,
+            size=1024 if size is None else size,
+            layers=[name.strip() for name in layers.split(",") if name.strip()],
+            preview=preview,
+            flip=naming == "unity" if flip_y is None else flip_y,
+            grid=grid,
+            sketch=forms,
+        ):
             print(path)
 
 
@@ -164,19 +240,22 @@ def verify(
 
     Examples:
 
-        pcg verify world.png heights.r16
+        pcg verify world.png heights.r16 heights.normal.png
+        pcg verify unity/world.tiles.json
 
-    :param files: Assets this project wrote: .png, .r16 (with its sidecar), .preview.png.
+    :param files: Assets this project wrote, of any format, with their sidecars; NAME.tiles.json for all its tiles.
     :param json_: One JSON object a file.
     """
     from pcg.assets import verify_file
+    from pcg.progress import progress
 
     if not files:
         raise UserError("verify needs at least one file")
     failed = 0
     with open_runtime(server, models) as runtime:
         for path in files:
-            fault = verify_file(runtime, path)
+            with progress(path.name, None) as advance:
+                fault = verify_file(runtime, path, advance)
             failed += fault is not None
             if json_:
                 print(json.dumps({"file": str(path), "verified": fault is None, "fault": fault}))
@@ -243,7 +322,7 @@ def _summary(array: Any) -> dict[str, Any]:
 
 @app.command(group=TRAINING)
 def train(
-    model: Literal["terrain-detail"],
+    model: Literal["terrain-detail", "terrain-coarse"],
     *,
     data: Path,
     out: Path | None = None,
@@ -261,6 +340,7 @@ def train(
     Examples:
 
         pcg train terrain-detail --data dem/ --out runs/mine
+        pcg train terrain-coarse --data dem/ --out runs/coarse
         pcg train terrain-detail --data dem/ --out runs/mine --resume --steps 40000
         pcg train terrain-detail --data dem/ --preset smoke --device cuda
 
@@ -282,8 +362,9 @@ def train(
     from pcg.terrain.train import train as train_terrain
     from runtime.errors import did_you_mean
 
-    if preset is not None and preset not in PRESETS:
-        near = did_you_mean(preset, PRESETS) or f"; there are: {', '.join(PRESETS)}"
+    presets = PRESETS[model]
+    if preset is not None and preset not in presets:
+        near = did_you_mean(preset, presets) or f"; there are: {', '.join(presets)}"
         raise UserError(f"unknown preset {preset!r}{near}")
     if resume:
         if out is None:
@@ -291,8 +372,10 @@ def train(
         if preset is not None:
             raise UserError("--resume goes on with the run's own options; leave out --preset")
         config = read_config(out)
+        if config.model != model:
+            raise UserError(f"{out} is a run of {config.model}, not of {model}")
     else:
-        config = PRESETS[preset or "standard"]
+        config = presets[preset or "standard"]
     if steps is not None:
         config = dataclasses.replace(config, steps=steps)
     folder = out or next_run(model)
@@ -309,21 +392,22 @@ def train(
 
 
 @app.command(group=TRAINING)
-def export(run: Path, out: Path) -> None:
-    """Quantise a trained run and write it as one model file, its card and golden vectors inside.
+def export(run: Path, out: Path, *, coarse: Path) -> None:
+    """Quantise trained runs and write them as one model file, its card and golden vectors inside.
 
     Examples:
 
-        pcg export runs/00003-terrain-detail models/terrain-detail.ts
+        pcg export runs/00003-terrain-detail models/terrain-detail.ts --coarse runs/00004-terrain-coarse
 
-    :param run: Folder of the run.
+    :param run: Folder of a run of terrain-detail.
     :param out: Model file (.ts); the SHA256SUMS of its folder is brought up to date.
+    :param coarse: Folder of a run of terrain-coarse: both levels go into one file.
     """
     from pcg.export import export_terrain
 
     if out.suffix != ".ts":
         raise UserError(f"{out}: a model file's name ends in .ts")
-    card = export_terrain(run, out)
+    card = export_terrain(run, coarse, out)
     megabytes = out.stat().st_size / 1e6
     say(f"{card.name}, {card.training.steps} steps, {megabytes:.2f} MB, {len(card.golden)} golden vectors")
     print(out)

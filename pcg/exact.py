@@ -3,8 +3,8 @@
 Floating-point convolution depends on the order of its sums, and so on the batch, the threads and the instruction set.
 Integers don't: a sum of products that stays below 2^24 steps is the same in float32 in whatever order it is added.
 So an exported layer holds weights and activations that are integers in [-127, 127] times a power of two, convolves
-them without a bias, rounds the exact sum once to bfloat16, and does the rest element by element in bfloat16. The
-float32 and the bfloat16 path then give the same bits (docs/exactness.md says what was measured).
+them, rounds the exact sum once to bfloat16, and does the rest element by element in bfloat16. The float32 and the
+bfloat16 path then give the same bits (docs/exactness.md says what was measured).
 
 Every function here runs unchanged under TorchScript.
 """
@@ -56,13 +56,13 @@ def latent_field(key: Tensor, y: Tensor, x: Tensor, channels: int) -> Tensor:
 
     Each hash gives eight bytes, so a further stream is hashed for every eight channels.
     """
-    planes: list[Tensor] = []
+    bytes_: list[Tensor] = []
     for first in range(0, channels, 8):
         bits = hash_grid(key + first, y, x)
-        for byte in range(min(8, channels - first)):
-            planes.append((bits >> (8 * byte)) & 255)
-    field = torch.stack(planes, dim=3) - 128
-    return field.clamp_(-127, 127).to(torch.float32).permute(0, 3, 1, 2)
+        shifts = torch.arange(0, 8 * min(8, channels - first), 8, device=bits.device)
+        bytes_.append((bits.unsqueeze(3) >> shifts) & 255)
+    field = bytes_[0] if len(bytes_) == 1 else torch.cat(bytes_, dim=3)
+    return field.to(torch.float32).sub_(128.0).clamp_(-127.0, 127.0).permute(0, 3, 1, 2)
 
 
 # --- fixed kernels: weights are whole multiples of a power of two ----------------------------------------------------
@@ -93,11 +93,18 @@ def refine_smooth(h: Tensor) -> Tensor:
     return torch.stack([up, down], dim=-2).flatten(-3, -2)
 
 
+def binomial(h: Tensor) -> Tensor:
+    """Binomial 5x5 mean: (..., n, m) to (..., n-4, m-4)."""
+    h = (h[..., :-4] + h[..., 4:] + 4 * (h[..., 1:-3] + h[..., 3:-1]) + 6 * h[..., 2:-2]) * (1.0 / 16)
+    return (h[..., :-4, :] + h[..., 4:, :] + 4 * (h[..., 1:-3, :] + h[..., 3:-1, :]) + 6 * h[..., 2:-2, :]) * (1.0 / 16)
+
+
 def subtract_block_mean(d: Tensor) -> Tensor:
     """(N, H, W) less the mean of each aligned 2x2 block; H and W even."""
     n, h, w = d.shape
-    blocks = d.reshape(n, h // 2, 2, w // 2, 2)
-    return (blocks - blocks.sum(dim=4, keepdim=True).sum(dim=2, keepdim=True) * 0.25).reshape(n, h, w)
+    rows = d[:, 0::2] + d[:, 1::2]
+    mean = (rows[:, :, 0::2] + rows[:, :, 1::2]) * 0.25
+    return (d.view(n, h // 2, 2, w // 2, 2) - mean.unsqueeze(2).unsqueeze(4)).view(n, h, w)
 
 
 def crop(x: Tensor, border: int) -> Tensor:
@@ -127,90 +134,105 @@ def quantise_weight(weight: Tensor, input_step: Tensor, output_step: float) -> t
     return (scaled / step).round(), step
 
 
-def check_sums(integers: Tensor) -> int:
-    """The largest sum, in steps, that inputs in [-127, 127] can make at any output.
+def quantise_bias(bias: Tensor, step: Tensor) -> Tensor:
+    """The nearest values that both bfloat16 and the channels' grids (whole multiples of `step`) hold; float64."""
+    rounded = bias.to(torch.bfloat16).double()
+    return ((rounded / step.flatten()).round() * step.flatten()).to(torch.bfloat16).double()
+
+
+def check_sums(integers: Tensor, step: Tensor, bias: Tensor) -> int:
+    """The largest sum, in steps, that inputs in [-127, 127] and the bias can make at any output.
 
     Raises:
         ValueError: it could pass 2^24, up to which float32 holds every integer.
     """
-    worst = int(ACTIVATION_MAX * integers.abs().sum(dim=[1, 2, 3]).max())
+    sums = ACTIVATION_MAX * integers.abs().sum(dim=[1, 2, 3]) + (bias / step.flatten()).abs()
+    worst = int(sums.max())
     if worst >= EXACT_SUM:
         raise ValueError(f"a layer's sum can reach {worst} steps; float32 is exact only below {EXACT_SUM}")
     return worst
 
 
 def transposed_as_phases(weight: Tensor) -> Tensor:
-    """The 2x2 convolution that, after a pixel shuffle, is a transposed one of kernel 4, stride 2, padding 2.
+    """The 2x2 convolution that, its phases interleaved, is a transposed one of kernel 4, stride 2, padding 2.
 
-    weight (inputs, outputs, 4, 4) to (4 outputs, inputs, 2, 2). Output 2m + a of the transposed convolution is
-    x[m] w[a + 2] + x[m + 1] w[a] along each axis. (A transposed convolution in bfloat16 is not exact where oneDNN has
-    none for the instruction set, below AVX512: its taps are then added in bfloat16.)
+    weight (inputs, outputs, 4, 4) to (4 outputs, inputs, 2, 2), phases before outputs. Output 2m + a of the transposed
+    convolution is x[m] w[a + 2] + x[m + 1] w[a] along each axis. (A transposed convolution in bfloat16 is not exact
+    where oneDNN has none for the instruction set, below AVX512: its taps are then added in bfloat16.)
     """
     inputs, outputs = weight.shape[:2]
     taps = weight.view(inputs, outputs, 2, 2, 2, 2).flip(2, 4)  # (in, out, tap y, phase y, tap x, phase x)
-    return taps.permute(1, 3, 5, 0, 2, 4).reshape(4 * outputs, inputs, 2, 2)
+    return taps.permute(3, 5, 1, 0, 2, 4).reshape(4 * outputs, inputs, 2, 2)
 
 
-class IntegerConv(nn.Module):
-    """A quantised convolution without padding or bias, then bias, leaky slope, round and clamp.
+def interleave(y: Tensor, latent: Tensor) -> Tensor:
+    """Phases to pixels, and the latents' channels after them, in one pass: (N, 4 C, h, w) and (N, Z, 2h, 2w) to
+    (N, C + Z, 2h, 2w), channels last in memory; Z may be 0.
+    """
+    n, phases, h, w = y.shape
+    channels = phases // 4
+    every = channels + latent.shape[1]
+    x = torch.empty([n, 2 * h, 2 * w, every], dtype=y.dtype, device=y.device)
+    phased = y.permute(0, 2, 3, 1).reshape(n, h, w, 2, 2, channels).permute(0, 1, 3, 2, 4, 5)
+    x.view(n, h, 2, w, 2, every)[..., :channels].copy_(phased)
+    if every > channels:
+        x[..., channels:].copy_(latent.permute(0, 2, 3, 1))
+    return x.permute(0, 3, 1, 2)
 
-    Input and output: integers in [-127, 127] held in float32 or bfloat16, (N, C, H, W). A transposed layer (kernel 4,
-    stride 2, padding 2) maps n to 2n - 2: only outputs with their whole support are kept.
+
+class ExactConv(nn.Module):
+    """A convolution, without padding, whose result is the exact sum rounded once to bfloat16, on every path.
+
+    Input: integers in [-127, 127] held in float32, bfloat16 or float64, (N, C, H, W); output bfloat16. The bias rides
+    in the convolution: it is a whole number of steps that bfloat16 holds, so the sum with it is as exact as without,
+    if the kernel adds it before the rounding, as the CPU's do. One that does not is found out by the golden vectors.
 
     Raises:
         ValueError: a channel's sum could pass 2^24 steps, so float32 would not hold it exactly.
     """
 
-    LEAK: Final[float] = LEAK
-    transposed: Final[bool]
     weight: Tensor
     bias: Tensor
 
-    def __init__(
-        self, weight: Tensor, bias: Tensor, input_step: Tensor, output_step: float, transposed: bool = False
-    ) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor, input_step: Tensor, output_step: float) -> None:
         super().__init__()
-        if transposed:
-            weight, bias = transposed_as_phases(weight), bias.repeat_interleave(4)
         integers, step = quantise_weight(weight, input_step, output_step)
-        check_sums(integers)
-        self.transposed = transposed
+        in_steps = quantise_bias(bias.detach().double() / output_step, step)
+        check_sums(integers, step, in_steps)
         # 8-bit integers times a power of two are exact in bfloat16 too, and take half the room in the file.
         quantised = (integers * step).to(torch.bfloat16)
         self.register_buffer("weight", quantised.contiguous(memory_format=torch.channels_last))
-        self.register_buffer("bias", (bias.detach().double() / output_step).to(torch.bfloat16).view(1, -1, 1, 1))
+        self.register_buffer("bias", in_steps.to(torch.bfloat16))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to bfloat16 (N, C', H', W')."""
+        return F.conv2d(x, self.weight.to(x.dtype), self.bias.to(x.dtype)).to(torch.bfloat16)
+
+
+class IntegerConv(nn.Module):
+    """ExactConv, then leaky slope, round and clamp: integers in [-127, 127] in and out, in the input's dtype."""
+
+    LEAK: Final[float] = LEAK
+
+    def __init__(self, weight: Tensor, bias: Tensor, input_step: Tensor, output_step: float) -> None:
+        super().__init__()
+        self.conv = ExactConv(weight, bias, input_step, output_step)
 
     def forward(self, x: Tensor) -> Tensor:
         """One layer; the result has x's dtype."""
-        y = F.conv2d(x, self.weight.to(x.dtype))
-        y = y.to(torch.bfloat16)  # the one rounding of the exact sum; nothing to do on the bfloat16 path
-        y = F.leaky_relu_(y.add_(self.bias), self.LEAK).round_().clamp_(-127.0, 127.0)
-        if self.transposed:
-            y = F.pixel_shuffle(y, 2)
-        return y.to(x.dtype)
+        return F.leaky_relu_(self.conv(x), self.LEAK).round_().clamp_(-127.0, 127.0).to(x.dtype)
 
 
-class IntegerSum(nn.Module):
-    """A 1x1 convolution to one plane whose exact sum is kept whole: (N, C, H, W) to float64 (N, H, W), in output units.
+class IntegerUp(nn.Module):
+    """IntegerConv for a transposed convolution (kernel 4, stride 2, padding 2), and the latents of its outputs.
 
-    The last step of each scale: the sum is taken in float32 on both paths, since bfloat16 would round it to 8 bits.
-
-    Raises:
-        ValueError: the sum could pass 2^24 steps.
+    Maps n to 2n - 2: only outputs with their whole support are kept.
     """
 
-    step: Final[float]
-    bias: Final[float]
-    weight: Tensor
-
-    def __init__(self, weight: Tensor, bias: Tensor, input_step: float) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor, input_step: Tensor, output_step: float) -> None:
         super().__init__()
-        integers, step = quantise_weight(weight, torch.full((weight.shape[1],), input_step), 1.0)
-        check_sums(integers)
-        self.step = float(step)
-        self.bias = round(float(bias) / self.step) * self.step
-        self.register_buffer("weight", integers.flatten().float())
+        self.phases = IntegerConv(transposed_as_phases(weight), bias.repeat(4), input_step, output_step)
 
-    def forward(self, x: Tensor) -> Tensor:
-        total = torch.matmul(x.permute(0, 2, 3, 1).to(torch.float32), self.weight)
-        return total.to(torch.float64) * self.step + self.bias
+    def forward(self, x: Tensor, latent: Tensor) -> Tensor:
+        """x (N, C, n, n), latent (N, Z, 2n-2, 2n-2), Z may be 0; the result has x's dtype."""
+        return interleave(self.phases(x), latent)

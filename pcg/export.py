@@ -1,6 +1,6 @@
 """Trained weights to one model file: the scripted module with its card inside, its golden vectors measured.
 
-pcg export runs/00003-terrain-detail runtime/models/terrain-detail.ts
+pcg export runs/00003-terrain-detail runtime/models/terrain-detail.ts --coarse runs/00004-terrain-coarse
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import msgspec
 import torch
 
 from pcg.learning import checkpoint
-from pcg.terrain.control import GradientNoise, height_table, noise_sample
-from pcg.terrain.networks import Generator
-from pcg.terrain.world import quantise
+from pcg.terrain.control import STYLE_SUM, classic_table
+from pcg.terrain.networks import STYLES, CoarseGenerator, Generator
+from pcg.terrain.quantise import quantise
+from pcg.terrain.world import SCALES
 from pcg.writers.files import replace_file
 from runtime import card as cards
 from runtime.card import Card, Golden, Parameter, Quality, Training, TrainingData
@@ -27,7 +28,10 @@ from runtime.engine import digest, make_deterministic
 from runtime.registry import SUMS, read_sums
 
 CARD_FILE = "card.json"
+DETAIL, COARSE = "terrain-detail", "terrain-coarse"
 SEED_MAX, COORDINATE_MAX, SIZE_MAX = 2**53 - 1, 2**53, 2049
+
+VARIED = [0] * len(STYLES)
 
 # Places of every kind: the origin, negative, an odd corner, beyond 2^31, both far ends, the largest seed.
 GOLDEN_PLACES = (
@@ -37,20 +41,42 @@ GOLDEN_PLACES = (
     (SEED_MAX, COORDINATE_MAX, -COORDINATE_MAX, 64),
     (7, -256, 512, 257),  # a size that is served: kernels may be chosen by shape
 )
+GOLDEN_SIZE = 48  # of the calls that vary something else
 
 
 def terrain_parameters() -> dict[str, Parameter]:
     """The parameters of terrain requests and their ranges."""
-    place = "world pixel of the top-left corner; x goes east, y south"
+    place = "world pixel of 90 m of the top-left corner; x goes east, y south"
     limit = COORDINATE_MAX
     return {
         "seed": Parameter("integer", "which world", None, 0, SEED_MAX),
         "x": Parameter("integer", place, 0, -limit, limit, unit="pixels"),
         "y": Parameter("integer", place, 0, -limit, limit, unit="pixels"),
-        "size": Parameter("integer", "side of the chunk", 256, 1, SIZE_MAX, unit="pixels"),
-        "lod": Parameter("integer", "level of detail; each level halves the resolution", 0, 0, 0),
-        "control": Parameter("string", "where the large forms come from", "gradient", choices=["gradient", "noise"]),
+        "size": Parameter("integer", "side of the chunk, in pixels of its level", 256, 1, SIZE_MAX, unit="pixels"),
+        "lod": Parameter("integer", "level of detail; each level halves the resolution", 0, 0, SCALES),
+        "style": Parameter(
+            "string",
+            "kind of land; a blend is written alpine:0.7,lowland:0.3; varied changes from place to place",
+            "varied",
+            choices=["varied", *STYLES],
+        ),
+        "control": Parameter("string", "where the large forms come from", "learned", choices=["learned", "noise"]),
     }
+
+
+def golden_calls(module: Any) -> list[tuple[str, list[Any]]]:
+    """What a world is proved by: places, levels of detail, styles and blends, and the land of a drawn map."""
+    calls: list[tuple[str, list[Any]]] = [
+        ("forward", [[seed], [x], [y], size, 0, [VARIED]]) for seed, x, y, size in GOLDEN_PLACES
+    ]
+    calls += [("forward", [[7], [1600], [-800], GOLDEN_SIZE, lod, [VARIED]]) for lod in range(1, SCALES + 1)]
+    blends = [[STYLE_SUM * (k == i) for k in range(len(STYLES))] for i in range(len(STYLES))]
+    blends.append([STYLE_SUM - 30 * (len(STYLES) - 1), *[30] * (len(STYLES) - 1)])
+    calls += [("forward", [[3], [-500], [70000], GOLDEN_SIZE, 0, [style]]) for style in blends]
+    side = int(module.cells(torch.tensor([0]), torch.tensor([0]), GOLDEN_SIZE, 0))
+    # A cone in the sea, in whole metres.
+    drawn = [[1500 - 90 * abs(i - side // 2) - 130 * abs(j - side // 2) for j in range(side)] for i in range(side)]
+    return [*calls, ("window", [[5], [0], [0], GOLDEN_SIZE, 0, [drawn]])]
 
 
 def measure_golden(module: Any) -> list[Golden]:
@@ -60,16 +86,16 @@ def measure_golden(module: Any) -> list[Golden]:
         ValueError: the two precisions differ, so the module is not exact.
     """
     golden = []
-    for seed, x, y, size in GOLDEN_PLACES:
+    for method, arguments in golden_calls(module):
         digests = set()
         for precision in (32, 16):
             module.use_precision(precision)
             with torch.inference_mode():
-                heights = module(torch.tensor([seed]), torch.tensor([x]), torch.tensor([y]), size)
-            digests.add(digest(heights.numpy()))
+                tensors = [a if isinstance(a, int) else torch.tensor(a) for a in arguments]
+                digests.add(digest(getattr(module, method)(*tensors).numpy()))
         if len(digests) != 1:
-            raise ValueError(f"not exact: float32 and bfloat16 differ at seed {seed}, x {x}, y {y}")
-        golden.append(Golden("forward", [[seed], [x], [y], size], digests.pop()))
+            raise ValueError(f"not exact: float32 and bfloat16 differ at {method}{tuple(arguments[:5])}")
+        golden.append(Golden(method, arguments, digests.pop()))
     module.use_precision(32)
     return golden
 
@@ -82,54 +108,78 @@ def read_quality(run: Path) -> list[Quality]:
     return msgspec.json.decode(path.read_bytes(), type=list[Quality])
 
 
-def export_terrain(run: Path, out: Path) -> Card:
-    """Write a terrain run's averaged generator as a model file, and note its checksum in the folder's SHA256SUMS.
+def export_terrain(run: Path, coarse_run: Path, out: Path) -> Card:
+    """Write the averaged generators of a run of either level as one model file; note its checksum in SHA256SUMS.
 
     Raises:
-        FileNotFoundError: the run has no checkpoint.
-        ValueError: the network can't be made exact.
+        FileNotFoundError: a run has no checkpoint.
+        ValueError: a run is of the other level, or a network can't be made exact.
     """
     make_deterministic()
-    state = checkpoint.load(run)
-    data = json.loads((run / "data.json").read_text())
-    generator = Generator()
-    generator.load_state_dict(state["average"])
-    noise = GradientNoise(height_table(torch.tensor(data["control_quantiles_m"]), noise_sample()))
-    module = torch.jit.script(quantise(generator, noise))
-    licences = {region["licence"] for region in data["regions"].values()}
+    states, configs, sources = zip(*(read_run(r, m) for r, m in ((run, DETAIL), (coarse_run, COARSE))), strict=True)
+    generator, coarse = Generator(), CoarseGenerator()
+    generator.load_state_dict(states[0]["average"])
+    coarse.load_state_dict(states[1]["average"])
+    classic = classic_table(torch.tensor(sources[0]["control_quantiles_m"]))
+    module = torch.jit.script(quantise(generator, coarse, classic))
+    regions, maps = sources[0]["regions"], sources[1]["maps"]
+    data = [
+        TrainingData(name, region["licence"], region["pixels"], "pixels of 90 m")
+        for name, region in sorted(regions.items())
+    ] + [
+        TrainingData(
+            name,
+            source["licence"],
+            source["pixels"],
+            "pixels of 9.3 km, read as 1.4 km with lowered heights"
+            if source["rescaled"]
+            else "pixels of 1.1 to 1.9 km",
+        )
+        for name, source in sorted(maps.items())
+    ]
     card = Card(
-        name="terrain-detail",
+        name=DETAIL,
         version=version("pcg-plugin"),
         family="terrain",
         format=cards.MODULE_FORMAT,
-        description="Endless terrain at 90 m a pixel: a GAN trained on real elevation puts valleys and ridges into "
-        "a control map of 1,440 m a pixel.",
-        licence="MIT, as far as the training data's terms allow: " + "; ".join(sorted(licences)),
+        description="Endless terrain at 90 m a pixel: one GAN trained on real elevation lays out ranges, plains and "
+        "coasts at 1,440 m a pixel, another puts valleys and ridges into them.",
+        licence="MIT, as far as the training data's terms allow: " + "; ".join(sorted({d.licence for d in data})),
         parameters=terrain_parameters(),
-        outputs={"height": {"dtype": "<u2", "unit": "metres", "scale": 0.25, "offset": -4096.0}},
-        training_data=[
-            TrainingData(name, region["licence"], region["pixels"], "pixels of 90 m")
-            for name, region in sorted(data["regions"].items())
-        ],
+        outputs={"height": {"dtype": "<i4", "unit": "metres", "scale": 1 / 64, "offset": 0.0}},
+        training_data=data,
         training=Training(
-            device=str(state["device"]),
-            steps=state["step"],
-            wall_s=round(state["wall_s"], 1),
-            commit=state.get("commit", "not recorded"),
-            config=tomllib.loads((run / "config.toml").read_text()),
+            device=str(states[0]["device"]),
+            steps=states[0]["step"] + states[1]["step"],
+            wall_s=round(states[0]["wall_s"] + states[1]["wall_s"], 1),
+            commit=states[0].get("commit", "not recorded"),
+            config={
+                model: config | {"trained_steps": state["step"], "wall_s": round(state["wall_s"], 1)}
+                for model, config, state in zip((DETAIL, COARSE), configs, states, strict=True)
+            },
         ),
         quality=read_quality(run),
         limits=[
-            "Rivers: valleys join within some kilometres; no drainage is enforced, and closed basins occur.",
-            "The control map is noise, so mountain ranges, coasts and plains lie where noise puts them.",
-            f"Knows the land it was trained on and no other kind: {', '.join(sorted(data['regions']))}.",
-            "The sea floor is the control map's smooth depth; the training data has none.",
+            "Rivers: valleys were trained to drain, but none is enforced, and closed basins occur.",
+            f"Knows the land it was trained on and no other kind: {', '.join(sorted(regions))}.",
+            "Coasts and islands have the shapes of real ones six times their size, from a world map of 9.3 km pixels.",
+            "The sea floor is made up, from the distance to land; the training data has none.",
             "control='noise' repeats every 23,593 km and is not promised to be the same on every machine.",
         ],
         golden=measure_golden(module),
     )
     write_model(module, card, out)
     return card
+
+
+def read_run(run: Path, model: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Checkpoint, options and sources of a run. Raises ValueError when it is a run of another model."""
+    state = checkpoint.load(run)
+    config = tomllib.loads((run / "config.toml").read_text())
+    trained = config.pop("model", DETAIL)
+    if trained != model:
+        raise ValueError(f"{run} is a run of {trained}; here one of {model} is needed")
+    return state, config, json.loads((run / "data.json").read_text())
 
 
 def write_model(module: Any, card: Card, out: Path) -> None:

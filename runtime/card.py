@@ -55,11 +55,11 @@ class Quality(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A call of the module and the SHA-256 of its result's little-endian bytes.
 
-    `arguments`: a list stands for an int64 tensor (N,), an integer for itself.
+    `arguments`: a list stands for an int64 tensor, nested lists for one of more axes, an integer for itself.
     """
 
     method: str
-    arguments: list[list[int] | int]
+    arguments: list[list[Any] | int]
     sha256: str
 
 

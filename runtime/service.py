@@ -12,6 +12,7 @@ import msgspec
 
 from runtime import card as cards
 from runtime.content import terrain
+from runtime.content.regions import Regions
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError, did_you_mean
 from runtime.registry import Registry
@@ -81,6 +82,7 @@ class Service:
     def __init__(self, registry: Registry, engine: Engine) -> None:
         self.registry, self.engine = registry, engine
         self._started = time.monotonic()
+        self._regions = Regions()
         self._quick: dict[str, Callable[[dict[str, Any]], Any]] = {
             "server.hello": self._hello,
             "server.health": self._health,
@@ -89,7 +91,8 @@ class Service:
         }
         # These check their parameters at once and give the work that is left for the engine's thread.
         self._engine_bound: dict[str, Callable[[dict[str, Any]], Callable[[], Any]]] = {
-            "terrain.chunk": self._terrain_chunk
+            "terrain.chunk": self._terrain_chunk,
+            "terrain.sketch": self._terrain_sketch,
         }
 
     @property
@@ -178,4 +181,10 @@ class Service:
         request = parse(params, terrain.TerrainRequest)
         model = self.registry.find(request.model)
         terrain.check(request, model)
-        return lambda: terrain.chunk(self.engine, model, request)
+        return lambda: terrain.chunk(self.engine, self._regions, model, request)
+
+    def _terrain_sketch(self, params: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+        request = parse(params, terrain.SketchRequest)
+        model = self.registry.find(request.model)
+        control = terrain.check_sketch(request, model)
+        return lambda: terrain.sketch(self.engine, self._regions, model, request, control)

@@ -6,7 +6,9 @@ thread draws and nothing else: finding, fetching and shading happen in threads o
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -16,15 +18,19 @@ from typing import Any
 
 import pygame
 
-from demos.world.explorer import Explorer, keys_held
+from demos.world import themes
+from demos.world.camera import ZOOMS
+from demos.world.explorer import VARIED, Explorer, keys_held
 from demos.world.hud import MAX_SEED, draw_message
 from demos.world.runtime_process import Address, Runtime, parse_address
-from demos.world.streaming import Stream
+from demos.world.streaming import METHOD, Connection, Stream
 from runtime.client import Client
+from runtime.errors import Code, RpcError
 
 FRAMES_A_SECOND = 60
 PATIENCE_S = 60.0  # an unattended run gives up when no chunk has arrived for so long
 CALL_S = 30.0  # how long one chunk may take
+MODEL = "terrain-detail"
 
 
 def run(
@@ -34,16 +40,24 @@ def run(
     frames: int | None = None,
     screenshot: Path | None = None,
     size: tuple[int, int] = (1280, 800),
+    style: str = VARIED,
+    view: str = themes.THEMES[0],
+    zoom: float = 1.0,
 ) -> int:
     """Explore the world of `seed` in a window of `size` screen pixels. The exit status: 0, 1, 2 or 130.
 
+    It begins with the land in a `style`, a name or a blend such as "alpine:0.7,lowland:0.3", as `view` shows it (one
+    of themes.THEMES), at so many screen pixels a pixel of 90 m.
+
     `server` is HOST:PORT; without it a runtime at 127.0.0.1:7767 is used, or one is started, and stopped at the end.
     With `frames` (or `headless`, which needs no display, and where 60 is the default) the run is unattended: it draws
-    so many frames, waits until all that is in view has arrived, writes `screenshot` (a PNG) if asked to, and ends.
+    so many frames, waits until all that is in view has arrived, writes `screenshot` (a PNG; beside it NAME.png.json
+    says what made it) if asked to, and ends.
     """
     try:
         given = None if server is None else parse_address(server)
         _check(seed, frames, screenshot, size)
+        _check_view(view, zoom)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -59,7 +73,23 @@ def run(
         screen = pygame.display.set_mode(size, pygame.RESIZABLE)
         runtime.start()
         found = _wait_for_runtime(screen, runtime, attended=frames is None)
-        return _explore(found, runtime, seed, frames, screenshot) if isinstance(found, Address) else found
+        if not isinstance(found, Address):
+            return found
+        with Client(found.host, found.port, timeout_s=CALL_S) as client:
+            styles = known_styles(client, style)
+        # Unattended, nothing beyond the view: the picture then says the same however fast chunks come.
+        margin = 1 if frames is None else 0
+        stream = Stream(lambda: Client(found.host, found.port, timeout_s=CALL_S))
+        try:
+            explorer = Explorer(
+                stream, seed, screen.get_size(), styles=styles, style=style, theme=view, zoom=zoom, margin=margin
+            )
+            return _explore(explorer, stream, runtime, frames, screenshot)
+        finally:
+            stream.close()
+    except (RpcError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2 if isinstance(error, RpcError) and error.code == Code.INVALID_PARAMS else 1
     except KeyboardInterrupt:
         return 130
     except pygame.error as error:
@@ -72,14 +102,30 @@ def run(
             signal.signal(signal.SIGTERM, before)
 
 
-def save(picture: pygame.Surface, path: Path) -> None:
-    """Write a PNG, whole or not at all. OSError or pygame.error if it can't be written."""
+def save(picture: pygame.Surface, path: Path, provenance: dict[str, Any]) -> None:
+    """Write a PNG and its sidecar, both whole or neither. OSError or pygame.error if they can't be written."""
     partial = path.with_name(f".{path.stem}.partial.png")
+    partial_sidecar = path.with_name(f".{path.stem}.partial.json")
     try:
         pygame.image.save(picture, partial)
+        partial_sidecar.write_text(json.dumps(provenance, indent=1), "utf-8")
+        partial_sidecar.replace(path.with_name(path.name + ".json"))
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+        partial_sidecar.unlink(missing_ok=True)
+
+
+def known_styles(connection: Connection, style: str) -> list[str]:
+    """The styles of the runtime's model, once it is clear that `style` is one, or a blend of them.
+
+    OSError or RpcError if that can't be asked, with INVALID_PARAMS for a style that is none.
+    """
+    card = connection.call("models.describe", name=MODEL)["card"]
+    styles = [str(choice) for choice in card["parameters"]["style"]["choices"]]
+    if style not in styles:
+        connection.call(METHOD, seed=0, size=1, style=style)
+    return styles
 
 
 def _check(seed: int, frames: int | None, screenshot: Path | None, size: tuple[int, int]) -> None:
@@ -95,6 +141,13 @@ def _check(seed: int, frames: int | None, screenshot: Path | None, size: tuple[i
             raise ValueError(f"a screenshot is a PNG; {str(screenshot)!r} does not end in .png")
         if not screenshot.absolute().parent.is_dir():
             raise ValueError(f"there is no folder {str(screenshot.absolute().parent)!r} for the screenshot")
+
+
+def _check_view(view: str, zoom: float) -> None:
+    if view not in themes.THEMES:
+        raise ValueError(f"there is no view {view!r}; there are: {', '.join(themes.THEMES)}")
+    if not ZOOMS[0] <= zoom <= ZOOMS[-1]:
+        raise ValueError(f"zoom {zoom:g} is not in {ZOOMS[0]:g}..{ZOOMS[-1]:g} screen pixels a pixel of 90 m")
 
 
 def _wait_for_runtime(screen: pygame.Surface, runtime: Runtime, *, attended: bool) -> Address | int:
@@ -120,51 +173,44 @@ def _wait_for_runtime(screen: pygame.Surface, runtime: Runtime, *, attended: boo
         pygame.display.flip()
 
 
-def _explore(address: Address, runtime: Runtime, seed: int, frames: int | None, screenshot: Path | None) -> int:
+def _explore(explorer: Explorer, stream: Stream, runtime: Runtime, frames: int | None, screenshot: Path | None) -> int:
     """The second phase. The exit status."""
-    stream = Stream(lambda: Client(address.host, address.port, timeout_s=CALL_S))
-    try:
+    clock = pygame.time.Clock()
+    drawn, made, made_at = 0, 0, time.monotonic()
+    while True:
+        seconds = min(clock.tick(FRAMES_A_SECOND) / 1000, 0.1)
+        for event in pygame.event.get():
+            if event.type == pygame.QUIT:
+                return 0 if frames is None else 1
+            explorer.handle(event)
+        hurry = bool(pygame.key.get_mods() & pygame.KMOD_SHIFT)
+        explorer.update(seconds, keys_held(), hurry)
         screen = pygame.display.get_surface()
-        # Unattended, nothing beyond the view: the picture then says the same however fast chunks come.
-        explorer = Explorer(stream, seed, screen.get_size(), margin=1 if frames is None else 0)
-        clock = pygame.time.Clock()
-        drawn, made, made_at = 0, 0, time.monotonic()
-        while True:
-            seconds = min(clock.tick(FRAMES_A_SECOND) / 1000, 0.1)
-            for event in pygame.event.get():
-                if event.type == pygame.QUIT:
-                    return 0 if frames is None else 1
-                explorer.handle(event)
-            hurry = bool(pygame.key.get_mods() & pygame.KMOD_SHIFT)
-            explorer.update(seconds, keys_held(), hurry)
-            screen = pygame.display.get_surface()
-            death = runtime.death()
-            explorer.draw(screen, death or "")
-            pygame.display.flip()
-            drawn += 1
-            if explorer.screenshot_wanted:
-                explorer.screenshot_wanted = False
-                _take_screenshot(screen, explorer)
-            if frames is None or drawn < frames:
-                continue
-            if explorer.complete:
-                return _finish(screen, screenshot)
-            status = stream.status()
-            if status.made != made:
-                made, made_at = status.made, time.monotonic()
-            if death is not None or time.monotonic() - made_at > PATIENCE_S:
-                why = death or status.trouble or f"none has arrived for {PATIENCE_S:.0f} s"
-                here, visible = explorer.shown
-                print(f"only {here} of the {visible} chunks in view are here: {why}", file=sys.stderr)
-                return 1
-    finally:
-        stream.close()
+        death = runtime.death()
+        explorer.draw(screen, death or "")
+        pygame.display.flip()
+        drawn += 1
+        if explorer.screenshot_wanted:
+            explorer.screenshot_wanted = False
+            _take_screenshot(screen, explorer)
+        if frames is None or drawn < frames:
+            continue
+        if explorer.complete:
+            return _finish(screen, explorer, screenshot)
+        status = stream.status()
+        if status.made != made:
+            made, made_at = status.made, time.monotonic()
+        if death is not None or time.monotonic() - made_at > PATIENCE_S:
+            why = death or status.trouble or f"none has arrived for {PATIENCE_S:.0f} s"
+            here, visible = explorer.shown
+            print(f"only {here} of the {visible} chunks in view are here: {why}", file=sys.stderr)
+            return 1
 
 
-def _finish(screen: pygame.Surface, screenshot: Path | None) -> int:
+def _finish(screen: pygame.Surface, explorer: Explorer, screenshot: Path | None) -> int:
     if screenshot is not None:
         try:
-            save(screen, screenshot)
+            save(screen, screenshot, explorer.provenance())
         except (OSError, pygame.error) as error:
             print(f"the screenshot can't be written: {error}", file=sys.stderr)
             return 1
@@ -173,9 +219,11 @@ def _finish(screen: pygame.Surface, screenshot: Path | None) -> int:
 
 def _take_screenshot(screen: pygame.Surface, explorer: Explorer) -> None:
     camera = explorer.camera
-    path = Path(f"pcg-seed{explorer.seed}-x{camera.x:.0f}-y{camera.y:.0f}-zoom{camera.zoom:g}.png").absolute()
+    style = re.sub(r"[^\w.]+", "-", explorer.world.style)
+    place = f"x{camera.x:.0f}-y{camera.y:.0f}-zoom{camera.zoom:g}"
+    path = Path(f"pcg-seed{explorer.seed}-{style}-{explorer.theme}-{place}.png").absolute()
     try:
-        save(screen, path)
+        save(screen, path, explorer.provenance())
     except (OSError, pygame.error) as error:
         explorer.note(f"The screenshot can't be written: {error}")
     else:

@@ -1,6 +1,8 @@
 """Where the window looks: world pixels to screen pixels and back. Pure; no pygame, no clock.
 
-World x goes east and y south. World pixel i covers [i, i + 1), screen pixel likewise.
+World x goes east and y south. World pixel i covers [i, i + 1), screen pixel likewise. A pixel of level of detail `lod`
+covers 2^lod world pixels a side, and a chunk has as many pixels at every level, so that what a window needs does not
+grow as one zooms out.
 """
 
 from __future__ import annotations
@@ -8,8 +10,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-CHUNK = 256  # world pixels a side
-ZOOMS = (0.25, 0.375, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)  # screen pixels a world pixel: where zooming rests
+CHUNK = 256  # pixels a side, of its level
+LODS = 5  # levels of detail
+# Screen pixels a world pixel: where zooming rests. Below 1 each shows the pixels of one level as they are.
+ZOOMS = (0.0625, 0.125, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 LIMIT = 2.0**52  # world pixels; beyond 2^53 the world has no coordinates, and a float no fractions
 
 Point = tuple[float, float]
@@ -56,36 +60,37 @@ class Camera:
         """The camera in a window of another size, with the same centre."""
         return replace(self, width=width, height=height)
 
+    @property
+    def lod(self) -> int:
+        """The level of detail whose pixels fit the screen's: 1 to 2 screen pixels each, more only closer than level 0.
+
+        >>> [Camera(0, 0, zoom, 640, 480).lod for zoom in (4.0, 1.0, 0.99, 0.5, 0.0625)]
+        [0, 0, 1, 1, 4]
+        """
+        return min(max(math.ceil(-math.log2(self.zoom) - 1e-9), 0), LODS - 1)
+
     def chunks(self, margin: int = 0) -> list[tuple[int, int]]:
-        """(column, row) of the chunks in view, nearest to the centre first, and of `margin` more on every side."""
+        """(column, row) of the level's chunks in view, nearest to the centre first, and `margin` more on every side."""
+        side = CHUNK << self.lod  # world pixels
         left, top = self.to_world((0, 0))
         right, bottom = self.to_world((self.width, self.height))
-        columns = range(math.floor(left / CHUNK) - margin, math.ceil(right / CHUNK) + margin)
-        rows = range(math.floor(top / CHUNK) - margin, math.ceil(bottom / CHUNK) + margin)
-        centre_column, centre_row = self.x / CHUNK - 0.5, self.y / CHUNK - 0.5
+        columns = range(math.floor(left / side) - margin, math.ceil(right / side) + margin)
+        rows = range(math.floor(top / side) - margin, math.ceil(bottom / side) + margin)
+        centre_column, centre_row = self.x / side - 0.5, self.y / side - 0.5
         return sorted(
             ((column, row) for row in rows for column in columns),
             key=lambda at: ((at[0] - centre_column) ** 2 + (at[1] - centre_row) ** 2, at),
         )
 
 
-def next_zoom(zoom: float, steps: int, widest: float = ZOOMS[0]) -> float:
-    """The zoom `steps` rests nearer (or, below 0, farther), and not farther than `widest`.
+def next_zoom(zoom: float, steps: int) -> float:
+    """The zoom `steps` rests nearer, or, below 0, farther.
 
     >>> next_zoom(1.0, 1), next_zoom(1.0, -99), next_zoom(4.0, 1)
-    (1.5, 0.25, 4.0)
+    (1.5, 0.0625, 4.0)
     """
     index = min(range(len(ZOOMS)), key=lambda i: abs(math.log(ZOOMS[i] / zoom))) + steps
-    return max(ZOOMS[min(max(index, 0), len(ZOOMS) - 1)], widest)
-
-
-def widest_zoom(width: int, height: int, most_chunks: int, margin: int) -> float:
-    """The farthest rest at which a window never needs more than `most_chunks` chunks."""
-    for zoom in ZOOMS:
-        columns, rows = (math.ceil(side / zoom / CHUNK) + 1 + 2 * margin for side in (width, height))
-        if columns * rows <= most_chunks:
-            return zoom
-    return ZOOMS[-1]
+    return ZOOMS[min(max(index, 0), len(ZOOMS) - 1)]
 
 
 def approach(value: float, target: float, seconds: float, time_constant: float) -> float:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pygame
 
+from demos.world import themes
 from demos.world.cache import Cache
-from demos.world.camera import CHUNK, Camera, Point, approach, next_zoom, widest_zoom
+from demos.world.camera import CHUNK, Camera, Point, approach, next_zoom
 from demos.world.hud import Hud, Readout, SeedBox
-from demos.world.streaming import Key, Stream
-from demos.world.view import TILE_BYTES, Tile, View, to_tile
+from demos.world.streaming import METHOD, Ground, Key, Order, Stream, World
+from demos.world.view import CHUNK_BYTES, Tile, View, to_tile
 
-CACHE_BYTES = 400 << 20
+CACHE_BYTES = 400 << 20  # more only where the window alone needs more
+VARIED = "varied"  # the style that changes from place to place
 SPEED = 900.0  # screen pixels a second, with a key held; three times as much with Shift
 NOTE_S = 4.0  # how long a note stays
 
@@ -26,9 +30,10 @@ _FARTHER = frozenset({pygame.K_MINUS, pygame.K_KP_MINUS})
 
 
 class Explorer:
-    """Where one is in which world. `stream` is the caller's to close.
+    """Where one is in which world, and what the map shows of it. `stream` is the caller's to close.
 
-    `margin` is how many chunks beyond the view are fetched too.
+    `styles` are those to choose from, `style` the one to begin with, whether it is among them or a blend. `margin` is
+    how many chunks beyond the view are fetched too.
     """
 
     def __init__(
@@ -37,20 +42,29 @@ class Explorer:
         seed: int,
         size: tuple[int, int],
         *,
+        styles: Sequence[str] = (VARIED,),
+        style: str = VARIED,
+        theme: str = themes.THEMES[0],
+        zoom: float = 1.0,
         margin: int = 1,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
-        self.seed = seed
-        self.camera = Camera(0.0, 0.0, 1.0, *size)
+        self.world = World(seed, style)
+        self.theme = theme
+        self.camera = Camera(0.0, 0.0, zoom, *size)
         self.box: SeedBox | None = None
         self.seeking = True  # the place to begin at is not known yet
         self.screenshot_wanted = False
         self._stream = stream
         self._margin = margin
         self._tiles: Cache[Key, Tile] = Cache(cache_bytes)
-        self._meters_per_pixel: float | None = None
+        self._cache_bytes = cache_bytes
+        self._styles = tuple(styles) if style in styles else (style, *styles)
+        self._arrived = 0  # chunks
+        self._provenance: dict[str, Any] = {}  # of the last chunk that arrived
+        self._meters_per_pixel: float | None = None  # of the world
         self._start = (0.0, 0.0)
-        self._zoom = 1.0  # what the camera's zoom eases towards
+        self._zoom = zoom  # what the camera's zoom eases towards
         self._anchor: Point = (0.0, 0.0)  # the screen position that stays put meanwhile
         self._pointer: Point | None = None  # None while outside the window
         self._dragging = False
@@ -63,7 +77,12 @@ class Explorer:
         self._hud = Hud()
         self._hud_shown = True
         self._note, self._note_s = "", 0.0
-        stream.find_start(seed)
+        stream.find_start(self.world)
+
+    @property
+    def seed(self) -> int:
+        """Of the world."""
+        return self.world.seed
 
     @property
     def complete(self) -> bool:
@@ -76,13 +95,48 @@ class Explorer:
         keys = self._visible()
         return sum(key in self._tiles for key in keys), len(keys)
 
+    @property
+    def lod(self) -> int:
+        """The level of detail that the view needs, once its zoom has come to rest."""
+        return self._aim().lod
+
+    def provenance(self) -> dict[str, Any]:
+        """What made the map in view, as JSON has it: where one looks, the model, and what it was asked for."""
+        params = {"seed": self.seed, "style": self.world.style, "lod": self.lod}
+        return {
+            "form": "screenshot",
+            "width": self.camera.width,
+            "height": self.camera.height,
+            "seed": self.seed,
+            "center": [self.camera.x, self.camera.y],
+            "zoom": self.camera.zoom,
+            "view": self.theme,
+            "lod": self.lod,
+            "meters_per_pixel": None if self._meters_per_pixel is None else self._meters_per_pixel / self.camera.zoom,
+            "provenance": self._provenance
+            | {"method": METHOD, "params": params | {"layers": ["height", *themes.LAYERS[self.theme]]}},
+        }
+
     def go(self, seed: int) -> None:
         """To the start of a world."""
-        self.seed = seed
+        self.world = self.world._replace(seed=seed)
         self.seeking = True
         self.camera = replace(self.camera, x=0.0, y=0.0)
         self._velocity = (0.0, 0.0)
-        self._stream.find_start(seed)
+        self._stream.find_start(self.world)
+
+    def next_style(self) -> None:
+        """To the same place of the land in another style."""
+        style = self._styles[(self._styles.index(self.world.style) + 1) % len(self._styles)]
+        self.world = self.world._replace(style=style)
+        if self.seeking:
+            self._stream.find_start(self.world)
+        self.note(f"Style: {style}")
+
+    def next_theme(self) -> None:
+        """Another view of the same land."""
+        self.theme = themes.THEMES[(themes.THEMES.index(self.theme) + 1) % len(themes.THEMES)]
+        self.note(f"View: {self.theme}")
 
     def note(self, text: str) -> None:
         """Say something for a while."""
@@ -113,7 +167,6 @@ class Explorer:
             self._pointer = None
         elif event.type == pygame.WINDOWSIZECHANGED:
             self.camera = self.camera.resized(event.x, event.y)
-            self._zoom_by(0)
 
     def update(self, seconds: float, held: tuple[int, int] = (0, 0), hurry: bool = False) -> None:
         """Let time pass: motion, zoom, chunks. `held` is where the keys held down point, east and south."""
@@ -126,39 +179,65 @@ class Explorer:
             self._start = (float(found[0]), float(found[1]))
             self.camera = replace(self.camera, x=self._start[0], y=self._start[1])
         for chunk in self._stream.take():
-            self._meters_per_pixel = chunk.meters_per_pixel
-            self._tiles.put(chunk.key, to_tile(chunk), TILE_BYTES)
-            self._asked = self._drawn = ()
+            self._meters_per_pixel = chunk.ground.meters_per_pixel / 2**chunk.key.lod
+            self._provenance = chunk.provenance
+            tile = to_tile(chunk)
+            self._tiles.put(chunk.key, tile, tile.size_bytes)
+            self._arrived += 1
         self._ask()
 
     def draw(self, target: pygame.Surface, trouble: str = "") -> None:
         """The map, and over it what there is to say. `trouble` goes before what the stream has to say."""
-        state = (self.camera, self.seed)
+        edition = (self.world, self.theme, self._arrived)
         if self._scene is None or self._scene.get_size() != target.get_size():
             self._scene = pygame.Surface(target.get_size()).convert(target)
             self._drawn = ()
-        if state != self._drawn:
-            self._view.draw(self._scene, self.camera, lambda column, row: self._tiles.get(Key(self.seed, column, row)))
-            self._drawn = state
+        if (self.camera, edition) != self._drawn:
+            self._view.draw(self._scene, self.camera, self._best, edition)
+            self._drawn = (self.camera, edition)
         target.blit(self._scene, (0, 0))
         if self._hud_shown:
             self._hud.draw(target, self._readout(trouble))
 
-    def _visible(self) -> list[Key]:
-        return [Key(self.seed, *at) for at in self.camera.chunks()]
+    def _aim(self) -> Camera:
+        """The camera, its zoom at rest."""
+        return self.camera if self.camera.zoom == self._zoom else self.camera.zoomed(self._zoom, self._anchor)
+
+    def _visible(self, margin: int = 0) -> list[Key]:
+        aim = self._aim()
+        return [Key(self.world, aim.lod, *at, self.theme) for at in aim.chunks(margin)]
+
+    def _best(self, lod: int, column: int, row: int) -> Tile | None:
+        """A tile that shows the theme, or else the land."""
+        key = Key(self.world, lod, column, row, self.theme)
+        return self._tiles.get(key) or self._tiles.get(key._replace(theme=themes.LAND))
+
+    def _ground(self, key: Key) -> Ground | None:
+        """What any tile of a place knows of its ground."""
+        for theme in (themes.LAND, *themes.THEMES):
+            tile = self._tiles.get(key._replace(theme=theme))
+            if tile is not None:
+                return tile.ground
+        return None
 
     def _ask(self) -> None:
-        """Tell the stream what is missing, if that has changed: what is in view, then what is near it."""
-        if self.seeking:
-            keys = []
-        else:
-            keys = list(
-                dict.fromkeys(self._visible() + [Key(self.seed, *at) for at in self.camera.chunks(self._margin)])
-            )
-        if tuple(keys) == self._asked:
+        """Tell the stream what is missing, if that has changed: what is in view, then what is near it.
+
+        Of both first the land, then what the theme shows of it.
+        """
+        keys = [] if self.seeking else list(dict.fromkeys(self._visible() + self._visible(self._margin)))
+        asked = (self._arrived, *keys)
+        if asked == self._asked:
             return
-        self._asked = tuple(keys)
-        self._stream.want([key for key in keys if self._tiles.get(key) is None])
+        self._asked = asked
+        self._tiles.capacity_bytes = max(self._cache_bytes, len(keys) * CHUNK_BYTES)  # or they'd push each other out
+        visible = len(self._visible())
+        orders: list[Order] = []
+        for group in (keys[:visible], keys[visible:]):
+            missing = [(key, self._ground(key)) for key in group if self._tiles.get(key) is None]
+            orders += [Order(key._replace(theme=themes.LAND)) for key, ground in missing if ground is None]
+            orders += [Order(key, ground) for key, ground in missing if ground is not None]
+        self._stream.want(orders)
 
     def _move(self, seconds: float, held: tuple[int, int], speed: float) -> None:
         if self._dragging:
@@ -191,16 +270,18 @@ class Explorer:
         self.camera = self.camera.zoomed(self._zoom if abs(zoom / self._zoom - 1) < 0.004 else zoom, self._anchor)
 
     def _zoom_by(self, steps: int) -> None:
-        width, height = self.camera.width, self.camera.height
-        widest = widest_zoom(width, height, self._tiles.capacity_bytes // TILE_BYTES, self._margin)
-        self._zoom = next_zoom(self._zoom, steps, widest)
-        self._anchor = self._pointer or (width / 2, height / 2)
+        self._zoom = next_zoom(self._zoom, steps)
+        self._anchor = self._pointer or (self.camera.width / 2, self.camera.height / 2)
 
     def _press(self, key: int) -> None:
         if key == pygame.K_TAB:
             self.box = SeedBox()
         elif key in _CLOSER or key in _FARTHER:
             self._zoom_by(1 if key in _CLOSER else -1)
+        elif key == pygame.K_v:
+            self.next_theme()
+        elif key == pygame.K_t:
+            self.next_style()
         elif key in (pygame.K_p, pygame.K_F12):
             self.screenshot_wanted = True
         elif key == pygame.K_HOME:
@@ -225,7 +306,10 @@ class Explorer:
     def _readout(self, trouble: str) -> Readout:
         x, y = self.camera.to_world(self._pointer or (self.camera.width / 2, self.camera.height / 2))
         at = (math.floor(x), math.floor(y))
-        tile = self._tiles.get(Key(self.seed, at[0] // CHUNK, at[1] // CHUNK))
+        lod = self.camera.lod
+        column, row = at[0] >> lod, at[1] >> lod
+        tile = self._best(lod, column // CHUNK, row // CHUNK)
+        column, row = column % CHUNK, row % CHUNK
         status = self._stream.status()
         shown, visible = self.shown
         note = "Looking for land …" if self.seeking else self._note if self._note_s > 0 else ""
@@ -233,7 +317,11 @@ class Explorer:
             seed=self.seed,
             box=self.box,
             at=at,
-            metres=None if tile is None else tile.metres(at[0] % CHUNK, at[1] % CHUNK),
+            metres=None if tile is None else tile.ground.metres_at(column, row),
+            reading="" if tile is None else tile.reading(column, row),
+            style=self.world.style,
+            theme=self.theme,
+            lod=lod,
             meters_per_pixel=self._meters_per_pixel,
             zoom=self.camera.zoom,
             shown=shown,

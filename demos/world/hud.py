@@ -8,7 +8,8 @@ import pygame
 
 MAX_SEED = 2**53 - 1
 HELP = (
-    "drag or WASD: move    wheel or + -: zoom    Tab: seed    Home: back to the start    P: screenshot    H: hide this"
+    "drag or WASD: move    wheel or + -: zoom    V: view    T: style    Tab: seed    Home: back to the start    "
+    "P: screenshot    H: hide this"
 )
 
 _PANEL = (16, 22, 30, 176)
@@ -55,6 +56,10 @@ class Readout:
     box: SeedBox | None  # None while closed
     at: tuple[int, int]  # the world pixel under the pointer
     metres: float | None  # there
+    reading: str  # what the view says there; empty if nothing
+    style: str
+    theme: str  # the view: what the map shows
+    lod: int  # the level of detail shown
     meters_per_pixel: float | None  # of the world
     zoom: float  # screen pixels a world pixel
     shown: int  # chunks in view that are here
@@ -74,10 +79,12 @@ def lines(readout: Readout) -> list[str]:
         result.append(f"{abs(east):,.0f} km {'east' if x >= 0 else 'west'}, {abs(south):,.0f} km "
                       f"{'south' if y >= 0 else 'north'} of the origin")  # fmt: skip
     result.append(height_text(readout.metres))
+    result.append(readout.reading)
     chunks = f"{readout.shown} of {readout.visible} chunks"
     result.append(f"{chunks}, {readout.pending} pending" if readout.pending else chunks)
     if scale is not None:
-        result.append(f"{scale / readout.zoom:,.4g} m a screen pixel")
+        result.append(f"{scale / readout.zoom:,.4g} m a screen pixel, level {readout.lod}")
+    result.append(f"View: {readout.theme}   Style: {readout.style}")
     return result
 
 

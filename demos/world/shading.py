@@ -5,7 +5,7 @@ meet without a seam. Light comes from the north-west, as cartography has it (fro
 
 The tints, from low to high: the sea from navy at 4,000 m over blue to turquoise at the shore; a beach to 15 m;
 lowland greens; olive and brown uplands; grey rock; snow. Steep ground takes the colour of rock, and snow does not
-lie on it.
+lie on it. Lakes and rivers are drawn where they are known.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ Floats = NDArray[np.float32]
 Picture = NDArray[np.uint8]  # (height, width, 3), RGB
 
 EXAGGERATION = 2.0  # heights count double in the hillshade, or land at 90 m a pixel looks flat
+SMOOTHING = 0.35  # slopes fall as about this power of the size of a pixel, and count more by it, so that levels match
 
 # Metres, and the colour there; straight lines between. 0 m comes twice: the shore is an edge.
 SEA = (
@@ -45,7 +46,10 @@ LAND = (
 ROCK = (142, 134, 125)
 SNOW = (246, 248, 252)
 SNOW_LINE_M = (2500.0, 3200.0)  # where snow begins to lie, and where it lies everywhere that is not steep
-ROCK_SLOPE = (0.35, 0.95)  # rise over run, true, where ground begins to be bare, and where it is all rock
+ROCK_SLOPE = (0.35, 0.95)  # rise over run at 90 m a pixel, where ground begins to be bare, and where it is all rock
+LAKE_M = (45.0, 3.0)  # a lake has the colour of sea so deep, and so much deeper for each metre of its own
+RIVER = (54, 112, 172)
+RIVER_PIXELS = 3000  # a river begins where so many drain: 24 km^2 at 90 m a pixel, 6,200 km^2 at 1,440 m
 
 WRAP = np.float32(0.2)  # how far beyond its edge shadow is still lit, as a cosine
 SKY = np.float32(0.32)  # the part of the light that comes from the whole sky
@@ -63,12 +67,11 @@ def shade(heights: Floats, meters_per_pixel: float) -> Picture:
     return np.rint(colours(heights, meters_per_pixel)).astype(np.uint8)
 
 
-def shade_pyramid(heights: Floats, meters_per_pixel: float, levels: int) -> list[Picture]:
-    """`shade`, and `levels - 1` times the same at half the size, each pixel the mean of four.
+def pyramid(picture: Floats, levels: int) -> list[Picture]:
+    """A picture (h, w, 3), rounded, and `levels - 1` times the same at half the size, each pixel the mean of four.
 
     h and w are multiples of 2^(levels - 1).
     """
-    picture = colours(heights, meters_per_pixel)
     pictures = [np.rint(picture).astype(np.uint8)]
     for _ in range(levels - 1):
         rows, columns = picture.shape[0] // 2, picture.shape[1] // 2
@@ -77,15 +80,54 @@ def shade_pyramid(heights: Floats, meters_per_pixel: float, levels: int) -> list
     return pictures
 
 
-def colours(heights: Floats, meters_per_pixel: float) -> Floats:
-    """As `shade`, before rounding: RGB 0 to 255, float32."""
-    east, south = gradient(heights, meters_per_pixel)
+def colours(
+    heights: Floats, meters_per_pixel: float, water: Floats | None = None, flow: Floats | None = None
+) -> Floats:
+    """As `shade`, before rounding: RGB 0 to 255, float32.
+
+    `water`: metres of it over a pixel, (h, w); `flow`: km^2 that drain through one. Where there is sea, heights tell.
+    """
+    east, south = relief(heights, meters_per_pixel)
     inner = heights[1:-1, 1:-1]
+    under = inner < 0
     picture = tint(inner, np.hypot(east, south))
-    light = hillshade(east, south)
-    light = np.where(inner < 0, 1 + 0.25 * (light - 1), light)  # water shows little of its floor
+    if water is not None:
+        lake = (water > 0) & ~under
+        under = under | lake
+        picture[lake] = tint(-LAKE_M[0] - LAKE_M[1] * water[lake], np.zeros_like(water[lake]))
+    light = shadow(east, south, under)
+    if flow is not None:
+        share = river(flow, meters_per_pixel) * ~under
+        picture += share[..., None] * (np.array(RIVER, np.float32) - picture)
+        light += share * (1 - light)
+    return lit(picture, light)
+
+
+def lit(picture: Floats, light: Floats) -> Floats:
+    """Colours (h, w, 3) in a light (h, w) that is 1 on flat ground. Changes `picture`."""
     picture *= 1 + (light - 1)[..., None] * _WARMTH
     return np.clip(picture, 0, 255, out=picture)
+
+
+def shadow(east: Floats, south: Floats, under_water: NDArray[np.bool_]) -> Floats:
+    """The hillshade of slopes; water shows little of its floor."""
+    light = hillshade(east, south)
+    return np.where(under_water, 1 + 0.25 * (light - 1), light)
+
+
+def river(flow: Floats, meters_per_pixel: float) -> Floats:
+    """How much of a pixel a river covers, by the km^2 that drain through it: 0 where there is none, up to 0.95."""
+    begins = RIVER_PIXELS * meters_per_pixel**2 / 1e6
+    size = np.log2(np.maximum(flow, begins) / np.float32(begins))  # doublings
+    result: Floats = np.where(flow >= begins, np.minimum(0.45 + 0.1 * size, 0.95), 0).astype(np.float32)
+    return result
+
+
+def relief(heights: Floats, meters_per_pixel: float) -> tuple[Floats, Floats]:
+    """As `gradient`, as steep as such ground is at 90 m a pixel."""
+    east, south = gradient(heights, meters_per_pixel)
+    factor = np.float32((meters_per_pixel / 90) ** SMOOTHING)
+    return east * factor, south * factor
 
 
 def gradient(heights: Floats, meters_per_pixel: float) -> tuple[Floats, Floats]:
@@ -114,7 +156,7 @@ def hillshade(east: Floats, south: Floats) -> Floats:
 
 
 def tint(heights: Floats, slope: Floats) -> Floats:
-    """The colour of ground by metres and rise over run, unlit: (h, w) to RGB (h, w, 3) float32."""
+    """The colour of ground by metres and rise over run, unlit: (…) to RGB (…, 3) float32."""
     index = np.floor(np.clip(heights, _LOWEST_M, _HIGHEST_M)).astype(np.intp) - _LOWEST_M
     picture = _TINTS[index]
     bare = smoothstep(slope, *ROCK_SLOPE) * (heights >= 0)

@@ -11,13 +11,13 @@ PROBE = 16  # world pixels a side of what is looked at
 RADII = (256, 512, 1024, 2048, 4096)  # world pixels
 
 
-def nearest_land(call: Callable[..., Any], seed: int) -> tuple[int, int]:
+def nearest_land(call: Callable[..., Any], seed: int, style: str) -> tuple[int, int]:
     """The world pixel to begin at, for the first of `places` that is mostly land; the origin if all are sea.
 
     `call` is `Client.call`; it is called at most 41 times, for chunks of 16 by 16 pixels.
     """
     for x, y in places():
-        answer = call("terrain.chunk", seed=seed, x=x - PROBE // 2, y=y - PROBE // 2, size=PROBE)
+        answer = call("terrain.chunk", seed=seed, style=style, x=x - PROBE // 2, y=y - PROBE // 2, size=PROBE)
         if np.mean(answer["height"] * answer["scale"] + answer["offset"] > 0) > 0.5:
             return x, y
     return 0, 0

@@ -4,6 +4,10 @@ Theory of operation. The main thread says again and again what it wants, nearest
 replaces the one before, so what has gone out of view is not asked for. Each worker has its own connection, takes the
 first wanted chunk that no other worker has, fetches it, shades it, and leaves it where `take` finds it.
 
+A chunk comes in two parts: its heights, which are quick to make, and with them a first picture; then the layers of a
+theme, which for water can take the runtime a second, and are asked for one chunk at a time, so that heights never wait
+behind more than one of them.
+
 Two kinds of trouble. Where the runtime can't be reached, is too busy or too slow, the worker waits, twice as long
 each time, and connects anew; the chunk goes back to the others. Where the runtime refuses one chunk, or answers what
 can't be understood, that chunk waits and the worker goes on with the next.
@@ -20,33 +24,71 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from demos.world import start
+from demos.world import start, themes
 from demos.world.camera import CHUNK
-from demos.world.shading import Picture, shade_pyramid
+from demos.world.shading import Floats, Picture, pyramid
 from runtime.errors import Code, RpcError
 
+METHOD = "terrain.chunk"
 PYRAMID = 3  # pictures a chunk: 256, 128 and 64 pixels a side
 _BUSY = frozenset({Code.OVERLOADED, Code.SHUTTING_DOWN, Code.DEADLINE_EXCEEDED, Code.CANCELLED})
 
 
-class Key(NamedTuple):
-    """Which chunk: world pixels column * 256 to column * 256 + 255, and rows likewise."""
+class World(NamedTuple):
+    """Which land: a seed, and a style or a blend of styles."""
 
     seed: int
+    style: str
+
+
+class Key(NamedTuple):
+    """Which chunk: pixels column * 256 to column * 256 + 255 of a level, and rows likewise; and what it shows."""
+
+    world: World
+    lod: int
     column: int
     row: int
+    theme: str = themes.LAND
 
 
 @dataclass(frozen=True)
-class Chunk:
-    """A finished chunk: (256, 256) heights, metres = value * scale + offset, and its pictures, largest first."""
+class Ground:
+    """Heights (258, 258) of a chunk, one pixel more on every side: metres = value * scale + offset."""
 
-    key: Key
     heights: NDArray[np.uint16]
     scale: float
     offset: float
     meters_per_pixel: float
+
+    def metres(self) -> Floats:
+        """All heights."""
+        return self.heights.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
+
+    def metres_at(self, column: int, row: int) -> float:
+        """The height at a pixel of the chunk."""
+        return float(self.heights[row + 1, column + 1]) * self.scale + self.offset
+
+
+class Order(NamedTuple):
+    """A chunk to make. One that shows a theme needs the ground that was fetched before it."""
+
+    key: Key
+    ground: Ground | None = None
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A finished chunk: its pictures, largest first, and the layers they show, (256, 256) each.
+
+    `biomes` are the names of what the layer of that name holds. `provenance` is as the runtime sent it.
+    """
+
+    key: Key
+    ground: Ground
     pictures: list[Picture]
+    layers: themes.Layers
+    biomes: tuple[str, ...]
+    provenance: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -87,11 +129,11 @@ class Stream:
         self._retry_s = retry_s
         self._longest_retry_s = longest_retry_s
         self._changed = threading.Condition()  # guards what follows
-        self._wanted: list[Key] = []
+        self._wanted: list[Order] = []
         self._busy: set[Key] = set()
         self._refused: dict[Key, float] = {}  # when each may be asked for again, by time.monotonic()
         self._finished: dict[Key, Chunk] = {}
-        self._seed_to_start: int | None = None  # of the world whose start is looked for
+        self._world_to_start: World | None = None  # the one whose start is looked for
         self._start_busy = False
         self._start: tuple[int, int] | None = None
         self._made = 0
@@ -101,11 +143,12 @@ class Stream:
         for thread in self._threads:
             thread.start()
 
-    def want(self, keys: Sequence[Key]) -> None:
-        """Fetch these and no others, in this order."""
+    def want(self, orders: Sequence[Order]) -> None:
+        """Make these and no others, in this order, but never the layers of two at once."""
         with self._changed:
-            self._wanted = [key for key in keys if key not in self._finished]
-            self._refused = {key: at for key, at in self._refused.items() if key in self._wanted}
+            self._wanted = [order for order in orders if order.key not in self._finished]
+            wanted = {order.key for order in self._wanted}
+            self._refused = {key: at for key, at in self._refused.items() if key in wanted}
             self._changed.notify_all()
 
     def take(self) -> list[Chunk]:
@@ -115,10 +158,10 @@ class Stream:
             self._finished.clear()
         return chunks
 
-    def find_start(self, seed: int) -> None:
+    def find_start(self, world: World) -> None:
         """Look for the place to begin in a world, before any chunk; `take_start` will give it."""
         with self._changed:
-            self._seed_to_start, self._start = seed, None
+            self._world_to_start, self._start = world, None
             self._changed.notify_all()
 
     def take_start(self) -> tuple[int, int] | None:
@@ -130,7 +173,7 @@ class Stream:
     def status(self) -> Status:
         """A snapshot."""
         with self._changed:
-            waiting = sum(key not in self._busy for key in self._wanted)
+            waiting = sum(order.key not in self._busy for order in self._wanted)
             return Status(waiting, len(self._busy) + self._start_busy, self._made, self._trouble)
 
     def close(self, timeout_s: float = 2.0) -> None:
@@ -146,7 +189,7 @@ class Stream:
         connection: Connection | None = None
         wait_s = self._retry_s
         while not self._closing.is_set():
-            job: Key | int | None = None
+            job: Order | World | None = None
             try:
                 if connection is None:
                     connection = self._connect()
@@ -162,8 +205,8 @@ class Stream:
                 if isinstance(error, RpcError) and error.code in _BUSY:
                     wait_s = max(wait_s, error.details.get("retry_after_ms", 0) / 1000)
                     wait_s = self._pause(wait_s)
-                elif isinstance(job, Key):
-                    self._refuse(job)
+                elif isinstance(job, Order):
+                    self._refuse(job.key)
                 else:
                     wait_s = self._pause(wait_s)
             except OSError as error:  # ConnectionError and TimeoutError among them
@@ -176,44 +219,49 @@ class Stream:
         if connection is not None:
             connection.close()
 
-    def _next_job(self) -> Key | int | None:
-        """A chunk to make, or the seed of a world to begin in; waits for one; None when closing."""
+    def _next_job(self) -> Order | World | None:
+        """A chunk to make, or a world to begin in; waits for one; None when closing."""
         with self._changed:
             while not self._closing.is_set():
-                if self._seed_to_start is not None and not self._start_busy:
+                if self._world_to_start is not None and not self._start_busy:
                     self._start_busy = True
-                    return self._seed_to_start
+                    return self._world_to_start
                 now = time.monotonic()
-                for key in self._wanted:
+                held = any(key.theme != themes.LAND for key in self._busy)
+                for order in self._wanted:
+                    key = order.key
+                    if held and key.theme != themes.LAND:
+                        continue
                     if key not in self._busy and self._refused.get(key, now) <= now:
                         self._busy.add(key)
-                        return key
+                        return order
                 self._changed.wait(0.2 if self._refused else None)
         return None
 
-    def _do(self, connection: Connection, job: Key | int) -> None:
-        if isinstance(job, Key):
+    def _do(self, connection: Connection, job: Order | World) -> None:
+        if isinstance(job, Order):
             chunk = fetch(connection, job)
             with self._changed:
-                self._busy.discard(job)
-                self._refused.pop(job, None)
-                self._finished[job] = chunk
-                self._wanted = [key for key in self._wanted if key != job]
+                self._busy.discard(job.key)
+                self._refused.pop(job.key, None)
+                self._finished[job.key] = chunk
+                self._wanted = [order for order in self._wanted if order.key != job.key]
                 self._made += 1
                 self._trouble = None
+                self._changed.notify_all()
         else:
-            place = start.nearest_land(connection.call, job)
+            place = start.nearest_land(connection.call, *job)
             with self._changed:
                 self._start_busy = False
-                if self._seed_to_start == job:  # else another world has been asked for since
-                    self._seed_to_start, self._start = None, place
+                if self._world_to_start == job:  # else another world has been asked for since
+                    self._world_to_start, self._start = None, place
                 self._trouble = None
                 self._changed.notify_all()
 
-    def _give_back(self, job: Key | int | None) -> None:
+    def _give_back(self, job: Order | World | None) -> None:
         with self._changed:
-            if isinstance(job, Key):
-                self._busy.discard(job)
+            if isinstance(job, Order):
+                self._busy.discard(job.key)
             elif job is not None:
                 self._start_busy = False
             self._changed.notify_all()
@@ -232,18 +280,50 @@ class Stream:
         return min(2 * wait_s, self._longest_retry_s)
 
 
-def fetch(connection: Connection, key: Key) -> Chunk:
-    """A chunk, fetched and shaded. One pixel more is asked for on every side, so that slopes at its edges are exact.
+def fetch(connection: Connection, order: Order) -> Chunk:
+    """A chunk, fetched and shaded: of a theme its layers, on the ground of the order, else the ground.
 
-    What `connection.call` raises; ValueError for heights of another shape.
+    What `connection.call` raises; ValueError for arrays of another shape.
     """
-    size = CHUNK + 2
-    answer = connection.call("terrain.chunk", seed=key.seed, x=key.column * CHUNK - 1, y=key.row * CHUNK - 1, size=size)
-    heights = np.asarray(answer["height"])
-    if heights.shape != (size, size):
-        raise ValueError(f"the runtime sent heights of shape {heights.shape}, not {(size, size)}")
+    key, ground = order
+    if key.theme == themes.LAND:
+        return _fetch_ground(connection, key)
+    assert ground is not None
+    names = themes.LAYERS[key.theme]
+    answer = _call(connection, key, border=0, layers=names)
+    layers = {name: _array(answer, name, CHUNK) for name in names}
+    palette = answer.get("biome_palette", ())
+    picture = themes.colours(
+        key.theme, ground.metres(), ground.meters_per_pixel, layers, [biome["rgb"] for biome in palette]
+    )
+    biomes = tuple(str(biome["name"]) for biome in palette)
+    return Chunk(key, ground, pyramid(picture, PYRAMID), layers, biomes, answer["provenance"])
+
+
+def _fetch_ground(connection: Connection, key: Key) -> Chunk:
+    """One pixel more is asked for on every side, so that slopes at a chunk's edges are exact."""
+    answer = _call(connection, key, border=1, layers=("height",))
     scale, offset, meters_per_pixel = (float(answer[name]) for name in ("scale", "offset", "meters_per_pixel"))
-    metres = heights.astype(np.float32) * np.float32(scale) + np.float32(offset)
-    pictures = shade_pyramid(metres, meters_per_pixel, PYRAMID)
-    # A copy, or the one pixel more would be kept as well.
-    return Chunk(key, heights[1:-1, 1:-1].copy(), scale, offset, meters_per_pixel, pictures)
+    ground = Ground(_array(answer, "height", CHUNK + 2), scale, offset, meters_per_pixel)
+    picture = themes.colours(themes.LAND, ground.metres(), meters_per_pixel, {})
+    return Chunk(key, ground, pyramid(picture, PYRAMID), {}, (), answer["provenance"])
+
+
+def _call(connection: Connection, key: Key, border: int, layers: Sequence[str]) -> Any:
+    return connection.call(
+        METHOD,
+        seed=key.world.seed,
+        style=key.world.style,
+        x=(key.column * CHUNK - border) << key.lod,
+        y=(key.row * CHUNK - border) << key.lod,
+        size=CHUNK + 2 * border,
+        lod=key.lod,
+        layers=list(layers),
+    )
+
+
+def _array(answer: Any, name: str, size: int) -> NDArray[Any]:
+    array = np.asarray(answer[name])
+    if array.shape != (size, size):
+        raise ValueError(f"the runtime sent {name} of shape {array.shape}, not {(size, size)}")
+    return array

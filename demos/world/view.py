@@ -1,45 +1,54 @@
 """The map in the window: chunks pasted together, then scaled once, so that no seam can show.
 
-Each chunk is kept in three sizes, made by averaging (a mip pyramid; Williams 1983, "Pyramidal parametrics"). The
-smallest that is not smaller than needed is pasted onto a canvas, and the canvas is scaled by a factor above 1/2.
+Chunks of the level of detail that fits the zoom are pasted onto a canvas, and the canvas is scaled by 1 to 2, or more
+where one looks closer than the finest level; never by less, for to shrink smoothly takes ten times as long. Where a
+chunk is not here yet, what other levels have of its ground stands in for it: finer chunks, of which smaller pictures
+are kept (a mip pyramid; Williams 1983, "Pyramidal parametrics"), and beneath them a part of a coarser one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-import numpy as np
 import pygame
-from numpy.typing import NDArray
 
-from demos.world.camera import CHUNK, Camera
-from demos.world.streaming import PYRAMID, Chunk
+from demos.world import themes
+from demos.world.cache import Cache
+from demos.world.camera import CHUNK, LODS, Camera
+from demos.world.streaming import PYRAMID, Chunk, Ground
 
-PLACEHOLDERS = ((30, 38, 48), (33, 42, 53))  # of chunks that are not here yet, as on a chessboard
-TILE_BYTES = sum((CHUNK >> level) ** 2 for level in range(PYRAMID)) * 4 + CHUNK**2 * 2
+PLACEHOLDERS = ((30, 38, 48), (33, 42, 53))  # where nothing is known yet, as on a chessboard
+STAND_IN_BYTES = 64 << 20
 
-# Canvases begin at a multiple of this, so that at a resting zoom (a multiple of 1/4) each pixel is scaled alike
-# wherever the canvas begins, and the picture does not shimmer as it moves.
+_PICTURES = sum((CHUNK >> level) ** 2 for level in range(PYRAMID)) * 4 + (CHUNK + 2) ** 2 * 2  # and the ground
+CHUNK_BYTES = 2 * _PICTURES + 6 * CHUNK**2  # of a chunk's two tiles, the land's and a theme's: at most
+
+# Canvases begin at a multiple of this, so that at a resting zoom (where a canvas pixel has a multiple of 1/2 of the
+# screen's) each pixel is scaled alike wherever the canvas begins, and the picture does not shimmer as it moves.
 _ALIGN = 4
-
-# Shrinking, smoothscale rounds down, twice; what that takes away is seen when the zoom comes to rest.
-_ROUNDED_OFF = (2, 2, 2)
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A chunk, ready to draw: surfaces of 256, 128 and 64 pixels, and heights, metres = value * scale + offset."""
+    """A chunk, ready to draw: surfaces of 256, 128 and 64 pixels, and what can be said of its pixels."""
 
+    theme: str
     surfaces: list[pygame.Surface]
-    heights: NDArray[np.uint16]
-    scale: float
-    offset: float
+    ground: Ground
+    layers: themes.Layers
+    biomes: tuple[str, ...]
 
-    def metres(self, x: int, y: int) -> float:
-        """The height at a pixel of the chunk."""
-        return float(self.heights[y, x]) * self.scale + self.offset
+    @property
+    def size_bytes(self) -> int:
+        """What it takes to keep."""
+        pictures = sum(surface.get_pitch() * surface.get_height() for surface in self.surfaces)
+        return pictures + self.ground.heights.nbytes + sum(layer.nbytes for layer in self.layers.values())
+
+    def reading(self, column: int, row: int) -> str:
+        """What the theme says of a pixel of the chunk."""
+        return themes.reading(self.theme, self.layers, self.biomes, column, row) if self.layers else ""
 
 
 def to_tile(chunk: Chunk) -> Tile:
@@ -48,39 +57,44 @@ def to_tile(chunk: Chunk) -> Tile:
         pygame.image.frombuffer(picture.data, (picture.shape[1], picture.shape[0]), "RGB").convert()
         for picture in chunk.pictures
     ]
-    return Tile(surfaces, chunk.heights, chunk.scale, chunk.offset)
+    return Tile(chunk.key.theme, surfaces, chunk.ground, chunk.layers, chunk.biomes)
 
 
-Find = Callable[[int, int], Tile | None]  # the tile of a column and row, if it is here
+Find = Callable[[int, int, int], Tile | None]  # the tile of a level, column and row, if it is here
+At = tuple[int, int, int]  # level, column and row
 
 
 class View:
-    """Draws the map; keeps the canvas between frames."""
+    """Draws the map; keeps the canvas between frames, and what stands in for chunks."""
 
     def __init__(self) -> None:
         self._canvas: pygame.Surface | None = None
+        self._edition: Hashable = None
+        self._stand_ins = _stand_ins()
 
-    def draw(self, target: pygame.Surface, camera: Camera, find: Find) -> None:
-        """Fill `target` with what the camera sees."""
-        level = pyramid_level(camera.zoom)
-        ratio = camera.zoom * 2**level  # target pixels a canvas pixel
-        left, top = (position / 2**level for position in camera.to_world((0, 0)))
+    def draw(self, target: pygame.Surface, camera: Camera, find: Find, edition: Hashable) -> None:
+        """Fill `target` with what the camera sees. `edition` differs from the last if `find` may find other tiles."""
+        if edition != self._edition:
+            self._edition, self._stand_ins = edition, _stand_ins()
+        self._draw(target, camera, lambda *at: self._surface(at, find))
+
+    def _draw(self, target: pygame.Surface, camera: Camera, surface: Callable[..., pygame.Surface | None]) -> None:
+        lod = camera.lod
+        ratio = camera.zoom * 2**lod  # target pixels a canvas pixel
+        left, top = (position / 2**lod for position in camera.to_world((0, 0)))
         if abs(ratio - 1) < 1e-9:
-            paste(target, round(left), round(top), level, find)
+            paste(target, round(left), round(top), lod, surface)
             return
-        # Growing, smoothscale draws straight lines from the first source pixel to the last: n + 1 of them make n.
-        extra = 1 if ratio > 1 else 0
+        # Smoothscale draws straight lines from the first source pixel to the last: n + 1 of them make n.
         x, y = (math.floor(edge / _ALIGN - 1) * _ALIGN for edge in (left, top))
         width, height = (
             math.ceil((side / ratio + 3 * _ALIGN) / _ALIGN) * _ALIGN for side in (camera.width, camera.height)
         )
-        canvas = self._sized_canvas(width + extra, height + extra)
-        paste(canvas, x, y, level, find)
+        canvas = self._sized_canvas(width + 1, height + 1)
+        paste(canvas, x, y, lod, surface)
         scaled = pygame.transform.smoothscale(canvas, (round(width * ratio), round(height * ratio)))
-        if extra == 0:
-            scaled.fill(_ROUNDED_OFF, special_flags=pygame.BLEND_RGB_ADD)
         # The lines begin at the first pixel's middle, which belongs half a source pixel further on.
-        shift = (ratio - 1) / 2 * extra
+        shift = (ratio - 1) / 2
         target.blit(scaled, (round((x - left) * ratio + shift), round((y - top) * ratio + shift)))
 
     def _sized_canvas(self, width: int, height: int) -> pygame.Surface:
@@ -88,25 +102,62 @@ class View:
             self._canvas = pygame.Surface((width, height))
         return self._canvas
 
+    def _surface(self, at: At, find: Find) -> pygame.Surface | None:
+        tile = find(*at)
+        if tile is not None:
+            return tile.surfaces[0]
+        if at not in self._stand_ins:
+            self._stand_ins.put(at, stand_in(*at, find), CHUNK * CHUNK * 4)
+        return self._stand_ins.get(at)
 
-def pyramid_level(zoom: float) -> int:
-    """The smallest of a chunk's pictures that need not grow for `zoom`; the largest where all would.
 
-    >>> [pyramid_level(zoom) for zoom in (0.25, 0.375, 0.5, 0.75, 1.0, 4.0)]
-    [2, 1, 1, 0, 0, 0]
-    """
-    return min(max(math.floor(-math.log2(zoom) + 1e-9), 0), PYRAMID - 1)
+def _stand_ins() -> Cache[At, pygame.Surface | None]:
+    return Cache(STAND_IN_BYTES)
 
 
-def paste(target: pygame.Surface, x: int, y: int, level: int, find: Find) -> None:
-    """Fill `target` with chunks, unscaled, its top-left corner at pixel (x, y) of the world at a pyramid level."""
-    side = CHUNK >> level
+def paste(
+    target: pygame.Surface, x: int, y: int, lod: int, surface: Callable[[int, int, int], pygame.Surface | None]
+) -> None:
+    """Fill `target` with chunks, unscaled, its top-left corner at pixel (x, y) of a level."""
     width, height = target.get_size()
-    for row in range(y // side, (y + height - 1) // side + 1):
-        for column in range(x // side, (x + width - 1) // side + 1):
-            at = (column * side - x, row * side - y)
-            tile = find(column, row)
-            if tile is None:
-                target.fill(PLACEHOLDERS[(column + row) % 2], (*at, side, side))
+    for row in range(y // CHUNK, (y + height - 1) // CHUNK + 1):
+        for column in range(x // CHUNK, (x + width - 1) // CHUNK + 1):
+            at = (column * CHUNK - x, row * CHUNK - y)
+            picture = surface(lod, column, row)
+            if picture is None:
+                target.fill(placeholder(column, row), (*at, CHUNK, CHUNK))
             else:
-                target.blit(tile.surfaces[level], at)
+                target.blit(picture, at)
+
+
+def placeholder(column: int, row: int) -> tuple[int, int, int]:
+    """The colour of a chunk of which nothing is known."""
+    return PLACEHOLDERS[(column + row) % 2]
+
+
+def stand_in(lod: int, column: int, row: int, find: Find) -> pygame.Surface | None:
+    """A picture of a chunk that is not here, by what other levels have of its ground; None if they have nothing.
+
+    The nearest levels are used: of coarser ones the first that has it, over it what the two finer ones have.
+    """
+    picture = pygame.Surface((CHUNK, CHUNK))
+    picture.fill(placeholder(column, row))
+    known = False
+    for up in range(1, LODS - lod):
+        tile = find(lod + up, column >> up, row >> up)
+        if tile is not None:
+            side = CHUNK >> up
+            corner = (column % (1 << up) * side, row % (1 << up) * side)
+            part = tile.surfaces[0].subsurface((*corner, side, side))
+            pygame.transform.smoothscale(part, (CHUNK, CHUNK), picture)
+            known = True
+            break
+    for down in range(min(lod, PYRAMID - 1), 0, -1):
+        side = CHUNK >> down
+        for i in range(1 << down):
+            for j in range(1 << down):
+                tile = find(lod - down, (column << down) + j, (row << down) + i)
+                if tile is not None:
+                    picture.blit(tile.surfaces[down], (j * side, i * side))
+                    known = True
+    return picture if known else None

@@ -1,7 +1,7 @@
-"""The endless control map: integer gradient noise, warped, its values mapped to the heights that real land has.
+"""What steers the coarse level: which style of land lies where, and the classic noise's heights.
 
-Everything is int64 arithmetic on hashed lattices (Perlin 2002, "Improving noise"), so it is the same on every machine
-and as good at 2^53 pixels from the origin as at it.
+Styles change from place to place with integer gradient noise on hashed lattices (Perlin 2002, "Improving noise"): int64
+arithmetic, so it is the same on every machine and as good at 2^53 pixels from the origin as at it.
 """
 
 from typing import Final
@@ -9,93 +9,85 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from pcg.exact import key, mix, shift_right
+from pcg.exact import mix, shift_right
 
-STEPS_A_METRE = 64  # control heights are whole multiples of 1/64 m
+STYLE_SUM = 127  # the weights of the styles at a place add up to this, but for rounding down
+
+# Octaves of the style fields: wavelength as a power of two of the coarse level's 23 km (368 to 92 km), and weight.
+OCTAVES = ((4, 4), (3, 2), (2, 1))
+# Added to the fields: styles are not equally common. Coasts and ranges are what one travels to see.
+COMMONNESS = (1000, -1500, -500, 1500)  # alpine, plateau, lowland, archipelago
+BLEND = 4000  # noise by which a style may fall short of the strongest and still show; about one standard deviation
+# Twelve gradients of equal length, thanks to 3^2 + 4^2 = 5^2.
+GRADIENTS = ((5, 0), (-5, 0), (0, 5), (0, -5), (4, 3), (4, -3), (-4, 3), (-4, -3), (3, 4), (3, -4), (-3, 4), (-3, -4))
+
+CLASSIC_REACH = 4.0  # standard deviations on either side that the classic noise's table covers
+CLASSIC_ENTRIES = 512
 SEA_FRACTION = 0.28
 SEA_FLOOR_M = -1800.0
 
-# Octaves: wavelength as a power of two of cells (737 km down to 2.9 km), and weight.
-OCTAVES = ((9, 256), (8, 160), (7, 112), (6, 84), (5, 62), (4, 46), (3, 34), (2, 20), (1, 8))
-# The warp displaces by noise of these wavelengths, times these weights: about 14 and 5 cells at most.
-WARPS = ((7, 14), (5, 5))
-# Twelve gradients of equal length, thanks to 3^2 + 4^2 = 5^2.
-GRADIENTS = ((5, 0), (-5, 0), (0, 5), (0, -5), (4, 3), (4, -3), (-4, 3), (-4, -3), (3, 4), (3, -4), (-3, 4), (-3, -4))
-RANGE_BITS = 21  # the table covers noise in [-2^21, 2^21)
-TABLE_BITS = 10  # and has 2^10 entries on either side of zero
 
+class StyleField(nn.Module):
+    """Four fields of fractal gradient noise; at each place the strongest style wins, with soft borders."""
 
-class GradientNoise(nn.Module):
-    """Fractal gradient noise at cells, and the table that turns it into heights."""
-
-    FRACTION_BITS: Final[int] = 12  # of a position, in cells
-    SPAN: Final[int] = 1 << RANGE_BITS
-    ENTRY_BITS: Final[int] = RANGE_BITS - TABLE_BITS
-    STREAM_OCTAVES: Final[int] = 100
-    STREAM_WARP_Y: Final[int] = 200
-    STREAM_WARP_X: Final[int] = 300
+    STYLES: Final[int] = 4
+    SUM: Final[int] = STYLE_SUM
+    BLEND: Final[int] = BLEND
+    FRACTION_BITS: Final[int] = 12  # of a position, in pixels of the coarse level
+    STREAM: Final[int] = 3000
     gradients: Tensor
     octaves: Tensor
-    warps: Tensor
-    table: Tensor
+    commonness: Tensor
 
-    def __init__(self, table: Tensor | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
         # Both parts of a gradient in one integer, 16 x + (y + 8): one look-up a corner instead of two.
         self.register_buffer("gradients", torch.tensor([16 * x + y + 8 for x, y in GRADIENTS]))
         self.register_buffer("octaves", torch.tensor(OCTAVES))
-        self.register_buffer("warps", torch.tensor(WARPS))
-        flat = torch.zeros(2 ** (TABLE_BITS + 1) + 1, dtype=torch.int64)
-        self.register_buffer("table", flat if table is None else table)
+        self.register_buffer("commonness", torch.tensor(COMMONNESS).view(1, -1, 1, 1))
 
-    def fractal(self, seed: Tensor, stream: int, y: Tensor, x: Tensor, octaves: Tensor) -> Tensor:
-        """Weighted sum of octaves of gradient noise, all computed at once.
+    def noise(self, seed: Tensor, row: Tensor, column: Tensor) -> Tensor:
+        """Fractal noise of every style: seed (N,), row (N, H), column (N, W), int64, to int64 (N, styles, H, W).
 
-        seed (N,), positions y, x (N, H, W) in 1/4096 cells, octaves (K, 2): wavelengths and weights; int64 (N, H, W).
         One octave of weight 1 stays within about +-3,700.
         """
-        count = octaves.shape[0]
-        streams = torch.arange(count, device=seed.device) + stream
-        keys = mix(mix(seed).unsqueeze(0) + streams.unsqueeze(1)).view(count, -1, 1, 1)
-        bits = octaves[:, 0].view(-1, 1, 1, 1) + self.FRACTION_BITS
+        octaves = self.octaves.shape[0]
+        streams = torch.arange(self.STYLES * octaves, device=seed.device) + self.STREAM
+        keys = mix(mix(seed).unsqueeze(0) + streams.unsqueeze(1)).view(self.STYLES, octaves, -1, 1, 1)
+        bits = self.octaves[:, 0].view(1, -1, 1, 1, 1) + self.FRACTION_BITS
         mask = (torch.ones_like(bits) << bits) - 1
-        # Each octave's lattice is shifted by its own offset, or all would be zero at the same points.
-        y = y.unsqueeze(0) + (mix(keys + 1) & mask)
-        x = x.unsqueeze(0) + (mix(keys + 2) & mask)
-        row, column = y >> bits, x >> bits
+        # Each field's lattice is shifted by its own offset, or all would be zero at the same points.
+        y = (row << self.FRACTION_BITS).unsqueeze(2) + (mix(keys + 1) & mask)
+        x = (column << self.FRACTION_BITS).unsqueeze(1) + (mix(keys + 2) & mask)
+        top, left = y >> bits, x >> bits
         down, right = (y & mask) >> (bits - 10), (x & mask) >> (bits - 10)
         u, v = fade(right), fade(down)
         sides: list[Tensor] = []
         for i in range(2):
-            keyed_row = keys + mix(row + i)
+            keyed_row = keys + mix(top + i)
             ends: list[Tensor] = []
             for j in range(2):
-                h = mix(mix(keyed_row) + mix(column + j) * 0x5851F42D4C957F2D)
+                h = mix(mix(keyed_row) + mix(left + j) * 0x5851F42D4C957F2D)
                 which = (shift_right(h, 40) * 12) >> 24
                 gradient = self.gradients.index_select(0, which.flatten()).view(which.shape)
                 ends.append((gradient >> 4) * (right - 1024 * j) + ((gradient & 15) - 8) * (down - 1024 * i))
             sides.append(ends[0] + ((ends[1] - ends[0]) * u >> 12))
         noise = sides[0] + ((sides[1] - sides[0]) * v >> 12)
-        return (noise * octaves[:, 1].view(-1, 1, 1, 1)).sum(dim=0)
+        return (noise * self.octaves[:, 1].view(1, -1, 1, 1, 1)).sum(dim=1).permute(1, 0, 2, 3)
 
-    def noise(self, seed: Tensor, row: Tensor, column: Tensor) -> Tensor:
-        """Fractal noise at cells: seed (N,), row (N, H), column (N, W), int64, to int64 (N, H, W)."""
-        y = (row << self.FRACTION_BITS).unsqueeze(2).expand(-1, -1, column.shape[1])
-        x = (column << self.FRACTION_BITS).unsqueeze(1).expand(-1, row.shape[1], -1)
-        warped_y = y + self.fractal(seed, self.STREAM_WARP_Y, y, x, self.warps)
-        warped_x = x + self.fractal(seed, self.STREAM_WARP_X, y, x, self.warps)
-        return self.fractal(seed, self.STREAM_OCTAVES, warped_y, warped_x, self.octaves)
+    def forward(self, seed: Tensor, row: Tensor, column: Tensor, style: Tensor) -> Tensor:
+        """Weights of the styles: int64 (N, styles, H, W), at each place STYLE_SUM in all but for rounding down.
 
-    def heights(self, noise: Tensor) -> Tensor:
-        """Noise through the table, in straight lines between its entries: int64 to int64 in 1/64 m."""
-        at = (noise + self.SPAN).clamp(0, 2 * self.SPAN - 1)
-        index = at >> self.ENTRY_BITS
-        low = self.table[index]
-        return low + ((self.table[index + 1] - low) * (at & ((1 << self.ENTRY_BITS) - 1)) >> self.ENTRY_BITS)
-
-    def forward(self, seed: Tensor, row: Tensor, column: Tensor) -> Tensor:
-        """Control heights in 1/64 m: int64 (N, H, W)."""
-        return self.heights(self.noise(seed, row, column))
+        style: int64 (N, styles), fixed weights that sum to STYLE_SUM, or all zero for styles that change with place.
+        """
+        fixed = style.view(-1, self.STYLES, 1, 1).expand(-1, -1, row.shape[1], column.shape[1])
+        varied = (style == 0).all(dim=1)
+        if not bool(varied.any()):
+            return fixed
+        noise = self.noise(seed, row, column) + self.commonness
+        share = (noise - noise.amax(dim=1, keepdim=True) + self.BLEND).clamp(min=0)
+        weights = share * self.SUM // share.sum(dim=1, keepdim=True)
+        return torch.where(varied.view(-1, 1, 1, 1), weights, fixed)
 
 
 def fade(t: Tensor) -> Tensor:
@@ -103,25 +95,25 @@ def fade(t: Tensor) -> Tensor:
     return (t * t * t * (t * (t * 6 - 15 * 1024) + 10 * 1024 * 1024)) >> 38
 
 
-def noise_sample(places: int = 512) -> Tensor:
-    """Noise at 256 cells in each of many places of many seeds, sorted: what the table's quantiles are taken over."""
-    noise = GradientNoise()
-    seed = torch.arange(places)
-    row, column = (key(seed, stream).unsqueeze(1) % 1_000_000 + torch.arange(0, 256, 16) for stream in (11, 22))
-    return noise.noise(seed, row, column).flatten().sort().values
+def classic_table(land_quantiles: Tensor) -> Tensor:
+    """Heights of classic noise, float64 metres at CLASSIC_ENTRIES + 1 values from -CLASSIC_REACH to +CLASSIC_REACH.
 
-
-def height_table(land_quantiles: Tensor, sample: Tensor) -> Tensor:
-    """The table that gives noise the distribution of real heights, int64 in 1/64 m.
-
-    land_quantiles: heights in metres, ascending, evenly spaced in probability; sample: sorted noise. Below
-    SEA_FRACTION the land sinks to the sea floor along a parabola that meets the shore level.
+    land_quantiles: heights of real land in metres, ascending, evenly spaced in probability. Below SEA_FRACTION the
+    land sinks to the sea floor along a parabola that meets the shore level.
     """
-    edges = (torch.arange(2 ** (TABLE_BITS + 1) + 1) << (RANGE_BITS - TABLE_BITS)) - (1 << RANGE_BITS)
-    rank = torch.searchsorted(sample, edges).double() / len(sample)
+    values = torch.linspace(-CLASSIC_REACH, CLASSIC_REACH, CLASSIC_ENTRIES + 1, dtype=torch.float64)
+    rank = torch.special.ndtr(values)
     depth = SEA_FLOOR_M * (1 - rank / SEA_FRACTION).clamp_min(0) ** 2
     at = ((rank - SEA_FRACTION) / (1 - SEA_FRACTION)).clamp(0, 1) * (len(land_quantiles) - 1)
     low = at.floor().long().clamp_max(len(land_quantiles) - 2)
     quantiles = land_quantiles.double()
     land = quantiles[low] + (quantiles[low + 1] - quantiles[low]) * (at - low)
-    return ((depth + land.clamp_min(0)) * STEPS_A_METRE).round().long()
+    return depth + land.clamp_min(0)
+
+
+def classic_heights(noise: Tensor, table: Tensor, reach: float = CLASSIC_REACH) -> Tensor:
+    """Noise of standard deviation one through the table, in straight lines between its entries; float64."""
+    at = ((noise + reach) * ((table.shape[0] - 1) / (2 * reach))).clamp(0, table.shape[0] - 1.001)
+    low = at.floor()
+    index = low.to(torch.int64)
+    return table[index] + (table[index + 1] - table[index]) * (at - low)

@@ -23,9 +23,19 @@ VALIDATION = ("nz_southern_alps_75m", "bc_coast_mountains")
 FINE_PIXEL_MAX_M = 120.0  # a coarser file has nothing to teach at 90 m
 SEA_FRACTION_MAX = 0.6  # of a crop; a plain sea teaches nothing
 TRIES_A_CROP = 2000  # before the data is called unusable
-LARGE_REGION_PX = 2_000_000  # a region larger than this is seen no more often than one of this size
-# Speckle (rainforest canopy) and filled voids are faults of the instrument, not land: seen less often.
-WEIGHT = {"gabon_woleu_ntem": 0.25, "alps_lepontine": 0.6, "mount_st_helens_30m": 0.3}
+LARGE_REGION_PX = 1_000_000  # a region larger than this is seen no more often than one of this size
+# Speckle (rainforest canopy, towns) and filled voids are faults of the instrument, not land: seen less often. Ranges
+# whose valleys all drain are what a generator has most to learn from: seen more often.
+WEIGHT = {
+    "gabon_woleu_ntem": 0.25,
+    "mount_st_helens_30m": 0.3,
+    "california_coast_ranges": 0.6,
+    "england_downs": 0.6,
+    "andes_aconcagua": 1.5,
+    "maritime_alps": 1.5,
+    "provence_prealps": 1.5,
+    "alps_lepontine": 1.5,
+}
 
 
 @dataclass(frozen=True)
@@ -47,16 +57,18 @@ class Batch:
     heights: NDArray[np.float32]
 
 
-def resample(z: NDArray[np.float32], dx: float, dy: float) -> NDArray[np.float32]:
-    """(H, W) heights with pixels of dx by dy metres to square pixels of 90 m.
+def resample(
+    z: NDArray[np.float32], dx: float, dy: float, metres_per_pixel: float = METRES_PER_PIXEL
+) -> NDArray[np.float32]:
+    """(H, W) heights with pixels of dx by dy metres to square pixels, of 90 m unless told.
 
     A Gaussian against aliasing where it shrinks, then a cubic spline.
 
     A windowed filter (bicubic, Lanczos, area) leaves a ripple in the slopes that beats with the pixel ratio; a plane
     stays a plane under this one.
     """
-    rows, columns = (max(1, round(n * d / METRES_PER_PIXEL)) for n, d in zip(z.shape, (dy, dx), strict=True))
-    blur = [0.35 * METRES_PER_PIXEL / d if d < 0.95 * METRES_PER_PIXEL else 0.0 for d in (dy, dx)]
+    rows, columns = (max(1, round(n * d / metres_per_pixel)) for n, d in zip(z.shape, (dy, dx), strict=True))
+    blur = [0.35 * metres_per_pixel / d if d < 0.95 * metres_per_pixel else 0.0 for d in (dy, dx)]
     smooth = ndimage.gaussian_filter(z, blur, mode="nearest")
     shape = (rows / z.shape[0], columns / z.shape[1])
     out = ndimage.zoom(smooth, shape, order=3, mode="nearest", grid_mode=True)

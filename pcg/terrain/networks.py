@@ -1,12 +1,12 @@
-"""The terrain networks in float, as they are trained: a padding-free generator and its discriminator.
+"""The terrain networks in float, as they are trained: padding-free generators and their discriminators.
 
 Scales: the control map has one cell for 1,440 m. Each of four stages doubles the resolution, down to 90 m a pixel, and
 adds its detail to the land of the stage before:
 
     height[s+1] = refine_means(height[s]) + amplitude * detail, less its mean over each 2x2 block
 
-so the mean of every 16x16 block of pixels *is* the control map, and every stage's land is the block mean of the next
-stage's: a level of detail costs nothing extra and agrees with the others. `amplitude` comes from the control map's
+so the mean of every 16x16 block of pixels *is* the control map, and every scale's land is the block mean of the next
+one's: a level of detail costs nothing extra and agrees with the others. `amplitude` comes from the control map's
 relief around each cell; it keeps plains flat and mountains rough, and lets one set of 8-bit activations serve both.
 
 Windows: with n cells asked for, the control map has n + 16 (8 on each side) and the land comes with 4 pixels more on
@@ -20,14 +20,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pcg.exact import ACTIVATION_MAX, LEAK, crop, refine_means, refine_smooth, subtract_block_mean
+from pcg.exact import ACTIVATION_MAX, LEAK, binomial, crop, refine_means, refine_smooth, subtract_block_mean
 
 WIDTHS = (96, 64, 48, 32, 16)  # channels at 1,440, 720, 360, 180 and 90 m
 LATENTS = (13, 4, 4, 4, 0)  # channels of the latent field at each scale
+MARGIN = 6  # pixels of input that the pyramid needs beyond what it draws at the coarsest scale
 
 AMPLITUDE_FLOOR_M = 2.0
 AMPLITUDE_STEPS_AN_OCTAVE = 12.0
 HEIGHT_TOP_M = 6000.0
+COARSE_WIDTHS = (96, 80, 64, 48, 24)  # channels at 23, 11.5, 5.8, 2.9 and 1.4 km
+COARSE_LATENTS = (12, 8, 4, 4, 2)
+STYLES = ("alpine", "plateau", "lowland", "archipelago")
+COARSE_UNIT = 40.0  # the coarse networks' unit is a signed root: u stands for u |u| 40^2 metres
+
 RELIEF_GAIN = 40.0  # relief over amplitude, which stays within about +-2, to an 8-bit integer
 CONTROL_CHANNELS = 3
 
@@ -45,19 +51,6 @@ def height_thresholds() -> Tensor:
     return torch.tensor([HEIGHT_TOP_M * (k / 127.0) ** 2 for k in range(1, ACTIVATION_MAX + 1)], dtype=torch.float64)
 
 
-def local_mean(control: Tensor) -> Tensor:
-    """Binomial 5x5 mean: (N, n, n) to (N, n-4, n-4)."""
-    n = control.shape[-1] - 4
-    weights = [1.0, 4.0, 6.0, 4.0, 1.0]
-    columns = control[..., 0:n] * weights[0]
-    for i in range(1, 5):
-        columns = columns + control[..., i : i + n] * weights[i]
-    rows = columns[..., 0:n, :] * weights[0]
-    for i in range(1, 5):
-        rows = rows + columns[..., i : i + n, :] * weights[i]
-    return rows * (1.0 / 256)
-
-
 def control_features(
     control: Tensor,
     amplitude_levels: Tensor,
@@ -67,29 +60,28 @@ def control_features(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What the network sees of the control map.
 
-    control: float64 (N, n+16, n+16) metres, nowhere below the sea. Returns (features: integers in [-127, 127] as
-    float64 (N, 3, n+12, n+12): relief over amplitude, amplitude byte, height byte; amplitude: (N, n+8, n+8) metres;
-    local mean: (N, n+12, n+12) metres). Sums and one division in float64, each exact or correctly rounded, so the
-    same everywhere.
+    control: float64 (N, m, m) metres, nowhere below the sea. Returns (features: integers in [-127, 127] as float64
+    (N, 3, m-4, m-4): relief over amplitude, amplitude byte, height byte; amplitude and local mean: (N, m-4, m-4)
+    metres). For a control map in whole 1/64 m every sum is exact in float64, whatever order it is added in, and the one
+    division is correctly rounded, so the features are the same everywhere.
     """
-    mean = local_mean(control)
+    mean = binomial(control)
     n = mean.shape[-1]
-    weights = [1.0, 4.0, 6.0, 4.0, 1.0]
-    deviation = torch.zeros_like(mean)
-    for i in range(5):
-        for j in range(5):
-            weight = weights[i] * weights[j] * (1.0 / 256)
-            deviation = deviation + (control[..., i : i + n, j : j + n] - mean).abs() * weight
+    # |control - mean| of every cell's 5x5 neighbourhood, in binomial weights
+    around = control.unfold(-2, n, 1).unfold(-2, n, 1)  # (N, 5, 5, n, n): shift before place
+    weights = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], dtype=control.dtype, device=control.device) / 16
+    weights = (weights.unsqueeze(1) * weights).view(1, 5, 5, 1, 1)
+    deviation = ((around - mean.unsqueeze(1).unsqueeze(1)).abs() * weights).sum(dim=[1, 2])
     amplitude = deviation + floor
     centre = crop(control, 2).contiguous()
     relief = ((centre - mean) / amplitude * gain).round().clamp(-127.0, 127.0)
     amplitude_byte = torch.bucketize(amplitude, amplitude_levels, right=True).to(torch.float64)
     height_byte = torch.bucketize(centre, height_levels, right=True).to(torch.float64)
-    return torch.stack([relief, amplitude_byte, height_byte], dim=1), crop(amplitude, 2), mean
+    return torch.stack([relief, amplitude_byte, height_byte], dim=1), amplitude, mean
 
 
 class Stage(nn.Module):
-    """Twice the resolution: (N, C, m+8, m+8) to (N, C', 2m+8, 2m+8), and the plane of detail it adds."""
+    """Twice the resolution: (N, C, m+8, m+8) to (N, C', 2m+8, 2m+8), and the plane it adds to the picture."""
 
     def __init__(self, width_in: int, width: int, latents: int) -> None:
         super().__init__()
@@ -108,6 +100,46 @@ class Stage(nn.Module):
         return x, self.detail(x)[:, 0]
 
 
+class Pyramid(nn.Module):
+    """Features from the coarsest scale to the finest, and what each stage adds to the picture.
+
+    From (N, inputs, m + 2 MARGIN, ...), with m pixels asked for at the coarsest scale, to planes (N, 2^s m + 8, ...).
+    """
+
+    def __init__(self, inputs: int, widths: tuple[int, ...], latents: tuple[int, ...]) -> None:
+        super().__init__()
+        self.latents = latents
+        self.first = nn.Conv2d(inputs + latents[0], widths[0], 3)
+        self.second = nn.Conv2d(widths[0], widths[0], 3)
+        self.stages = nn.ModuleList(Stage(a, b, z) for (a, b), z in zip(pairwise(widths), latents[1:], strict=True))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                initialise(module)
+        for stage in self.stages:
+            stage.get_submodule("detail").get_parameter("weight").data *= 0.3
+
+    def draw_latents(self, count: int, pixels: int, random: torch.Generator) -> list[Tensor | None]:
+        """Random latents for training: integers in [-127, 127] over 128, one tensor a scale, as the hash gives them."""
+        sizes = [pixels + 2 * MARGIN] + [2**s * pixels + 14 for s in range(1, len(self.latents))]
+        device = self.first.weight.device
+        return [
+            torch.randint(-127, 128, (count, z, m, m), generator=random, device=device).float() / 128 if z else None
+            for z, m in zip(self.latents, sizes, strict=True)
+        ]
+
+    def forward(self, x: Tensor, latents: list[Tensor | None]) -> list[Tensor]:
+        """What each stage adds, coarsest first: (N, 2^s m + 8, ...)."""
+        if latents[0] is not None:
+            x = torch.cat([x, latents[0]], 1)
+        x = x.contiguous(memory_format=torch.channels_last)
+        x = F.leaky_relu(self.second(F.leaky_relu(self.first(x), LEAK)), LEAK)
+        added = []
+        for stage, latent in zip(self.stages, latents[1:], strict=True):
+            x, plane = stage(x, latent)
+            added.append(plane)
+        return added
+
+
 class Generator(nn.Module):
     """Control map and latent field in, land out. 0.40 M parameters at the standard widths."""
 
@@ -116,41 +148,15 @@ class Generator(nn.Module):
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS, latents: tuple[int, ...] = LATENTS) -> None:
         super().__init__()
-        self.widths, self.latents = widths, latents
+        self.pyramid = Pyramid(CONTROL_CHANNELS, widths, latents)
         self.register_buffer("amplitude_levels", amplitude_thresholds(), persistent=False)
         self.register_buffer("height_levels", height_thresholds(), persistent=False)
-        self.first = nn.Conv2d(CONTROL_CHANNELS + latents[0], widths[0], 3)
-        self.second = nn.Conv2d(widths[0], widths[0], 3)
-        self.stages = nn.ModuleList(
-            Stage(a, b, z) for a, b, z in zip(widths[:-1], widths[1:], latents[1:], strict=True)
-        )
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                initialise(module)
-        for stage in self.stages:
-            stage.get_submodule("detail").get_parameter("weight").data *= 0.3
-
-    def draw_latents(self, count: int, cells: int, random: torch.Generator) -> list[Tensor | None]:
-        """Random latents for training: integers in [-127, 127] over 128, one tensor a scale, as the hash gives them."""
-        sizes = [cells + 12] + [2**s * cells + 14 for s in range(1, len(self.widths))]
-        device = self.amplitude_levels.device
-        return [
-            torch.randint(-127, 128, (count, z, m, m), generator=random, device=device).float() / 128 if z else None
-            for z, m in zip(self.latents, sizes, strict=True)
-        ]
 
     def forward(self, control: Tensor, latents: list[Tensor | None]) -> Tensor:
         """control: float32 (N, n+16, n+16) metres; latents as draw_latents gives them; to (N, 16n+8, 16n+8) metres."""
         features, amplitude, _ = control_features(control.double(), self.amplitude_levels, self.height_levels)
-        x = features.float() / 128
-        if latents[0] is not None:
-            x = torch.cat([x, latents[0]], 1)
-        x = x.contiguous(memory_format=torch.channels_last)
-        x = F.leaky_relu(self.first(x), LEAK)
-        x = F.leaky_relu(self.second(x), LEAK)
-        height, amplitude = crop(control, 4).float(), amplitude.float()
-        for stage, latent in zip(self.stages, latents[1:], strict=True):
-            x, detail = stage(x, latent)
+        height, amplitude = crop(control, 4).float(), crop(amplitude, 2).float()
+        for detail in self.pyramid(features.float() / 128, latents):
             amplitude = crop(refine_smooth(amplitude), 2)
             height = refine_means(height) + subtract_block_mean(amplitude * detail.float())
         return height
@@ -166,23 +172,14 @@ class Discriminator(nn.Module):
         super().__init__()
         self.register_buffer("amplitude_levels", amplitude_thresholds(), persistent=False)
         self.register_buffer("height_levels", height_thresholds(), persistent=False)
-        layers: list[nn.Module] = [nn.Conv2d(6, widths[0], 3, padding=1), nn.LeakyReLU(0.2)]
-        for a, b in pairwise(widths):
-            layers += [nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
-            layers += [nn.Conv2d(b, b, 3, padding=1), nn.LeakyReLU(0.2)]
-        side = size // 2 ** (len(widths) - 1)
-        layers += [nn.Conv2d(widths[-1], widths[-1], side), nn.LeakyReLU(0.2)]
-        self.body = nn.Sequential(*layers)
+        self.body = downsampling_body(6, size, widths)
         self.head = nn.Linear(widths[-1], 1)
-        for module in self.body:
-            if isinstance(module, nn.Conv2d):
-                initialise(module)
 
     def view(self, heights: Tensor, control: Tensor) -> Tensor:
         """What it looks at: (N, 6, S, S) float32, each channel of order one; heights (N, S+8, S+8), metres."""
         with torch.no_grad():
             _, amplitude, mean = control_features(control.double(), self.amplitude_levels, self.height_levels)
-            base, amplitude, mean = crop(control, 4).float(), amplitude.float(), crop(mean, 2).float()
+            base, amplitude, mean = (crop(p, k).float() for p, k in ((control, 4), (amplitude, 2), (mean, 2)))
             while base.shape[-1] < heights.shape[-1]:
                 base = refine_means(base)
                 amplitude, mean = crop(refine_smooth(amplitude), 2), crop(refine_smooth(mean), 2)
@@ -200,6 +197,68 @@ class Discriminator(nn.Module):
     def forward(self, view: Tensor) -> Tensor:
         """(N, 6, S, S) to logits (N,)."""
         return self.head(self.body(view).flatten(1))[:, 0]
+
+
+class CoarseGenerator(nn.Module):
+    """Styles and latent field in, the control map out, as signed roots. 0.6 M parameters at the standard widths.
+
+    One pixel of its coarsest scale is 23 km, sixteen control cells.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = COARSE_WIDTHS, latents: tuple[int, ...] = COARSE_LATENTS) -> None:
+        super().__init__()
+        self.pyramid = Pyramid(len(STYLES), widths, latents)
+
+    def signed_roots(self, styles: Tensor, latents: list[Tensor | None]) -> Tensor:
+        """styles: (N, 4, m+12, m+12), weights that sum to 127/128; to (N, 16m+8, 16m+8), 4 cells more a side."""
+        added = [plane.float() for plane in self.pyramid(styles, latents)]
+        u = added[0]
+        for more in added[1:]:
+            u = crop(refine_smooth(u), 2) + more
+        return u
+
+    def forward(self, styles: Tensor, latents: list[Tensor | None]) -> Tensor:
+        """As signed_roots, in metres."""
+        u = self.signed_roots(styles, latents) * COARSE_UNIT
+        return u * u.abs()
+
+
+class CoarseDiscriminator(nn.Module):
+    """A control map and its styles in, one logit out. Sees heights, slopes and coasts."""
+
+    def __init__(self, size: int, widths: tuple[int, ...] = (32, 64, 96, 128, 128)) -> None:
+        super().__init__()
+        self.body = downsampling_body(4 + len(STYLES), size, widths)
+        self.head = nn.Linear(widths[-1], 1)
+
+    def view(self, u: Tensor, styles: Tensor) -> Tensor:
+        """What it looks at: (N, 8, S, S); u (N, S+8, S+8) signed roots, styles (N, 4, S/16+12, S/16+12)."""
+        side = u.shape[-1] - 8
+        inner = crop(u, 3)
+        east = (inner[:, 1:-1, 2:] - inner[:, 1:-1, :-2]) * 4
+        south = (inner[:, 2:, 1:-1] - inner[:, :-2, 1:-1]) * 4
+        land = torch.tanh(crop(u, 4) * 12)
+        planes = torch.stack([crop(u, 4), east, south, land], 1)
+        style = F.interpolate(crop(styles, MARGIN), size=(side, side), mode="bilinear")
+        return torch.cat([planes, style], 1).contiguous(memory_format=torch.channels_last)
+
+    def forward(self, view: Tensor) -> Tensor:
+        """(N, 8, S, S) to logits (N,)."""
+        return self.head(self.body(view).flatten(1))[:, 0]
+
+
+def downsampling_body(channels: int, size: int, widths: tuple[int, ...]) -> nn.Sequential:
+    """A discriminator's convolutions: (N, channels, size, size) to (N, widths[-1], 1, 1), halving between widths."""
+    layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], 3, padding=1), nn.LeakyReLU(0.2)]
+    for a, b in pairwise(widths):
+        layers += [nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        layers += [nn.Conv2d(b, b, 3, padding=1), nn.LeakyReLU(0.2)]
+    side = size // 2 ** (len(widths) - 1)
+    layers += [nn.Conv2d(widths[-1], widths[-1], side), nn.LeakyReLU(0.2)]
+    for module in layers:
+        if isinstance(module, nn.Conv2d):
+            initialise(module)
+    return nn.Sequential(*layers)
 
 
 def initialise(layer: nn.Conv2d | nn.ConvTranspose2d) -> None:

@@ -1,6 +1,7 @@
-"""Train the terrain GAN:  pcg train terrain-detail --data DIR --steps 20000 --out runs/mine
+"""Train the terrain GANs:  pcg train terrain-detail --data DIR --steps 20000 --out runs/mine
 
-One readable function. On a GPU: --device cuda. On several: torchrun --nproc-per-node N -m pcg.cli train ...
+One readable function for both levels; a lesson says what is taught. On a GPU: --device cuda. On several:
+torchrun --nproc-per-node N -m pcg.cli train ...
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 import sys
 import time
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,30 +25,35 @@ from pcg.learning import checkpoint
 from pcg.learning.adversarial import discriminator_loss, generator_loss, gradient_penalty
 from pcg.learning.devices import any_rank, average_gradients, close_place, open_place, ranks_agree, share_weights
 from pcg.learning.loop import Run, to_toml
-from pcg.terrain import data
-from pcg.terrain.networks import Discriminator, Generator
-from pcg.writers.heightmap import hillshade
+from pcg.terrain.lessons import LESSONS, Lesson
 
-DITHER_M = 0.3  # the DEMs are whole metres: noise on both sides hides the steps from the discriminator
 AGREE_EVERY = 200  # steps between checks that the ranks hold the same weights
+DISCRIMINATOR_LEAD = 300  # steps over which the generator's rate rises: it has little to learn from a fresh critic
+# Steps from which depressions weigh anything, and until they weigh what they should. Valleys come in pieces at first;
+# where each piece is punished for its dams, none is ever carved, and the land stays a heap of bumps.
+DRAINAGE_STEPS = (5000, 7000)
 
 
 @dataclass(frozen=True)
 class TerrainConfig:
     """Options of a terrain training run."""
 
+    model: str = "terrain-detail"
+    """Which of the two levels is trained."""
     steps: int = 20_000
     """Steps of the optimisers, over all resumes."""
     batch: int = 16
     """Crops a step, over all processes."""
     cells: int = 6
-    """Side of a crop in control cells of 16 pixels; a multiple of 2."""
+    """Side of a crop in the model's coarsest pixels, 16 of its finest; a multiple of 2."""
     generator_rate: float = 3e-4
     """Learning rate of the generator; falls to a tenth over the second half."""
     discriminator_rate: float = 1.5e-4
     """Learning rate of the discriminator, falling likewise."""
     gamma: float = 4.0
     """Weight of the R1 and R2 penalties."""
+    drainage: float = 5.0
+    """Weight of depressions deeper than real land's, in units of the local relief; of terrain-detail only."""
     penalty_every: int = 4
     """Steps between penalties, which are weighted by it (lazy regularisation)."""
     ema_half_life: float = 400.0
@@ -58,9 +64,13 @@ class TerrainConfig:
     """Of the weights, the crops and the latents."""
 
 
+SMOKE = TerrainConfig(steps=20, batch=2, cells=2, sample_every=10)
 PRESETS = {
-    "standard": TerrainConfig(),
-    "smoke": TerrainConfig(steps=20, batch=2, cells=2, sample_every=10),
+    "terrain-detail": {"standard": TerrainConfig(), "smoke": SMOKE},
+    "terrain-coarse": {
+        "standard": TerrainConfig(model="terrain-coarse", steps=8_000, batch=12, cells=6),
+        "smoke": replace(SMOKE, model="terrain-coarse"),
+    },
 }
 
 
@@ -75,6 +85,12 @@ def read_config(folder: Path) -> TerrainConfig:
 def rate_decay(config: TerrainConfig, step: int) -> float:
     """Factor on the learning rates: one for the first half, then a straight line to a tenth."""
     return 0.1 + 0.9 * min(1.0, 2 * (1 - step / config.steps))
+
+
+def drainage_share(step: int) -> float:
+    """Factor on the weight of depressions."""
+    first, last = DRAINAGE_STEPS
+    return min(1.0, max(0.0, (step - first) / (last - first)))
 
 
 def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = "auto", resume: bool = False) -> bool:
@@ -93,12 +109,12 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
     if config.batch % place.world:
         raise ValueError(f"a batch of {config.batch} doesn't divide over {place.world} processes")
     count = config.batch // place.world
-    regions = data.fitting(data.load_regions(data_folder), config.cells)
+    lesson: Lesson = LESSONS[config.model](data_folder, config.cells)
 
     torch.manual_seed(config.seed)
-    generator, discriminator = Generator(), Discriminator(config.cells * data.PIXELS_PER_CELL)
+    generator, discriminator = lesson.networks()
     for network in (generator, discriminator):
-        network.to(place.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(place.device).to(memory_format=torch.channels_last)
     average = copy.deepcopy(generator).requires_grad_(False)
     g_optimiser, d_optimiser = (torch.optim.Adam(n.parameters(), betas=(0.0, 0.99)) for n in (generator, discriminator))
     parts: dict[str, Any] = {
@@ -117,12 +133,10 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
     if place.leads:
         (folder / "samples").mkdir(parents=True, exist_ok=True)
         (folder / "config.toml").write_text(to_toml(config))
-        (folder / "data.json").write_text(json.dumps(describe_data(regions), indent=1))
-        print(
-            f"{len(regions)} regions, device {place.device}, {place.world} process(es), run {folder}", file=sys.stderr
-        )
+        (folder / "data.json").write_text(json.dumps(lesson.describe(), indent=1))
+        print(f"{lesson.about}, device {place.device}, {place.world} process(es), run {folder}", file=sys.stderr)
 
-    samples = draw_samples(regions, config.cells)
+    samples = lesson.samples()
     random = torch.Generator(place.device)
     began = time.monotonic()
 
@@ -132,34 +146,32 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
         about = {"step": step, "wall_s": wall_s, "device": str(place.device), "world": place.world, "commit": commit}
         checkpoint.save(folder, state | about)
 
-    def dithered(heights: Tensor) -> Tensor:
-        return heights + DITHER_M * torch.randn(heights.shape, generator=random, device=place.device)
+    def view(land: Tensor, condition: Tensor) -> Tensor:
+        dither = lesson.dither * torch.randn(land.shape, generator=random, device=place.device)
+        seen: Tensor = discriminator.view(land + dither, condition)
+        return seen
 
     with Run(folder, config.steps, leads=place.leads) as run:
         done = start
         for step in range(start, config.steps):
             # Every step draws from its own stream, so a resumed run sees what an unbroken one would have seen.
-            batch = data.draw_batch(
-                regions, config.cells, count, np.random.default_rng([config.seed, place.rank, step])
-            )
+            drawn = lesson.draw(count, np.random.default_rng([config.seed, place.rank, step]))
+            condition, real = (t.to(place.device) for t in drawn)
             random.manual_seed((config.seed * 1009 + place.rank) * 10_000_019 + step)
-            control = torch.from_numpy(batch.control).to(place.device)
-            heights = torch.from_numpy(batch.heights).to(place.device)
-            g_optimiser.param_groups[0]["lr"] = config.generator_rate * rate_decay(config, step)
+            lead = min(1.0, (step + 1) / DISCRIMINATOR_LEAD)
+            g_optimiser.param_groups[0]["lr"] = config.generator_rate * rate_decay(config, step) * lead
             d_optimiser.param_groups[0]["lr"] = config.discriminator_rate * rate_decay(config, step)
 
             with torch.autocast(place.device.type, torch.bfloat16):
-                with torch.no_grad():
-                    fake = generator(control, generator.draw_latents(count, config.cells, random))
-                real_view = discriminator.view(dithered(heights), control)
-                fake_view = discriminator.view(dithered(fake), control)
+                fake = lesson.make(generator, condition, random)
+                real_view, fake_view = view(real, condition), view(fake, condition)
                 penalised = step % config.penalty_every == 0
                 if penalised:
                     real_logits, r1 = gradient_penalty(discriminator, real_view)
                     fake_logits, r2 = gradient_penalty(discriminator, fake_view)
                     penalty = config.gamma / 2 * config.penalty_every * (r1 + r2)
                 else:
-                    real_logits, fake_logits = discriminator(torch.cat([real_view, fake_view])).chunk(2)
+                    real_logits, fake_logits = discriminator(torch.cat([real_view, fake_view.detach()])).chunk(2)
                     penalty = torch.zeros((), device=place.device)
                 d_loss = discriminator_loss(real_logits.float(), fake_logits.float())
             d_optimiser.zero_grad()
@@ -167,13 +179,13 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
             average_gradients(place, discriminator.parameters())
             d_optimiser.step()
 
+            discriminator.requires_grad_(False)
             with torch.autocast(place.device.type, torch.bfloat16):
-                fake = generator(control, generator.draw_latents(count, config.cells, random))
-                fake_view = discriminator.view(dithered(fake), control)
-                discriminator.requires_grad_(False)
-                g_loss = generator_loss(discriminator(real_view).float(), discriminator(fake_view).float())
+                real_logits, fake_logits = discriminator(torch.cat([real_view, fake_view])).chunk(2)
+                g_loss = generator_loss(real_logits.float(), fake_logits.float())
+            dammed = lesson.excess(fake, real, condition, generator)
             g_optimiser.zero_grad()
-            g_loss.backward()
+            (g_loss + config.drainage * drainage_share(step) * dammed).backward()
             discriminator.requires_grad_(True)
             average_gradients(place, generator.parameters())
             g_optimiser.step()
@@ -183,7 +195,7 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
                     a.lerp_(b, 1 - decay)
 
             done = step + 1
-            stats = {"d_loss": d_loss.item(), "g_loss": g_loss.item()}
+            stats = {"d_loss": d_loss.item(), "g_loss": g_loss.item(), "dammed": dammed.item()}
             if any_rank(place, not all(math.isfinite(loss) for loss in stats.values())):
                 raise ValueError(f"training diverged: {stats} at step {step}; the checkpoint is from before")
             if penalised:
@@ -199,7 +211,7 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
                 if place.leads and place.world > 1:
                     print(f"step {done}: all {place.world} ranks agree", file=sys.stderr)
             if place.leads and done % config.sample_every == 0:
-                write_samples(average, samples, folder / "samples" / f"{done:06d}.png", config.seed)
+                write_samples(lesson, average, samples, folder / "samples" / f"{done:06d}.png", config.seed)
             if run.time_to_save() and place.leads:
                 save(done)
             if any_rank(place, run.stop_asked):  # all stop at the same step, or one would wait for the others
@@ -210,38 +222,15 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
     return done == config.steps
 
 
-def describe_data(regions: list[data.Region]) -> dict[str, Any]:
-    """What the exported model has to know of its data: sources for the card, heights for the control map."""
-    return {
-        "regions": {r.name: {"licence": r.licence, "pixels": int(r.bad.size)} for r in regions},
-        "control_quantiles_m": data.control_quantiles(regions).tolist(),
-    }
-
-
-def draw_samples(regions: list[data.Region], cells: int) -> data.Batch:
-    """Six fixed crops for the sample pictures, 256 pixels a side if the data has such, else as large as training's.
-
-    Raises:
-        ValueError: no usable crop of the training's size.
-    """
-    for size in (16, 12, 8):
-        if size > cells:
-            try:
-                return data.draw_batch(data.fitting(regions, size), size, 6, np.random.default_rng(1))
-            except ValueError:
-                continue  # too small, or voids in every crop of that size
-    return data.draw_batch(regions, cells, 6, np.random.default_rng(1))
-
-
-def write_samples(generator: Generator, batch: data.Batch, path: Path, seed: int) -> None:
-    """A hillshade grid of crops: real land, the generator's from the same control map, another latent's."""
-    cells = batch.control.shape[1] - 2 * data.MARGIN_CELLS
-    control = torch.from_numpy(batch.control).to(generator.amplitude_levels.device)
-    random = torch.Generator(control.device).manual_seed(seed)
+def write_samples(lesson: Lesson, generator: Any, samples: tuple[Tensor, Tensor], path: Path, seed: int) -> None:
+    """A grid of crops: real land, the generator's under the same condition, another latent's."""
+    device = next(generator.parameters()).device
+    condition, real = (t.to(device) for t in samples)
+    random = torch.Generator(device).manual_seed(seed)
     with torch.no_grad():
-        lands = [batch.heights] + [
-            generator(control, generator.draw_latents(len(control), cells, random)).cpu().numpy() for _ in range(2)
+        lands = [
+            lesson.picture(land) for land in (real, *(lesson.make(generator, condition, random) for _ in range(2)))
         ]
-    rows = [np.hstack([hillshade(land[i], data.METRES_PER_PIXEL, 2.0) for land in lands]) for i in range(len(control))]
+    rows = [np.hstack(row) for row in zip(*lands, strict=True)]
     columns = [np.vstack(rows[: len(rows) // 2]), np.vstack(rows[len(rows) // 2 :])]
     Image.fromarray(np.hstack(columns)).save(path)

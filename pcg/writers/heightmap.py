@@ -1,22 +1,22 @@
-"""Heightmaps to files and pictures: 16-bit PNG, .r16 (raw little-endian uint16), hillshade."""
+"""Heights as pictures, and what a terrain file says of itself."""
 
 from __future__ import annotations
 
-import io
-import json
+import math
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from pcg.writers.files import replace_file
-from pcg.writers.provenance import png_text, sidecar_path
+from pcg.writers import layers
+from pcg.writers.layers import LAYERS, Form, file_dtype
 
-HeightFormat = Literal["png", "r16"]
 PREVIEW_SUFFIX = ".preview.png"
 PREVIEW_EXAGGERATION = 2.0
+ORIGIN_UNIT = "pixels of level of detail 0, of the north-western corner, x east, y south"
+PREVIEW_SIDE = 2048  # pixels; a larger map's preview shows every second, third, … pixel
 
 # The sun of maps: from the north-west, 45 degrees high. Constants, not calls, so that every machine shades alike.
 _HALF, _ROOT_HALF = np.float32(0.5), np.float32(0.70710677)
@@ -30,75 +30,71 @@ def hillshade(heights: NDArray[np.floating], metres_per_pixel: float, exaggerati
     return (light.clip(0, 1) * np.float32(255)).astype(np.uint8)
 
 
-def describe(chunk: dict[str, Any], form: str) -> dict[str, Any]:
-    """What a heightmap file says of itself; `chunk` as terrain.chunk gives it."""
-    steps = chunk["height"]
-    return {
-        "form": form,
-        "width": steps.shape[1],
-        "height": steps.shape[0],
-        "dtype": "<u2",
-        "scale": chunk["scale"],
-        "offset": chunk["offset"],
-        "unit": "metres = value * scale + offset",
-        "meters_per_pixel": chunk["meters_per_pixel"],
-        "minimum_m": steps.min().item() * chunk["scale"] + chunk["offset"],
-        "maximum_m": steps.max().item() * chunk["scale"] + chunk["offset"],
-        "provenance": chunk["provenance"],
-    }
-
-
 def metres(chunk: dict[str, Any]) -> NDArray[np.float32]:
     """Heights of a chunk in metres, float32 (H, W)."""
-    return chunk["height"].astype(np.float32) * np.float32(chunk["scale"]) + np.float32(chunk["offset"])
+    return layers.metres(chunk["height"], chunk)
 
 
-def preview(chunk: dict[str, Any]) -> NDArray[np.uint8]:
-    """The hillshade a preview shows, uint8 (H, W); a single row or column has no slope and is refused.
+def preview_path(out: Path) -> Path:
+    """world.r16 -> world.preview.png"""
+    return out.with_name(out.stem + PREVIEW_SUFFIX)
+
+
+def preview(
+    blocks: Iterable[NDArray[Any]], width: int, height: int, chunk: dict[str, Any], *, flip: bool
+) -> NDArray[np.uint8]:
+    """The hillshade a preview shows, north up, uint8 and at most PREVIEW_SIDE a side.
+
+    `blocks`: rows of the heights in the order of the file, uint16 or metres as float32; `flip` says that the file
+    begins in the south.
 
     Raises:
-        ValueError: the chunk is smaller than 2x2.
+        ValueError: the map is smaller than 2x2, and has no slope.
     """
-    if min(chunk["height"].shape) < 2:
+    if min(width, height) < 2:
         raise ValueError("a preview needs at least 2x2 pixels; ask for a larger size, or --no-preview")
-    return hillshade(metres(chunk), chunk["meters_per_pixel"], PREVIEW_EXAGGERATION)
+    step = preview_step(width, height)
+    shown = np.empty((math.ceil(height / step), math.ceil(width / step)), np.float32)
+    begin = 0
+    for block in blocks:
+        rows = np.arange(begin, begin + len(block))
+        rows = height - 1 - rows if flip else rows
+        chosen = rows % step == 0
+        heights = block[chosen, ::step]
+        shown[rows[chosen] // step] = heights if heights.dtype == np.float32 else layers.metres(heights, chunk)
+        begin += len(block)
+    return hillshade(shown, chunk["meters_per_pixel"] * step, PREVIEW_EXAGGERATION)
 
 
-def write_heightmap(chunk: dict[str, Any], path: Path, form: HeightFormat, *, with_preview: bool) -> list[Path]:
-    """Write the heightmap, its sidecar and, if wished, its preview; returns the paths written."""
-    asset = describe(chunk, form)
-    shade = preview(chunk) if with_preview else None
-    steps = np.ascontiguousarray(chunk["height"], "<u2")
-    replace_file(path, steps.tobytes() if form == "r16" else _png(steps, asset))
-    sidecar = sidecar_path(path)
-    replace_file(sidecar, json.dumps(asset, indent=1).encode())
-    written = [path, sidecar]
-    if shade is not None:
-        picture = path.with_name(path.stem + PREVIEW_SUFFIX)
-        replace_file(picture, _png(shade, asset | {"form": "preview"}))
-        written.append(picture)
-    return written
+def preview_step(width: int, height: int) -> int:
+    """Every how manieth pixel a preview shows."""
+    return math.ceil(max(width, height) / PREVIEW_SIDE)
 
 
-def read_heightmap(path: Path, asset: dict[str, Any]) -> NDArray[Any]:
-    """The decoded content of a file this module wrote: uint16 heights, or a preview's uint8 shades.
-
-    Raises:
-        ValueError: the file does not hold what `asset` says.
+def describe(layer: str, form: Form, chunk: dict[str, Any], size: tuple[int, int], *, flip: bool) -> dict[str, Any]:
+    """What a file says of itself. `chunk`: a runtime's result without its arrays, x and y of the whole; `size`: width
+    and height in pixels. The lowest and the highest point are known only when all is made: a sidecar adds them.
     """
-    if asset["form"] == "r16":
-        data = path.read_bytes()
-        shape = (asset["height"], asset["width"])
-        if len(data) != 2 * shape[0] * shape[1]:
-            raise ValueError(
-                f"{path} has {len(data)} bytes; {shape[1]}x{shape[0]} heights are {2 * shape[0] * shape[1]}"
-            )
-        return np.frombuffer(data, "<u2").reshape(shape)
-    with Image.open(path) as image:
-        return np.asarray(image)
-
-
-def _png(pixels: NDArray[Any], asset: dict[str, Any]) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", pnginfo=png_text(asset))
-    return buffer.getvalue()
+    spec = LAYERS[layer]
+    about: dict[str, Any] = {
+        "form": form,
+        "layer": layer,
+        "width": size[0],
+        "height": size[1],
+        "rows": "south to north" if flip else "north to south",
+        "dtype": file_dtype(layer, form),
+        "scale": spec.scale,
+        "offset": spec.offset,
+        "unit": spec.unit,
+        "meters_per_pixel": chunk["meters_per_pixel"],
+        "seed": chunk["provenance"]["params"].get("seed"),
+        "lod": chunk["provenance"]["params"].get("lod", 0),
+        "origin": {"x": chunk["x"], "y": chunk["y"], "unit": ORIGIN_UNIT},
+        "provenance": chunk["provenance"],
+    }
+    if layer == "height":
+        in_metres = form in ("tif", "npy")
+        about |= {"scale": 1.0, "offset": 0.0} if in_metres else {k: chunk[k] for k in ("scale", "offset")}
+    if layer == "biome":
+        about["palette"] = layers.palette(chunk)
+    return about

@@ -6,21 +6,30 @@ import json
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
+from pcg.writers.png import read_text, text_chunk
 
 KEY = "pcg:asset"
 SIDECAR_SUFFIX = ".json"
 
 
-def png_text(asset: dict[str, Any]) -> PngInfo:
-    """Text chunks for a PNG: the statement in words, and all of `asset` as JSON."""
-    info = PngInfo()
+def software(asset: dict[str, Any]) -> str:
+    """Program and version, for the fields that formats have for it."""
+    return f"pcg-plugin {asset['provenance']['version']}"
+
+
+def statement(asset: dict[str, Any]) -> str:
+    """What a person should know of the file, in a line."""
     made = asset["provenance"]
-    info.add_text("Software", f"pcg-plugin {made['version']}")
-    info.add_text("Comment", f"{made['statement']}: {made['model']} {made['version']}, {made['licence']}")
-    info.add_itxt(KEY, json.dumps(asset))
-    return info
+    return f"{made['statement']}: {made['model']} {made['version']}, {made['licence']}"
+
+
+def text_chunks(asset: dict[str, Any]) -> list[bytes]:
+    """Text chunks for a PNG: the statement in words, and all of `asset` as JSON."""
+    return [
+        text_chunk("Software", software(asset)),
+        text_chunk("Comment", statement(asset)),
+        text_chunk(KEY, json.dumps(asset)),
+    ]
 
 
 def sidecar_path(path: Path) -> Path:
@@ -28,8 +37,13 @@ def sidecar_path(path: Path) -> Path:
     return path.with_name(path.name + SIDECAR_SUFFIX)
 
 
+def sidecar_bytes(asset: dict[str, Any]) -> bytes:
+    """A sidecar's content."""
+    return json.dumps(asset, indent=1).encode()
+
+
 def read_asset(path: Path) -> dict[str, Any]:
-    """What a file says of itself, from its text chunks or its sidecar.
+    """What a file says of itself, from its text chunks or its sidecar; a sidecar of a whole set is read itself.
 
     Raises:
         ValueError: it says nothing; FileNotFoundError: there is no such file.
@@ -37,14 +51,15 @@ def read_asset(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise FileNotFoundError(f"no file {path}")
     if path.suffix.lower() == ".png":
-        with Image.open(path) as image:
-            text = image.info.get(KEY)
+        text: str | bytes | None = read_text(path, KEY)
         if text is None:
             raise ValueError(f"{path} carries no provenance: it was not written by this project, or was saved anew")
-        asset: dict[str, Any] = json.loads(text)
-        return asset
-    sidecar = sidecar_path(path)
-    if not sidecar.exists():
-        raise ValueError(f"{path} has no sidecar {sidecar.name}, which would say what made it")
-    described: dict[str, Any] = json.loads(sidecar.read_bytes())
-    return described
+    else:
+        sidecar = path if path.suffix == SIDECAR_SUFFIX else sidecar_path(path)
+        if not sidecar.exists():
+            raise ValueError(f"{path} has no sidecar {sidecar.name}, which would say what made it")
+        text = sidecar.read_bytes()
+    asset = json.loads(text)
+    if not isinstance(asset, dict):
+        raise ValueError(f"{path} carries no provenance: {text[:40]!r} is no JSON object")
+    return asset

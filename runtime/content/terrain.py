@@ -1,36 +1,36 @@
-"""Terrain requests to terrain: parameters checked against the model's card, the window asked for, its provenance."""
+"""Terrain requests to terrain: parameters checked against the model's card, the layers asked for, their provenance."""
 
 from __future__ import annotations
 
-import math
+import hashlib
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
-import noise
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.content import climate, layers
+from runtime.content.ground import PIXELS_PER_CELL, STEPS_A_METRE, Drawn, Ground, World
 from runtime.content.provenance import provenance
+from runtime.content.regions import Regions
+from runtime.content.styles import style_weights
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError, did_you_mean
 from runtime.registry import ModelFile
 
 MODEL, FAMILY = "terrain-detail", "terrain"
 SCALE_M, OFFSET_M = 0.25, -4096.0
-METRES_PER_PIXEL = 90.0
-LAYERS = ("height",)
-
-PIXELS_PER_CELL, MARGIN_CELLS = 16, 8
-TILE = 1024  # pixels; a larger request is made of tiles, at about 0.3 GB of memory each
-# Perlin noise of the `noise` package, as control map. It repeats every 256 lattice cells, so every 16,384 of ours.
-NOISE_CELLS_A_LATTICE = 64
-NOISE_PERIOD_CELLS = 256 * NOISE_CELLS_A_LATTICE
-NOISE_OCTAVES = 8
-NOISE_DEVIATION = 0.14  # of pnoise2 at eight octaves, measured
+LOWEST_M, HIGHEST_M = OFFSET_M, OFFSET_M + SCALE_M * 65535  # what the wire's uint16 holds
+LODS = 5  # levels of detail, 90 m to 1,440 m a pixel
+SKETCH_CELLS = (2, 1024)  # a side: fewer have no slope to read, more would be a world
 
 
 class TerrainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The parameters of terrain.chunk. `x`, `y`: world pixel of the top-left corner, x east and y south."""
+    """The parameters of terrain.chunk. `x`, `y`: world pixel of the top-left corner, x east and y south.
+
+    World pixels have 90 m whatever the `lod`; `size` counts pixels of that level, which have 90 * 2^lod m.
+    """
 
     seed: int
     x: int = 0
@@ -38,12 +38,54 @@ class TerrainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size: int = 256
     lod: int = 0
     layers: list[str] = msgspec.field(default_factory=lambda: ["height"])
-    control: Literal["gradient", "noise"] = "gradient"
+    style: str = "varied"
+    control: Literal["learned", "noise"] = "learned"
     model: str = MODEL
 
 
-def check(request: TerrainRequest, model: ModelFile) -> None:
-    """Compare a request with the ranges its model states.
+class SketchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The parameters of terrain.sketch. `control`: an array of metres, a value for 16 x 16 pixels of 90 m.
+
+    `x`, `y`, `width` and `height` cut a window out of its land; without them all of it is made. Corner in pixels of
+    90 m, size in pixels of the level.
+    """
+
+    seed: int
+    control: Any
+    x: int = 0
+    y: int = 0
+    width: int | None = None
+    height: int | None = None
+    lod: int = 0
+    layers: list[str] = msgspec.field(default_factory=lambda: ["height"])
+    model: str = MODEL
+
+
+@dataclass(frozen=True)
+class Window:
+    """A place that a request asks for: pixel (row, column) of its level on, height by width pixels."""
+
+    lod: int
+    row: int
+    column: int
+    height: int
+    width: int
+
+
+def _range(model: ModelFile, name: str, value: int, parameter: str | None = None) -> None:
+    """Raises RpcError OUT_OF_RANGE unless the model's card allows the value of a parameter."""
+    stated = model.card.parameters[name]
+    low, high = stated.minimum, stated.maximum
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise RpcError(
+            Code.OUT_OF_RANGE,
+            f"{parameter or name} {value} is out of range; {model.card.name} takes {low} to {high}",
+            {"parameter": parameter or name, "value": value, "minimum": low, "maximum": high},
+        )
+
+
+def check_common(request: TerrainRequest | SketchRequest, model: ModelFile) -> None:
+    """Compare what both requests have with what the model states and the layers there are.
 
     Raises:
         RpcError: OUT_OF_RANGE, naming the parameter, its value and what would do; INVALID_PARAMS for a layer or a
@@ -51,81 +93,142 @@ def check(request: TerrainRequest, model: ModelFile) -> None:
     """
     if model.card.family != FAMILY:
         raise RpcError(Code.INVALID_PARAMS, f"model {model.card.name!r} makes {model.card.family}, not {FAMILY}")
-    for name in ("seed", "x", "y", "size", "lod"):
-        parameter, value = model.card.parameters[name], getattr(request, name)
-        low, high = parameter.minimum, parameter.maximum
-        if (low is not None and value < low) or (high is not None and value > high):
-            raise RpcError(
-                Code.OUT_OF_RANGE,
-                f"{name} {value} is out of range; {model.card.name} takes {low} to {high}",
-                {"parameter": name, "value": value, "minimum": low, "maximum": high},
-            )
+    for name in ("seed", "x", "y", "lod"):
+        _range(model, name, getattr(request, name))
     for layer in request.layers:
-        if layer not in LAYERS:
-            near = did_you_mean(layer, LAYERS) or f"; there are: {', '.join(LAYERS)}"
+        if layer not in layers.LAYERS:
+            near = did_you_mean(layer, layers.LAYERS) or f"; there are: {', '.join(layers.LAYERS)}"
             raise RpcError(Code.INVALID_PARAMS, f"unknown layer {layer!r:.80}{near}", {"parameter": "layers"})
     if not request.layers:
-        raise RpcError(Code.INVALID_PARAMS, f"layers is empty; there are: {', '.join(LAYERS)}")
+        what = f"layers is empty; there are: {', '.join(layers.LAYERS)}"
+        raise RpcError(Code.INVALID_PARAMS, what, {"parameter": "layers"})
 
 
-def chunk(engine: Engine, model: ModelFile, request: TerrainRequest) -> dict[str, Any]:
-    """One chunk of a checked request: `height` uint16 (size, size), and what it takes to read it.
+def check(request: TerrainRequest, model: ModelFile) -> None:
+    """As check_common, and the size and style of a terrain.chunk."""
+    check_common(request, model)
+    _range(model, "size", request.size)
+    style_weights(request.style, model.card.parameters["style"].choices or [])
 
-    Runs in the engine's thread.
+
+def check_sketch(request: SketchRequest, model: ModelFile) -> NDArray[np.float32]:
+    """As check_common; the control map of a terrain.sketch, float32 (H, W) metres.
+
+    Raises:
+        RpcError: also INVALID_PARAMS for a control map that is none, and OUT_OF_RANGE for its size or heights.
     """
-    return {
-        "height": heights(engine, model, request),
-        "scale": SCALE_M,
-        "offset": OFFSET_M,
-        "meters_per_pixel": METRES_PER_PIXEL,
-        "seed": request.seed,
-        "x": request.x,
-        "y": request.y,
+    check_common(request, model)
+    control = request.control
+    where = {"parameter": "control"}
+    if not isinstance(control, np.ndarray) or control.ndim != 2 or control.dtype.kind not in "fiu":
+        array = isinstance(control, np.ndarray)
+        what = f"an array of shape {control.shape}, {control.dtype}" if array else type(control).__name__
+        raise RpcError(
+            Code.INVALID_PARAMS, f"control is {what}; it must be an array of rows and columns, in metres", where
+        )
+    low, high = SKETCH_CELLS
+    if not all(low <= side <= high for side in control.shape):
+        raise RpcError(
+            Code.OUT_OF_RANGE,
+            f"control has {control.shape[1]}x{control.shape[0]} values; a side may have {low} to {high}",
+            {"parameter": "control", "value": list(control.shape), "minimum": low, "maximum": high},
+        )
+    with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is refused as such
+        heights = control.astype(np.float32)
+    bad = np.argwhere(~np.isfinite(heights))
+    if len(bad):
+        raise RpcError(
+            Code.INVALID_PARAMS,
+            f"control has {len(bad)} values that are no number, the first in row {bad[0][0]}, column {bad[0][1]}",
+            where,
+        )
+    if heights.min() < LOWEST_M or heights.max() > HIGHEST_M:
+        raise RpcError(
+            Code.OUT_OF_RANGE,
+            f"control goes from {heights.min():g} to {heights.max():g} m; {LOWEST_M:g} to {HIGHEST_M:g} m can be sent",
+            {"parameter": "control", "minimum": LOWEST_M, "maximum": HIGHEST_M},
+        )
+    window = sketch_window(request, control.shape)
+    for name, size in (("height", window.height), ("width", window.width)):
+        _range(model, "size", size, name)
+    whole = [side * PIXELS_PER_CELL >> request.lod for side in control.shape]
+    if not (
+        0 <= window.row <= window.row + window.height <= whole[0]
+        and 0 <= window.column <= window.column + window.width <= whole[1]
+    ):
+        raise RpcError(
+            Code.OUT_OF_RANGE,
+            f"the window of {window.width}x{window.height} pixels at x {request.x}, y {request.y} reaches beyond the "
+            f"sketch, which has {whole[1]}x{whole[0]} pixels at lod {request.lod}",
+        )
+    return heights
+
+
+def sketch_window(request: SketchRequest, shape: tuple[int, ...]) -> Window:
+    """What a terrain.sketch asks for: by default all that is left of the sketch from its corner on."""
+    row, column = request.y >> request.lod, request.x >> request.lod
+    height, width = (side * PIXELS_PER_CELL >> request.lod for side in shape)
+    return Window(
+        request.lod,
+        row,
+        column,
+        height - row if request.height is None else request.height,
+        width - column if request.width is None else request.width,
+    )
+
+
+def chunk(engine: Engine, regions: Regions, model: ModelFile, request: TerrainRequest) -> dict[str, Any]:
+    """One chunk of a checked request: the layers asked for, and what it takes to read them. In the engine's thread."""
+    style = style_weights(request.style, model.card.parameters["style"].choices or [])
+    world = World(engine, model, request.seed, style, classic=request.control == "noise")
+    window = Window(request.lod, request.y >> request.lod, request.x >> request.lod, request.size, request.size)
+    params = msgspec.to_builtins(request)
+    return _made(world, regions, window, request) | {
         "size": request.size,
-        "lod": request.lod,
-        "provenance": provenance(model, "terrain.chunk", msgspec.to_builtins(request)),
+        "style": request.style,
+        "provenance": provenance(model, "terrain.chunk", params),
     }
 
 
-def heights(engine: Engine, model: ModelFile, request: TerrainRequest) -> NDArray[np.uint16]:
-    """Heights of a request: uint16 (size, size), quarter metres above -4,096 m. Runs in the engine's thread.
-
-    A large request is made in tiles, which meet exactly, so that memory stays bounded.
-    """
-    whole = np.empty((request.size, request.size), np.uint16)
-    side = math.ceil(request.size / math.ceil(request.size / TILE))
-    for top in range(0, request.size, side):
-        for left in range(0, request.size, side):
-            part = whole[top : top + side, left : left + side]
-            tile = _square(engine, model, request, request.x + left, request.y + top, side)
-            part[:] = tile[: part.shape[0], : part.shape[1]]
-    return whole
+def sketch(
+    engine: Engine, regions: Regions, model: ModelFile, request: SketchRequest, control: NDArray[np.float32]
+) -> dict[str, Any]:
+    """The land of a checked sketch, or a window of it. In the engine's thread."""
+    window = sketch_window(request, control.shape)
+    params = {name: getattr(request, name) for name in request.__struct_fields__ if name != "control"}
+    params["control_sha256"] = hashlib.sha256(np.ascontiguousarray(control, "<f4").tobytes()).hexdigest()
+    return _made(Drawn(engine, model, request.seed, control), regions, window, request) | {
+        "provenance": provenance(model, "terrain.sketch", params),
+    }
 
 
-def _square(engine: Engine, model: ModelFile, request: TerrainRequest, x: int, y: int, size: int) -> NDArray[np.int32]:
-    seed, left, top = (np.array([v], np.int64) for v in (request.seed, x, y))
-    if request.control == "noise":
-        cells = int(engine.run(model, "cells", left, top, size))
-        noises = classic_noise(request.seed, x, y, cells)[None]
-        control = engine.run(model, "control_heights", noises)
-        square: NDArray[np.int32] = engine.run(model, "window", seed, left, top, size, control)[0]
-    else:
-        square = engine.run(model, "forward", seed, left, top, size)[0]
-    return square
+def _made(ground: Ground, regions: Regions, window: Window, request: TerrainRequest | SketchRequest) -> dict[str, Any]:
+    lod, row, column, height, width = window.lod, window.row, window.column, window.height, window.width
+    wanted = set(request.layers)
+    x, y = column << lod, row << lod
+    made: dict[str, Any] = {
+        "scale": SCALE_M,
+        "offset": OFFSET_M,
+        "meters_per_pixel": layers.METRES_PER_PIXEL * 2**lod,
+        "seed": request.seed,
+        "x": x,
+        "y": y,
+        "lod": lod,
+    }
+    if wanted == {"height"}:
+        return made | {"height": quarter_metres(ground(lod, row, column, height, width))}
+    frame = ground(lod, row - 1, column - 1, height + 2, width + 2)
+    waters = None
+    if wanted & layers.NEED_WATER:
+        waters = regions.water(ground.key, ground, lod, row, column, height, width, coarsest_lod=LODS - 1)
+    if "height" in wanted:
+        made["height"] = quarter_metres(frame[1:-1, 1:-1])
+    if "biome" in wanted:
+        made["biome_palette"] = [{"name": b.name, "rgb": list(b.rgb)} for b in climate.PALETTE]
+    return made | layers.compute(wanted, request.seed, x, y, lod, frame, waters)
 
 
-def classic_noise(seed: int, x: int, y: int, cells: int) -> NDArray[np.float64]:
-    """fBm of the `noise` package over the control cells of a window, standard deviation about one; (cells, cells).
-
-    Repeats every 16,384 cells (23,593 km). The package computes in float32 with the compiler's choice of
-    instructions, so unlike the rest it is not promised to be the same on every machine.
-    """
-    row, column = (y >> 4) - MARGIN_CELLS, (x >> 4) - MARGIN_CELLS
-    # The seed shifts the origin. Not by the package's `base`, with which it reads past the end of its table.
-    shift = (seed + 1) * 0x9E3779B97F4A7C15 % 2**64
-    row, column = row + (shift >> 32), column + (shift & 0xFFFFFFFF)
-    rows, columns = (
-        [(first + i) % NOISE_PERIOD_CELLS / NOISE_CELLS_A_LATTICE for i in range(cells)] for first in (row, column)
-    )
-    values = [[noise.pnoise2(c, r, octaves=NOISE_OCTAVES) for c in columns] for r in rows]
-    return np.array(values) / NOISE_DEVIATION
+def quarter_metres(steps: NDArray[np.int32]) -> NDArray[np.uint16]:
+    """Heights in 1/64 m as the wire carries them; what is out of its range saturates."""
+    quarters = np.rint(steps / (STEPS_A_METRE * SCALE_M)) - OFFSET_M / SCALE_M
+    return quarters.clip(0, 65535).astype(np.uint16)

@@ -1,25 +1,57 @@
-"""terrain.chunk against the noise that games use, in one process:  python -m pytest tests/benchmarks -s
+"""What terrain costs, beside the noise that games use:  python -m pytest tests/benchmarks -s
 
-The pair runs in turn, so that a machine whose speed drifts slows both; the ratio of the medians is what to quote.
+Nothing is asserted of times. What is compared runs in turn, so that a machine whose speed drifts slows all of it; the
+ratios of pairs are what to quote, by their median.
 """
 
 from __future__ import annotations
 
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import noise
+import numpy as np
 import pytest
 
 from runtime.local import Local
 
-SIZE, ROUNDS = 256, 30
+THREADS = 2
+SIZE, OCTAVES, ROUNDS = 256, 8, 30
+SIZES = (128, 256, 512, 1024, 2048)
+
+# Of a process that has done nothing yet: what a game waits for at its start, and what it takes of the machine.
+FIRST_CALL = f"""
+import time; began = time.perf_counter()
+from pathlib import Path
+from runtime.local import Local
+runtime = Local(device="cpu", threads={THREADS})
+imported = time.perf_counter() - began
+runtime.service.warm_up()
+proved = time.perf_counter() - began - imported
+runtime.call("terrain.chunk", seed=7, size={SIZE})
+first = time.perf_counter() - began - imported - proved
+runtime.call("terrain.chunk", seed=7, x=10**6, size={SIZE}, layers=["water"])
+layers = time.perf_counter() - began - imported - proved - first
+def memory(what):
+    line = next(l for l in Path("/proc/self/status").read_text().splitlines() if l.startswith(what))
+    return int(line.split()[1]) / 1024
+small = memory("VmHWM")
+runtime.call("terrain.chunk", seed=7, size=2048)
+print(f"import {{imported:.2f}} s, load and prove {{proved:.2f}} s, first chunk {{1e3 * first:.0f}} ms, "
+      f"first water, whose regions are new, {{1e3 * layers:.0f}} ms; resident at most {{small:.0f}} MB with chunks of "
+      f"{SIZE}, {{memory('VmHWM'):.0f}} MB with one of 2048")
+"""
 
 
-def classic(step: int) -> list[float]:
-    """The usual loop: eight octaves of Perlin noise for every pixel."""
-    return [noise.pnoise2(x / 64 + step, y / 64, octaves=8) for y in range(SIZE) for x in range(SIZE)]
+@pytest.fixture(scope="module")
+def runtime() -> Iterator[Local]:
+    with Local(device="cpu", threads=THREADS) as runtime:
+        for i in range(5):
+            runtime.call("terrain.chunk", seed=7, x=-i * SIZE, size=SIZE)
+        yield runtime
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -28,21 +60,70 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def test_a_chunk_against_eight_octaves_of_noise(capsys: pytest.CaptureFixture[str]) -> None:
+def python_loop(step: int) -> list[float]:
+    """The usual loop: eight octaves of Perlin noise for every pixel."""
+    return [noise.pnoise2(x / 64 + step, y / 64, octaves=OCTAVES) for y in range(SIZE) for x in range(SIZE)]
+
+
+def compiled_fbm() -> Callable[[int], object] | None:
+    """The same with a compiled library, over a grid of coordinates made beforehand; None where it is not installed."""
+    try:
+        from pyfastnoiselite import pyfastnoiselite as fast
+    except ImportError:
+        return None
+    fbm = fast.FastNoiseLite(seed=7)
+    fbm.noise_type = fast.NoiseType.NoiseType_Perlin
+    fbm.fractal_type = fast.FractalType.FractalType_FBm
+    fbm.fractal_octaves, fbm.frequency = OCTAVES, 1 / 64
+    y, x = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
+    grid = np.stack([x.ravel(), y.ravel()])
+    assert np.ptp(fbm.gen_from_coords(grid)) > 0.1
+    return lambda _step: fbm.gen_from_coords(grid)
+
+
+def test_a_chunk_against_eight_octaves_of_noise(runtime: Local, capsys: pytest.CaptureFixture[str]) -> None:
     """Every chunk is another place, so nothing is cached; request checks, control map and provenance are included."""
-    with Local(device="cpu") as runtime:
-        for i in range(5):
-            runtime.call("terrain.chunk", seed=7, x=-i * SIZE, y=0, size=SIZE)
-        chunks, loops = [], []
-        for i in range(ROUNDS):
-            chunks.append(seconds(lambda i=i: runtime.call("terrain.chunk", seed=7, x=i * SIZE, y=i, size=SIZE)))
-            loops.append(seconds(lambda i=i: classic(i)))
-        precision = next(iter(runtime.service.engine.loaded.values())).precision
-    ratios = sorted(b / a for a, b in zip(chunks, loops, strict=True))
-    with capsys.disabled():
-        print(
-            f"\nterrain.chunk {SIZE}x{SIZE} ({precision} bits): {1e3 * statistics.median(chunks):.1f} ms; "
-            f"noise.pnoise2 loop, 8 octaves: {1e3 * statistics.median(loops):.1f} ms; "
-            f"ratio {statistics.median(ratios):.2f} ({ratios[3]:.2f} to {ratios[-4]:.2f} in the middle eight tenths)"
+    rivals: dict[str, Callable[[int], object]] = {"noise.pnoise2 in a loop": python_loop}
+    if fbm := compiled_fbm():
+        rivals["pyfastnoiselite on a grid"] = fbm
+    chunks: list[float] = []
+    times: dict[str, list[float]] = {name: [] for name in rivals}
+    for i in range(ROUNDS):
+        chunks.append(seconds(lambda i=i: runtime.call("terrain.chunk", seed=7, x=i * SIZE, y=i, size=SIZE)))
+        for name, work in rivals.items():
+            times[name].append(seconds(lambda i=i, work=work: work(i)))
+    precision = next(iter(runtime.service.engine.loaded.values())).precision
+    median = 1e3 * statistics.median(chunks)
+    lines = [f"terrain.chunk {SIZE}x{SIZE}, {THREADS} threads, {precision} bits: {median:.1f} ms"]
+    for name, taken in times.items():
+        ratios = sorted(b / a for a, b in zip(chunks, taken, strict=True))
+        spread = f"{ratios[ROUNDS // 10]:.2f} to {ratios[-1 - ROUNDS // 10]:.2f} in the middle eight tenths"
+        median = 1e3 * statistics.median(taken)
+        lines.append(
+            f"{name}, {OCTAVES} octaves: {median:.1f} ms, {statistics.median(ratios):.2f} times as long ({spread})"
         )
-    assert len(ratios) == ROUNDS
+    with capsys.disabled():
+        print("\n" + "\n".join(lines))
+
+
+def test_the_cost_of_a_pixel_by_the_size_of_the_chunk(runtime: Local, capsys: pytest.CaptureFixture[str]) -> None:
+    for size in SIZES:
+        runtime.call("terrain.chunk", seed=7, x=-size, size=size)
+    lines = []
+    for size in SIZES:
+        rounds = max(3, 20 * SIZE // size)
+        times = [
+            seconds(lambda i=i, size=size: runtime.call("terrain.chunk", seed=7, x=i * size, y=9, size=size))
+            for i in range(rounds)
+        ]
+        best, usual = (1e9 * t / size**2 for t in (min(times), statistics.median(times)))
+        lines.append(f"{size}x{size}: {1e-6 * usual * size**2:.1f} ms, {usual:.0f} ns a pixel, at best {best:.0f}")
+    with capsys.disabled():
+        print("\n" + "\n".join(lines))
+
+
+def test_memory_and_the_time_to_the_first_chunk(capsys: pytest.CaptureFixture[str]) -> None:
+    done = subprocess.run([sys.executable, "-c", FIRST_CALL], capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr[-2000:]
+    with capsys.disabled():
+        print("\n" + done.stdout.strip())

@@ -18,11 +18,31 @@ from runtime.server import Server
 os.environ["SDL_VIDEODRIVER"] = "dummy"  # before any test initialises pygame
 
 
-def formula_land(seed: int, x: int, y: int, size: int) -> np.ndarray:
+STYLES = ["varied", "flat"]
+PALETTE = [{"name": "sea", "rgb": [10, 20, 200]}, {"name": "moor", "rgb": [120, 90, 140]}]
+
+
+def formula_land(seed: int, x: int, y: int, size: int, lod: int = 0, style: str = "varied") -> np.ndarray:
     """Heights in quarter metres above -4,096 m: sea, shores and mountains, with slopes everywhere."""
-    columns, rows = np.meshgrid(np.arange(x, x + size) + 100.0 * seed, np.arange(y, y + size))
+    columns, rows = np.meshgrid(*(((at >> lod) + np.arange(size)) * 2.0**lod for at in (x, y)))
+    columns += 100.0 * seed
     metres = 1500 * np.sin(columns / 97) * np.cos(rows / 61) + 300 * np.sin((columns + 2 * rows) / 17) + 600
-    return np.rint((metres + 4096) * 4).astype("<u2")
+    return np.rint((metres * (0.1 if style == "flat" else 1) + 4096) * 4).astype("<u2")
+
+
+def formula_layer(name: str, heights: np.ndarray) -> np.ndarray:
+    """A layer as the heights have it."""
+    metres = heights / 4.0 - 4096
+    match name:
+        case "height":
+            return heights
+        case "water":  # lakes where the land is between 500 and 600 m high
+            return np.where((metres > 500) & (metres < 600), 40, np.where(metres < 0, -4 * metres, 0)).astype("<u2")
+        case "flow":
+            return np.where(metres < 0, 0, 10.0 + heights).astype("<f4")
+        case "biome":
+            return (metres >= 0).astype("|u1")
+    return (heights % 90).astype("|u1")  # slope
 
 
 def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -30,24 +50,42 @@ def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
     match method:
         case "server.health":
             return {"ready": True}
+        case "models.describe":
+            return {"card": {"parameters": {"style": {"choices": STYLES}}}}
         case "terrain.chunk":
-            height = formula_land(params["seed"], params["x"], params["y"], params["size"])
-            return {"height": height, "scale": 0.25, "offset": -4096.0, "meters_per_pixel": 90.0}
+            return chunk(**params)
     raise RpcError(Code.METHOD_NOT_FOUND, f"no method {method!r}")
+
+
+def chunk(
+    seed: int, x: int = 0, y: int = 0, size: int = 256, lod: int = 0, style: str = "varied", layers: Any = ("height",)
+) -> dict[str, Any]:
+    """What terrain.chunk answers. The style "flat:1" is a blend."""
+    if style.partition(":")[0] not in STYLES:
+        raise RpcError(Code.INVALID_PARAMS, f"unknown style {style!r}")
+    heights = formula_land(seed, x, y, size, lod, style.partition(":")[0])
+    return {
+        **{name: formula_layer(name, heights) for name in layers},
+        **({"biome_palette": PALETTE} if "biome" in layers else {}),
+        "scale": 0.25,
+        "offset": -4096.0,
+        "meters_per_pixel": 90.0 * 2**lod,
+        "provenance": {"model": "formula", "sha256": "0f", "method": "terrain.chunk", "params": {"x": x, "y": y}},
+    }
 
 
 class FakeConnection:
     """Answers at once, unless `gate` is closed; keeps what was asked; raises what `errors` holds, one a call."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[int, int, int]] = []  # seed, x, y
+        self.asked: list[dict[str, Any]] = []
         self.errors: list[Exception] = []
         self.gate = threading.Event()
         self.gate.set()
         self.closed = 0
 
     def call(self, method: str, /, **params: Any) -> Any:
-        self.asked.append((params["seed"], params["x"], params["y"]))
+        self.asked.append(params)
         assert self.gate.wait(60)
         if self.errors:
             raise self.errors.pop(0)
@@ -98,5 +136,5 @@ def wait() -> Callable[[Callable[[], object]], None]:
 
 
 @pytest.fixture
-def land() -> Callable[[int, int, int, int], np.ndarray]:
+def land() -> Callable[..., np.ndarray]:
     return formula_land

@@ -9,10 +9,10 @@ import numpy as np
 import pygame
 import pytest
 
-from demos.world import start
+from demos.world import start, themes
 from demos.world.explorer import Explorer
-from demos.world.streaming import Key, Stream
-from demos.world.view import TILE_BYTES
+from demos.world.streaming import Key, Stream, World
+from demos.world.view import CHUNK_BYTES
 
 Wait = Callable[[Callable[[], object]], None]
 SIZE = (640, 480)
@@ -37,7 +37,7 @@ def stream(connection: Any) -> Iterator[Stream]:
 
 @pytest.fixture
 def explorer(stream: Stream) -> Explorer:
-    return Explorer(stream, 7, SIZE)
+    return Explorer(stream, 7, SIZE, styles=("varied", "flat"))
 
 
 def settle(explorer: Explorer, wait: Wait) -> None:
@@ -71,12 +71,14 @@ def picture(explorer: Explorer) -> np.ndarray:
 
 
 def test_it_begins_on_land_and_shows_it(explorer: Explorer, connection: Any, wait: Wait) -> None:
+    press(explorer, pygame.K_h)
     empty = picture(explorer)
     settle(explorer, wait)
-    assert (explorer.camera.x, explorer.camera.y) == start.nearest_land(connection.call, 7)
+    assert (explorer.camera.x, explorer.camera.y) == start.nearest_land(connection.call, 7, "varied")
     assert explorer.shown[0] == explorer.shown[1] == len(explorer.camera.chunks())
     full = picture(explorer)
-    assert len(np.unique(full.reshape(-1, 3), axis=0)) > 10 * len(np.unique(empty.reshape(-1, 3), axis=0))
+    assert len(np.unique(empty.reshape(-1, 3), axis=0)) == 2
+    assert len(np.unique(full.reshape(-1, 3), axis=0)) > 2000
 
 
 def test_dragging_moves_the_land_with_the_pointer(explorer: Explorer, wait: Wait) -> None:
@@ -121,13 +123,99 @@ def test_the_wheel_zooms_around_the_pointer(explorer: Explorer, wait: Wait) -> N
     assert explorer.camera.zoom == 1.5
 
 
-def test_the_view_never_needs_more_than_the_cache_holds(stream: Stream) -> None:
-    explorer = Explorer(stream, 7, SIZE, cache_bytes=60 * TILE_BYTES)
+def test_the_cache_is_bounded_and_holds_what_the_window_needs(stream: Stream, wait: Wait) -> None:
+    explorer = Explorer(stream, 7, SIZE, cache_bytes=5 * CHUNK_BYTES)
+    needed = 7 * 6 * CHUNK_BYTES  # at most, with what is beside the view
+    for _ in range(4):
+        for _ in range(40):
+            explorer.update(1 / 30, (1, 0), hurry=True)
+        settle(explorer, wait)
+        assert explorer._tiles.bytes <= explorer._tiles.capacity_bytes <= needed
+
+
+def test_zooming_out_asks_for_coarser_chunks_only_at_rest(explorer: Explorer, connection: Any, wait: Wait) -> None:
+    settle(explorer, wait)
+    connection.asked.clear()
     mouse(explorer, pygame.MOUSEWHEEL, y=-50)
+    settle(explorer, wait)
+    for _ in range(120):
+        explorer.update(1 / 60)
+    assert explorer.camera.zoom == 0.0625
+    assert explorer.lod == explorer.camera.lod == 4
+    assert explorer.complete
+    assert explorer.shown[1] <= 12
+    assert {params["lod"] for params in connection.asked} <= {0, 4}  # 0: beside the view, before it was left
+
+
+def test_while_a_level_loads_the_one_before_is_shown(explorer: Explorer, connection: Any, wait: Wait) -> None:
+    settle(explorer, wait)
+    wait(lambda: explorer.update(1 / 60) or explorer._stream.status().waiting + explorer._stream.status().busy == 0)
+    connection.gate.clear()
+    press(explorer, pygame.K_MINUS)
     for _ in range(60):
         explorer.update(1 / 60)
-    assert len(explorer.camera.chunks(1)) <= 60
-    assert explorer.camera.zoom < 1
+    assert (explorer.lod, explorer.shown[0]) == (1, 0)
+    stand_in = picture(explorer)[320:, :400].astype(int)
+    connection.gate.set()
+    settle(explorer, wait)
+    assert np.abs(picture(explorer)[320:, :400] - stand_in).mean() < 12
+
+
+def test_a_key_shows_each_view_in_turn(explorer: Explorer, connection: Any, wait: Wait) -> None:
+    seen, pictures = [], []
+    for _ in themes.THEMES:
+        settle(explorer, wait)
+        seen.append(explorer.theme)
+        pictures.append(picture(explorer)[320:].tobytes())
+        before = len(connection.asked)
+        press(explorer, pygame.K_v)
+    assert tuple(seen) == themes.THEMES
+    assert len(set(pictures)) == len(themes.THEMES)
+    assert explorer.theme == seen[0]
+    assert all(params["layers"] != ["height"] for params in connection.asked[before:])  # the ground is known
+
+
+def test_the_land_comes_before_its_water(explorer: Explorer, connection: Any, wait: Wait) -> None:
+    settle(explorer, wait)
+    layers = [params["layers"] for params in connection.asked if "layers" in params]
+    visible = explorer.shown[1]
+    assert layers[:visible] == [["height"]] * visible
+    assert layers[visible : 2 * visible] == [["water", "flow"]] * visible
+
+
+def test_a_key_changes_the_style_at_the_same_place(explorer: Explorer, connection: Any, wait: Wait) -> None:
+    settle(explorer, wait)
+    place, varied = explorer.camera, picture(explorer)
+    press(explorer, pygame.K_t)
+    assert not explorer.complete
+    settle(explorer, wait)
+    assert (explorer.camera, explorer.world) == (place, World(7, "flat"))
+    assert (picture(explorer)[320:] != varied[320:]).any()
+    assert {params["style"] for params in connection.asked} == {"varied", "flat"}
+    press(explorer, pygame.K_t)
+    assert explorer.world.style == "varied"
+    assert explorer.complete
+
+
+def test_a_blend_is_one_of_the_styles(stream: Stream) -> None:
+    explorer = Explorer(stream, 7, SIZE, styles=("varied", "flat"), style="flat:1")
+    seen = []
+    for _ in range(4):
+        seen.append(explorer.world.style)
+        press(explorer, pygame.K_t)
+    assert seen == ["flat:1", "varied", "flat", "flat:1"]
+
+
+def test_provenance_says_what_is_in_view(explorer: Explorer, wait: Wait) -> None:
+    settle(explorer, wait)
+    press(explorer, pygame.K_v)
+    settle(explorer, wait)
+    said = explorer.provenance()
+    assert said["provenance"]["model"] == "formula"
+    assert said["provenance"]["params"] == {
+        "seed": 7, "style": "varied", "lod": 0, "layers": ["height", "biome", "water"],
+    }  # fmt: skip
+    assert said["center"] == [explorer.camera.x, explorer.camera.y]
 
 
 def test_a_typed_seed_is_another_world(explorer: Explorer, connection: Any, wait: Wait) -> None:
@@ -139,7 +227,7 @@ def test_a_typed_seed_is_another_world(explorer: Explorer, connection: Any, wait
     press(explorer, pygame.K_RETURN)
     assert (explorer.seed, explorer.box) == (12, None)
     settle(explorer, wait)
-    assert {seed for seed, _, _ in connection.asked} == {7, 12}
+    assert {params["seed"] for params in connection.asked} == {7, 12}
     assert (picture(explorer)[300:] != before[300:]).any()
 
 
@@ -175,7 +263,8 @@ def test_what_was_seen_is_not_fetched_again(explorer: Explorer, connection: Any,
         mouse(explorer, pygame.MOUSEMOTION, pos=(400, 300), rel=(way, 0), buttons=(1, 0, 0))
         explorer.update(1 / 60)
         settle(explorer, wait)
-    assert count < len(connection.asked) == len(set(connection.asked))
+    asked = [str(params) for params in connection.asked]
+    assert count < len(asked) == len(set(asked))
 
 
 def test_home_is_where_it_began(explorer: Explorer, wait: Wait) -> None:
@@ -199,10 +288,9 @@ def test_who_moves_while_land_is_looked_for_stays(explorer: Explorer, connection
 
 def test_it_asks_only_for_what_is_in_view_or_beside_it(explorer: Explorer, connection: Any, wait: Wait) -> None:
     settle(explorer, wait)
-    near = {Key(7, *at) for at in explorer.camera.chunks(1)}
-    probes = {(x - start.PROBE // 2, y - start.PROBE // 2) for x, y in start.places()}
-    asked = [(x, y) for _, x, y in connection.asked if (x, y) not in probes]
-    assert {Key(7, (x + 1) // 256, (y + 1) // 256) for x, y in asked} <= near
+    near = {Key(explorer.world, 0, *at) for at in explorer.camera.chunks(1)}
+    asked = [(params["x"], params["y"]) for params in connection.asked if params["size"] != start.PROBE]
+    assert {Key(explorer.world, 0, (x + 1) // 256, (y + 1) // 256) for x, y in asked} <= near
 
 
 def test_a_new_window_size_keeps_the_centre(explorer: Explorer, wait: Wait) -> None:

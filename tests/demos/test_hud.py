@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from demos.world.hud import MAX_SEED, Hud, Readout, SeedBox, fit, lines, scale_bar
 
 READOUT = Readout(
-    seed=7, box=None, at=(1234, -20000), metres=812.3, meters_per_pixel=90.0, zoom=0.5, shown=3, visible=20, pending=9
-)
+    seed=7, box=None, at=(1234, -20000), metres=812.3, reading="taiga", style="alpine", theme="biome", lod=1,
+    meters_per_pixel=90.0, zoom=0.5, shown=3, visible=20, pending=9,
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -29,8 +30,10 @@ def test_lines_say_where_how_high_and_how_much() -> None:
         "x 1,234   y -20,000",
         "111 km east, 1,800 km north of the origin",
         "812 m above the sea",
+        "taiga",
         "3 of 20 chunks, 9 pending",
-        "180 m a screen pixel",
+        "180 m a screen pixel, level 1",
+        "View: biome   Style: alpine",
     ]
 
 

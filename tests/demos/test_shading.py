@@ -9,7 +9,7 @@ import pytest
 
 from demos.world import shading
 
-Land = Callable[[int, int, int, int], np.ndarray]
+Land = Callable[..., np.ndarray]
 
 
 def metres(land: Land, x: int, y: int, size: int) -> np.ndarray:
@@ -107,9 +107,57 @@ def test_chunks_made_apart_are_one_picture(land: Land) -> None:
 
 def test_a_pyramid_halves_by_averaging(land: Land) -> None:
     heights = metres(land, 0, 0, 66)
-    pyramid = shading.shade_pyramid(heights, 90.0, 3)
+    pyramid = shading.pyramid(shading.colours(heights, 90.0), 3)
     assert [picture.shape for picture in pyramid] == [(64, 64, 3), (32, 32, 3), (16, 16, 3)]
     np.testing.assert_array_equal(pyramid[0], shading.shade(heights, 90.0))
     exact = shading.colours(heights, 90.0).astype(float)
     np.testing.assert_allclose(pyramid[1][3, 5], exact[6:8, 10:12].mean((0, 1)), atol=0.51)
     np.testing.assert_allclose(pyramid[2][3, 5], exact[12:16, 20:24].mean((0, 1)), atol=0.51)
+
+
+def test_a_lake_is_water_and_its_floor_is_hidden(land: Land) -> None:
+    heights = np.abs(metres(land, 0, 0, 34)) + 1  # no sea
+    water = np.zeros((32, 32), np.float32)
+    water[:, 8:20] = np.arange(1, 13)
+    dry, wet = shading.colours(heights, 90.0), shading.colours(heights, 90.0, water)
+    np.testing.assert_array_equal(wet[water == 0], dry[water == 0])
+    red, green, blue = np.moveaxis(wet[water > 0], -1, 0)
+    assert (blue > green).all()
+    assert (green > red).all()
+    flat_lake = shading.colours(flat(700, 34), 90.0, water)
+    brightness = flat_lake[5, 8:20].sum(-1)
+    assert (np.diff(brightness) < 0).all()  # darker the deeper
+
+
+def test_the_sea_is_the_same_with_its_water_or_without(land: Land) -> None:
+    heights = metres(land, 0, 0, 130)
+    depth = np.maximum(-heights[1:-1, 1:-1], 0)
+    assert (depth > 0).any()
+    np.testing.assert_array_equal(shading.colours(heights, 90.0, depth), shading.colours(heights, 90.0))
+
+
+@pytest.mark.parametrize("lod", [0, 2, 4])
+def test_rivers_are_drawn_where_enough_land_drains(lod: int) -> None:
+    pixel = 90.0 * 2**lod
+    begins = shading.RIVER_PIXELS * pixel**2 / 1e6
+    flow = np.zeros((8, 8), np.float32)
+    flow[3] = begins * 0.99
+    flow[4] = begins * 1.01
+    flow[5] = begins * 100
+    flow[7, 7] = begins * 100
+    heights = flat(500)
+    heights[8, 8] = -5  # the sea takes a river's colour away
+    picture = shading.colours(heights, pixel, np.zeros_like(flow), flow)
+    plain = shading.colours(heights, pixel)
+    assert (picture != plain).any(-1)[:, :6].all(1).tolist() == [False] * 4 + [True, True, False, False]
+    assert (picture[7, 7] == plain[7, 7]).all()
+    assert np.abs(picture[5, 0] - shading.RIVER).sum() < np.abs(picture[4, 0] - shading.RIVER).sum()
+
+
+def test_a_coarser_level_is_shaded_as_steep_as_a_finer() -> None:
+    plane = np.arange(10, dtype=np.float32) * 30 * np.ones((10, 1), np.float32)
+    fine, _ = shading.relief(plane, 90.0)
+    exact, _ = shading.gradient(plane, 90.0)
+    np.testing.assert_array_equal(fine, exact)
+    coarse, _ = shading.relief(plane, 1440.0)
+    assert exact.mean() / 16 < coarse.mean() < exact.mean()

@@ -16,8 +16,8 @@ class Islands:
     def __init__(self, x: int, y: int) -> None:
         self.x, self.y, self.calls = x, y, 0
 
-    def call(self, method: str, /, *, seed: int, x: int, y: int, size: int) -> Any:
-        assert (method, seed) == ("terrain.chunk", 5)
+    def call(self, method: str, /, *, seed: int, style: str, x: int, y: int, size: int) -> Any:
+        assert (method, seed, style) == ("terrain.chunk", 5, "alpine")
         assert 16 <= size <= 32
         self.calls += 1
         columns, rows = np.meshgrid(np.arange(x, x + size), np.arange(y, y + size))
@@ -35,7 +35,7 @@ class Islands:
     ],
 )
 def test_the_nearest_land_that_is_looked_at(islands: Islands, place: tuple[int, int], calls: int) -> None:
-    assert nearest_land(islands.call, 5) == place
+    assert nearest_land(islands.call, 5, "alpine") == place
     assert islands.calls == calls
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pygame
@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from demos.world.camera import ZOOMS, Camera
-from demos.world.streaming import Chunk, Key
-from demos.world.view import PLACEHOLDERS, TILE_BYTES, Tile, View, to_tile
+from demos.world.streaming import Chunk, Ground, Key, World
+from demos.world.view import CHUNK_BYTES, PLACEHOLDERS, Tile, View, to_tile
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -24,13 +24,20 @@ def display() -> Iterator[None]:
     pygame.display.quit()
 
 
+GROUND = Ground(np.zeros((258, 258), np.uint16), 0.25, -4096.0, 90.0)
+
+
+def tile_of(pictures: list[np.ndarray], **layers: np.ndarray) -> Tile:
+    pictures = [np.ascontiguousarray(picture.astype(np.uint8)) for picture in pictures]
+    return to_tile(Chunk(Key(World(7, "varied"), 0, 0, 0, "biome"), GROUND, pictures, layers, ("sea", "moor"), {}))
+
+
 @functools.cache
-def corner(column: int, row: int, edge: int) -> Tile:
-    """A chunk of a world that is red east of `edge` and green south of it, black elsewhere; `edge` a multiple of 4."""
-    x, y = np.meshgrid(np.arange(256) + column * 256, np.arange(256) + row * 256)
-    whole = np.stack([(x >= edge) * 255, (y >= edge) * 255, x * 0], -1).astype(np.uint8)
-    pictures = [np.ascontiguousarray(whole[::step, ::step]) for step in (1, 2, 4)]
-    return to_tile(Chunk(Key(7, column, row), np.zeros((256, 256), np.uint16), 0.25, -4096.0, 90.0, pictures))
+def corner(lod: int, column: int, row: int, edge: int) -> Tile:
+    """A chunk of a world that is red east of world pixel `edge` and green south of it; `edge` a multiple of 64."""
+    x, y = np.meshgrid((np.arange(256) + column * 256) << lod, (np.arange(256) + row * 256) << lod)
+    whole = np.stack([(x >= edge) * 255, (y >= edge) * 255, x * 0], -1)
+    return tile_of([whole[::step, ::step] for step in (1, 2, 4)])
 
 
 @settings(max_examples=80, deadline=None)
@@ -38,12 +45,12 @@ def corner(column: int, row: int, edge: int) -> Tile:
     st.floats(-15, 15),
     st.floats(-10, 10),
     st.sampled_from([*ZOOMS, 0.31, 0.87, 1.23, 2.71]),
-    st.sampled_from([-512, -20, 0, 4, 256]),
+    st.sampled_from([-4096, -64, 0, 64, 256]),
 )
 def test_an_edge_in_the_world_is_shown_where_it_is(dx: float, dy: float, zoom: float, edge: int) -> None:
     camera = Camera(edge + dx, edge + dy, zoom, 320, 200)
     target = pygame.Surface((320, 200))
-    View().draw(target, camera, functools.partial(corner, edge=edge))
+    View().draw(target, camera, functools.partial(corner, edge=edge), 0)
     picture = pygame.surfarray.array3d(target)  # (x, y, channel)
     x, y = camera.to_screen((edge, edge))
     tolerance = 1.01 if zoom in ZOOMS else 2  # screen pixels
@@ -54,24 +61,20 @@ def test_an_edge_in_the_world_is_shown_where_it_is(dx: float, dy: float, zoom: f
 
 
 @functools.cache
-def speckle(column: int, row: int, shift: int) -> Tile:
+def speckle(lod: int, column: int, row: int, shift: int) -> Tile:
     """A chunk of a world in which no two pixels are alike, moved by `shift` pixels to the west and north."""
-    x, y = np.meshgrid(np.arange(256) + column * 256 + shift, np.arange(256) + row * 256 + shift)
-    pictures = []
-    for level in range(3):
-        mixed = ((x >> level) * 7919 + (y >> level) * 104729 + level)[:: 1 << level, :: 1 << level]
-        mixed = np.ascontiguousarray(np.stack([mixed * factor >> 3 for factor in (3, 5, 11)], -1).astype(np.uint8))
-        pictures.append(mixed)
-    return to_tile(Chunk(Key(7, column, row), np.zeros((256, 256), np.uint16), 0.25, -4096.0, 90.0, pictures))
+    x, y = np.meshgrid(*(np.arange(256) + at * 256 + (shift >> lod) for at in (column, row)))
+    mixed = x * 7919 + y * 104729 + lod
+    return tile_of([np.stack([mixed * factor >> 3 for factor in (3, 5, 11)], -1)])
 
 
 @pytest.mark.parametrize("zoom", [*ZOOMS, 0.31, 1.23])
 def test_the_picture_does_not_depend_on_where_chunks_meet(zoom: float) -> None:
     pictures = []
-    for shift in (0, 128):
+    for shift in (0, 2048 + 64):
         target = pygame.Surface((320, 200))
         camera = Camera(0.3 - shift, -0.6 - shift, zoom, 320, 200)
-        View().draw(target, camera, functools.partial(speckle, shift=shift))
+        View().draw(target, camera, functools.partial(speckle, shift=shift), 0)
         pictures.append(pygame.surfarray.array3d(target))
     assert pictures[0].std() > 20
     np.testing.assert_array_equal(*pictures)
@@ -79,16 +82,64 @@ def test_the_picture_does_not_depend_on_where_chunks_meet(zoom: float) -> None:
 
 def test_missing_chunks_are_a_quiet_chessboard() -> None:
     target = pygame.Surface((320, 200))
-    View().draw(target, Camera(0, 0, 1.0, 320, 200), lambda *_: None)
+    View().draw(target, Camera(0, 0, 1.0, 320, 200), lambda *_: None, 0)
     colours = {tuple(target.get_at(at))[:3] for at in ((10, 10), (310, 10), (10, 190), (310, 190))}
     assert colours == set(PLACEHOLDERS)
     assert target.get_at((10, 10)) == target.get_at((310, 190)) != target.get_at((310, 10))
 
 
-def test_a_tile_knows_its_heights_and_what_it_costs() -> None:
-    heights = np.arange(256 * 256, dtype=np.uint32).reshape(256, 256).astype(np.uint16)
-    pictures = [np.zeros((side, side, 3), np.uint8) for side in (256, 128, 64)]
-    tile = to_tile(Chunk(Key(7, 0, 0), heights, 0.25, -4096.0, 90.0, pictures))
-    assert tile.metres(3, 2) == (2 * 256 + 3) * 0.25 - 4096
-    used = sum(surface.get_pitch() * surface.get_height() for surface in tile.surfaces) + tile.heights.nbytes
-    assert used == TILE_BYTES
+def only(*levels: int) -> Callable[[int, int, int], Tile | None]:
+    """Finds chunks of these levels, of the world with its corner at 64."""
+    return lambda lod, column, row: corner(lod, column, row, 64) if lod in levels else None
+
+
+@pytest.mark.parametrize(("zoom", "level"), [(0.25, 1), (0.25, 0), (0.25, 3), (0.25, 4), (0.5, 4), (1.0, 1), (1.0, 3)])
+def test_other_levels_stand_in_for_a_chunk(zoom: float, level: int) -> None:
+    target, exact = pygame.Surface((320, 200)), pygame.Surface((320, 200))
+    camera = Camera(70, 90, zoom, 320, 200)
+    assert camera.lod != level
+    View().draw(target, camera, only(level), 0)
+    View().draw(exact, camera, only(camera.lod), 0)
+    difference = pygame.surfarray.array3d(target).astype(int) - pygame.surfarray.array3d(exact)
+    width = 2.0 ** max(level - camera.lod, 0) + 1  # of what is blurred about the two edges
+    assert (np.abs(difference).max(2) > 40).sum() <= width * (320 + 200)
+
+
+def test_the_right_level_is_preferred_then_finer_ones() -> None:
+    grey = {lod: tile_of([np.full((side, side, 3), 40 * lod + 40) for side in (256, 128, 64)]) for lod in range(5)}
+    camera = Camera(512, 512, 0.25, 256, 256)  # one chunk of level 2
+
+    def seen(*here: tuple[int, int, int]) -> set[int]:
+        target = pygame.Surface((256, 256))
+        View().draw(target, camera, lambda *at: grey[at[0]] if at in here else None, 0)
+        return set(np.unique(pygame.surfarray.array3d(target)[..., 0]).tolist())
+
+    assert seen((2, 0, 0), (1, 0, 0), (3, 0, 0)) == {120}
+    assert seen((3, 0, 0), (4, 0, 0)) == {160}
+    assert seen((1, 0, 0), (1, 1, 0), (1, 0, 1), (1, 1, 1), (3, 0, 0)) == {80}
+    assert seen((1, 0, 0), (0, 3, 3), (4, 0, 0)) == {80, 40, 200}
+
+
+def test_what_stands_in_is_kept_until_there_may_be_better() -> None:
+    view, target = View(), pygame.Surface((320, 200))
+    looked: list[tuple[int, int, int]] = []
+
+    def find(*at: int) -> Tile | None:
+        looked.append(at)
+        return only(1)(*at)
+
+    for edition, lods in ((0, {0, 1}), (0, {0}), (1, {0, 1})):
+        looked.clear()
+        view.draw(target, Camera(0, 0, 1.0, 320, 200), find, edition)
+        assert {lod for lod, _, _ in looked} == lods
+
+
+def test_a_tile_knows_what_it_shows_and_costs() -> None:
+    pictures = [np.zeros((side, side, 3)) for side in (256, 128, 64)]
+    biome = np.zeros((256, 256), np.uint8)
+    biome[9, 5] = 1
+    tile = tile_of(pictures, biome=biome)
+    assert (tile.reading(5, 9), tile.reading(9, 5)) == ("moor", "sea")
+    assert tile_of(pictures).reading(5, 9) == ""
+    largest = tile_of(pictures, water=np.zeros((256, 256), np.uint16), flow=np.zeros((256, 256), np.float32))
+    assert tile_of(pictures).size_bytes + largest.size_bytes == CHUNK_BYTES

@@ -18,12 +18,21 @@ def write_dem(path: Path, size: int = 240, *, dx: float = 90.0, sea: bool = Fals
     np.savez_compressed(path, z=z.astype(np.float32), meta=json.dumps(meta))
 
 
+def write_world(path: Path) -> None:
+    """A world map of 9.3 km pixels, all of it round islands, and narrow, since only its rows stand for latitudes."""
+    y, x = np.mgrid[0:1800, 0:240]
+    z = 900 * np.sin(x / 11) * np.cos(y / 13) + 60 * np.sin(x / 2.3) - 200
+    meta = {"region": path.stem, "dx_m": 9277.0, "dy_m": 9277.0, "licence": "made for a test"}
+    np.savez_compressed(path, z=np.maximum(z, 0).astype(np.float32), meta=json.dumps(meta))
+
+
 @pytest.fixture(scope="session")
 def dem_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two training regions, a validation region and one too coarse to use."""
+    """Two training regions, a validation region, and what only the coarse level learns from: a sheet and a world."""
     folder = tmp_path_factory.mktemp("dem")
     write_dem(folder / "hills.npz", seed=1)
     write_dem(folder / "more_hills.npz", dx=45.0, size=480, seed=2)
     write_dem(folder / "bc_coast_mountains.npz", seed=3)
-    write_dem(folder / "coarse.npz", dx=460.0, seed=4)
+    write_dem(folder / "sheet.npz", dx=1440.0, size=160, seed=4)
+    write_world(folder / "world.npz")
     return folder

@@ -87,6 +87,23 @@ def test_verify_knows_its_own_and_sees_a_change(made: Path, tmp_path: Path, caps
     assert "no file" in out
 
 
+def test_tiles_share_their_edges(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On the real generator, whose neighbouring tiles are made by requests of their own."""
+    out = tmp_path / "w.raw"
+    assert run("terrain", out, "--seed", "7", "--tiles", "2x2", "--size", "65", "--naming", "unity") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "w.tiles.json")
+    tile = {
+        name: np.frombuffer((tmp_path / f"w_{name}.raw").read_bytes(), "<u2").reshape(65, 65)
+        for name in ("0_0", "1_0", "0_1", "1_1")
+    }
+    assert np.array_equal(tile["0_0"][:, -1], tile["1_0"][:, 0])
+    assert np.array_equal(tile["0_0"][-1], tile["0_1"][0])  # rows from the south: a tile's last is its northernmost
+    assert run("verify", tmp_path / "w.tiles.json") == 0
+    assert run("terrain", tmp_path / "whole.r16", "--seed", "7", "--size", "129", "--no-preview") == 0
+    whole = np.frombuffer((tmp_path / "whole.r16").read_bytes(), "<u2").reshape(129, 129)
+    assert np.array_equal(whole[:65, 64:], tile["1_1"][::-1])
+
+
 def test_verify_goes_on_after_an_odd_file(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sidecar = json.loads((made / "world.r16.json").read_text())
     odd = {
@@ -135,8 +152,17 @@ def test_a_server_gives_the_same_bytes(made: Path, tmp_path: Path) -> None:
     ("arguments", "code", "words"),
     [
         (("terrain", "world.jpg"), 1, "end it in .png or .r16"),
+        (("terrain", "x.png", "--layers", "normal,slop"), 1, "unknown layer 'slop'; did you mean 'slope'?"),
+        (("terrain", "x.png", "--tiles", "4"), 2, "--tiles '4': write COLUMNSxROWS, for example 4x4"),
+        (("terrain", "x.r16", "--tiles", "4x4", "--naming", "unity"), 1, "end OUT in .raw"),
+        (("terrain", "x.r16", "--naming", "unity"), 2, "add --tiles"),
+        (("terrain", "x.tif", "--flip-y"), 1, "a GeoTIFF begins in the north"),
+        (("terrain", "x.png", "--sketch", "none.png"), 1, "none.png"),
+        (("terrain", "x.png", "--sketch", "none.png", "--x", "5"), 2, "leave out --x, --y and --size"),
+        (("terrain", "x.png", "--sketch", "none.png", "--height-range", "-5"), 1, "LOW:HIGH"),
+        (("terrain", "x.png", "--height-range", "0:9"), 2, "there is none"),
         (("terrain", "world.png", "--format", "r16"), 1, "--format says r16"),
-        (("terrain", "x.png", "--size", "0"), 1, "size 0 is out of range"),
+        (("terrain", "x.png", "--size", "0"), 1, "--size 0 is out of range; 1 to 262144"),
         (("terrain", "x", "--count", "0"), 1, "--count 0"),
         (("terrain", "x.png", "--size", "1"), 1, "--no-preview"),
         (("terrain", "x.png", "--models", "nowhere"), 1, "no models folder nowhere"),
@@ -147,8 +173,9 @@ def test_a_server_gives_the_same_bytes(made: Path, tmp_path: Path) -> None:
         (("call", "server.helth"), 1, "did you mean 'server.health'"),
         (("train", "terrain-detail", "--data", "nowhere", "--preset", "standart"), 2, "did you mean 'standard'"),
         (("train", "terrain-detail", "--data", "nowhere", "--resume"), 2, "--out"),
-        (("export", "nowhere", "x.ts"), 1, "checkpoint.pt"),
-        (("export", "nowhere", "x.pt"), 2, "ends in .ts"),
+        (("export", "nowhere", "x.ts", "--coarse", "nowhere"), 1, "checkpoint.pt"),
+        (("export", "nowhere", "x.pt", "--coarse", "nowhere"), 2, "ends in .ts"),
+        (("export", "nowhere", "x.ts"), 2, "--coarse requires an argument"),
         (("verify",), 2, "at least one file"),
         (("serve", "--port", "99999"), 2, "65535"),
         (("serve", "--threads", "0"), 2, "threads"),

@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pcg.terrain import data
+from pcg.terrain import data, networks
+
+EDGE = data.MARGIN_CELLS
 
 
 def test_training_and_validation_never_mix(dem_folder: Path) -> None:
@@ -27,11 +29,13 @@ def test_resampling_keeps_a_slope() -> None:
 def test_control_is_the_block_mean_of_the_heights(dem_folder: Path) -> None:
     region = data.load_regions(dem_folder)[0]
     control, heights = data.crop_at(region, 5, 9, 4)
-    assert control.shape == (20, 20)
+    assert control.shape == (4 + 2 * EDGE, 4 + 2 * EDGE)
     assert heights.shape == (72, 72)
     blocks = heights[4:-4, 4:-4].reshape(4, 16, 4, 16).mean((1, 3))
-    assert np.allclose(control[8:-8, 8:-8], blocks, atol=0.05)
-    assert np.array_equal(heights[4:-4, 4:-4], region.heights[128 + 5 : 128 + 69, 128 + 9 : 128 + 73])
+    assert np.allclose(control[EDGE:-EDGE, EDGE:-EDGE], blocks, atol=0.05)
+    first = EDGE * data.PIXELS_PER_CELL
+    assert np.array_equal(heights[4:-4, 4:-4], region.heights[first + 5 : first + 69, first + 9 : first + 73])
+    assert networks.MARGIN + 2 == EDGE  # the network's and the two cells that its features are read from
 
 
 def test_batches_repeat_for_a_seed_and_fit_the_control(dem_folder: Path) -> None:
@@ -39,7 +43,7 @@ def test_batches_repeat_for_a_seed_and_fit_the_control(dem_folder: Path) -> None
     a, b = (data.draw_batch(regions, 4, 6, np.random.default_rng(3)) for _ in range(2))
     assert np.array_equal(a.heights, b.heights)
     blocks = a.heights[:, 4:-4, 4:-4].reshape(6, 4, 16, 4, 16).mean((2, 4))
-    assert np.allclose(a.control[:, 8:-8, 8:-8], blocks, atol=0.05)
+    assert np.allclose(a.control[:, EDGE:-EDGE, EDGE:-EDGE], blocks, atol=0.05)
 
 
 def test_voids_and_seas_are_not_sampled(dem_folder: Path) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pcg.terrain import evaluate
-from pcg.terrain.drainage import drain, pits
-from pcg.terrain.evaluate import aucs, compare, draw_patches, evaluate_terrain, fbm, floors, generate, measure, places
+from pcg.terrain import data, figures
+from pcg.terrain.evaluate import SIDE, draw_patches, evaluate_terrain, fbm, generate, of_like_relief, places
+from pcg.terrain.figures import aucs, compare, floors, measure, pits
+from runtime.content.drainage import drain
 from runtime.registry import Registry
 
 
-def rough(count: int, side: int = 64, seed: int = 0, steep: float = 1.0) -> evaluate.Array:
+def rough(count: int, side: int = 64, seed: int = 0, steep: float = 1.0) -> figures.Array:
     """Smooth random hills, `steep` times as high: (count, side, side) metres."""
     rng = np.random.default_rng(seed)
     wave = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side)))
@@ -109,28 +110,28 @@ def test_the_spectrum_peaks_where_the_wave_is() -> None:
 
 def test_distances_of_a_set_with_itself_and_with_steeper_land() -> None:
     land = measure(rough(4))
-    ratios = (evaluate.PITS, evaluate.FILL, evaluate.RESIDUAL)
+    ratios = (figures.PITS, figures.FILL, figures.RESIDUAL)
     for name, value in compare(land, land).items():
         assert value == (1 if name in ratios else 0), name
     steeper = compare(measure(rough(4, steep=3)), land)
-    assert steeper[evaluate.SLOPE] > 1
-    assert steeper[evaluate.SPECTRUM] == pytest.approx(2 * np.log10(3), rel=1e-3)
-    assert steeper[evaluate.RESIDUAL] == pytest.approx(3, rel=1e-3)
-    assert steeper[evaluate.HYPSOMETRY] == pytest.approx(0, abs=1e-3)  # the same shape, only higher
-    assert steeper[evaluate.FILL] == pytest.approx(1, rel=1e-3)
+    assert steeper[figures.SLOPE] > 1
+    assert steeper[figures.SPECTRUM] == pytest.approx(2 * np.log10(3), rel=1e-3)
+    assert steeper[figures.RESIDUAL] == pytest.approx(3, rel=1e-3)
+    assert steeper[figures.HYPSOMETRY] == pytest.approx(0, abs=1e-3)  # the same shape, only higher
+    assert steeper[figures.FILL] == pytest.approx(1, rel=1e-3)
 
 
 def test_floors_are_those_of_halves() -> None:
     same = measure(np.repeat(rough(1), 4, axis=0))
     assert all(v in (0, 1) for v in floors(same, np.random.default_rng(0)).values())
     floor = floors(measure(rough(6)), np.random.default_rng(0))
-    assert floor[evaluate.SLOPE] > 0
-    assert floor[evaluate.RESIDUAL] > 1
+    assert floor[figures.SLOPE] > 0
+    assert floor[figures.RESIDUAL] > 1
 
 
 def test_auc_is_a_half_for_the_same_kind_of_land_and_one_for_another() -> None:
     land, more, steeper = rough(60, 68), rough(60, 68, seed=1), rough(60, 68, seed=2, steep=4)
-    found = aucs(land, {"itself": land, "more": more, "steeper": steeper}, seeds=1, steps=20)
+    found = aucs({"itself": (land, land), "more": (land, more), "steeper": (land, steeper)}, seeds=1, steps=20)
     assert abs(found["itself"][0] - 0.5) < 0.1
     assert abs(found["more"][0] - 0.5) < 0.2  # twenty places on each side
     assert found["steeper"][0] > 0.95
@@ -144,8 +145,8 @@ def test_fbm_has_the_relief_of_its_like() -> None:
 
 
 def write_region(folder: Path, sea_columns: int = 0) -> Path:
-    """A validation region of 320 x 340 pixels."""
-    z = rough(1, 340)[0, :320]
+    """A validation region of 320 x 340 pixels, hilly enough to be measured."""
+    z = rough(1, 340, steep=16)[0, :320]
     z[:, 150 : 150 + sea_columns] = 0
     meta = {"dx_m": 90, "dy_m": 90, "licence": "made up"}
     np.savez(folder / "bc_coast_mountains.npz", z=z, meta=json.dumps(meta))
@@ -155,20 +156,24 @@ def write_region(folder: Path, sea_columns: int = 0) -> Path:
 def test_evaluate_terrain_gives_every_figure_with_its_floor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = Registry().find("terrain-detail")
     rows = evaluate_terrain(model, write_region(tmp_path), patches=4, seeds=1, steps=4)
-    figures = {row.metric: row for row in rows}
-    assert len(figures) == len(rows) == 13
+    by_metric = {row.metric: row for row in rows}
+    assert len(by_metric) == len(rows) == 13 + 10
     assert all(np.isfinite([row.value, row.floor]).all() for row in rows)
-    assert {row.against for row in rows} == {"real land of bc_coast_mountains; 4 patches of 256 px"}
-    assert figures[evaluate.SLOPE].value > 0
-    for metric in (evaluate.PITS, evaluate.FILL, evaluate.AUC):
-        assert figures["fBm: " + metric].floor == figures[metric].floor
+    assert {row.against for row in rows} == {
+        "real land of bc_coast_mountains; 4 patches of 256 px",
+        "real land of like relief, all regions; 4 patches of 256 px",
+    }
+    assert by_metric[figures.SLOPE].value > 0
+    assert by_metric["worlds: " + figures.SLOPE].value != by_metric[figures.SLOPE].value
+    for metric in (figures.PITS, figures.FILL, figures.AUC):
+        assert by_metric["fBm: " + metric].floor == by_metric[metric].floor
     out, err = capsys.readouterr()
     assert out == ""
     assert "generating 4 patches" in err
 
 
 def test_patches_and_generated_land_have_the_control_maps_heights(tmp_path: Path) -> None:
-    regions = evaluate.data.load_regions(write_region(tmp_path), validation=True)
+    regions = data.load_regions(write_region(tmp_path), validation=True)
     names, controls, real = draw_patches(regions, 2, np.random.default_rng(0))
     assert names == ["bc_coast_mountains"]
     for land, tolerance in ((real, 1e-3), (generate(Registry().find("terrain-detail"), controls), 0.1)):
@@ -178,17 +183,25 @@ def test_patches_and_generated_land_have_the_control_maps_heights(tmp_path: Path
 
 
 def test_sea_and_voids_are_not_measured(tmp_path: Path) -> None:
-    (region,) = evaluate.data.load_regions(write_region(tmp_path, sea_columns=40), validation=True)
+    (region,) = data.load_regions(write_region(tmp_path, sea_columns=40), validation=True)
     assert len(places(region)) == 0  # 40 columns of sea from 150 on are in every patch
-    with pytest.raises(ValueError, match="bc_coast_mountains: no patch of 256 px without sea"):
+    with pytest.raises(
+        ValueError, match="bc_coast_mountains: no patch of 256 px with a relief of 300 m and without sea"
+    ):
         draw_patches([region], 2, np.random.default_rng(0))
-    (region,) = evaluate.data.load_regions(write_region(tmp_path), validation=True)
+    (region,) = data.load_regions(write_region(tmp_path), validation=True)
     region.bad[:60, :50] = True  # a patch may hold 655 of these pixels, 1 %
     corners = places(region)
     assert len(corners) < 65 * 85
     assert all(max(0, 60 - row) * max(0, 50 - column) < 656 for row, column in corners)
     assert [46, 0] not in corners.tolist()  # 14 x 50 of them
     assert [47, 0] in corners.tolist()
+
+
+def test_land_is_compared_with_land_of_like_relief() -> None:
+    low, middle, high = (rough(1, SIDE // 4, seed=k, steep=steep) for k, steep in enumerate((0.1, 1.0, 10.0)))
+    chosen = of_like_relief(np.concatenate([high * 1.01, low, low]), np.concatenate([low, middle, high]))
+    np.testing.assert_array_equal(chosen, np.concatenate([high, low, middle]))
 
 
 def test_too_few_patches_are_refused(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Hashing, fixed kernels and integer layers: worked values, and the same bits in every precision."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -75,42 +77,112 @@ def test_refine_smooth_stays_between_its_neighbours() -> None:
     assert torch.allclose(exact.refine_smooth(torch.full((5, 5), 3.0)), torch.tensor(3.0))
 
 
+def test_binomial_mean_is_pascals_row_both_ways() -> None:
+    spike = torch.zeros(1, 9, 9, dtype=torch.float64)
+    spike[0, 4, 4] = 256
+    row = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], dtype=torch.float64)
+    assert torch.equal(exact.binomial(spike)[0], row[:, None] * row)
+    plane = torch.arange(12.0).expand(1, 8, 12)
+    assert torch.equal(exact.binomial(plane), plane[:, 2:-2, 2:-2])
+
+
 def test_subtract_block_mean() -> None:
     d = torch.tensor([[[1.0, 3.0, 8.0, 8.0], [5.0, 7.0, 8.0, 8.0]]])
     assert exact.subtract_block_mean(d).tolist() == [[[-3, -1, 0, 0], [1, 3, 0, 0]]]
 
 
-def layer(transposed: bool) -> exact.IntegerConv:
+def inputs(*shape: int) -> torch.Tensor:
+    return torch.randint(-127, 128, shape, generator=torch.Generator().manual_seed(5)).float()
+
+
+def parameters(transposed: bool) -> tuple[torch.Tensor, torch.Tensor]:
     random = torch.Generator().manual_seed(4)
     shape = (16, 24, 4, 4) if transposed else (24, 16, 3, 3)
-    weight, bias = torch.randn(shape, generator=random) * 0.05, torch.randn(24, generator=random) * 0.1
-    return exact.IntegerConv(weight, bias, torch.full((16,), 1 / 128), 1 / 32, transposed)
+    return torch.randn(shape, generator=random) * 0.05, torch.randn(24, generator=random) * 0.1
+
+
+def layer(transposed: bool) -> Callable[[torch.Tensor], torch.Tensor]:
+    weight, bias = parameters(transposed)
+    if not transposed:
+        return exact.IntegerConv(weight, bias, torch.full((16,), 1 / 128), 1 / 32)
+    up = exact.IntegerUp(weight, bias, torch.full((16,), 1 / 128), 1 / 32)
+    return lambda x: up(x, torch.empty(len(x), 0, 2 * x.shape[2] - 2, 2 * x.shape[3] - 2))
 
 
 @pytest.mark.parametrize("transposed", [False, True])
 def test_integer_layer_is_the_same_in_every_precision(transposed: bool) -> None:
     conv = layer(transposed)
-    x = torch.randint(-127, 128, (3, 16, 20, 20), generator=torch.Generator().manual_seed(5)).float()
+    x = inputs(3, 16, 20, 20)
     with torch.inference_mode():
-        results = [conv(x.to(d)).double() for d in (torch.float32, torch.bfloat16, torch.float64)]
-        alone = conv(x[1:2]).double()
+        results = [conv(x.to(d)) for d in (torch.float32, torch.bfloat16, torch.float64)]
+        alone = conv(x[1:2])
+    assert [r.dtype for r in results] == [torch.float32, torch.bfloat16, torch.float64]
+    results = [r.double() for r in results]
     assert torch.equal(results[0], results[1])
     assert torch.equal(results[0], results[2])
-    assert torch.equal(results[0][1:2], alone)
+    assert torch.equal(results[0][1:2], alone.double())
     assert torch.equal(results[0], results[0].round())
     assert results[0].abs().max() <= 127
     assert results[0].unique().numel() > 30
 
 
-def test_integer_layer_is_close_to_the_float_layer() -> None:
-    random = torch.Generator().manual_seed(6)
-    weight, bias = torch.randn(24, 16, 3, 3, generator=random) * 0.05, torch.randn(24, generator=random) * 0.1
-    x = torch.randint(-127, 128, (1, 16, 12, 12), generator=random).float()
-    real = torch.nn.functional.leaky_relu(torch.nn.functional.conv2d(x / 128, weight, bias), exact.LEAK)
-    step = 1 / 32
+@pytest.mark.parametrize("transposed", [False, True])
+def test_integer_layer_is_close_to_the_float_layer(transposed: bool) -> None:
+    weight, bias = parameters(transposed)
+    x, step = inputs(1, 16, 12, 12), 1 / 32
+    if transposed:
+        real = torch.nn.functional.conv_transpose2d(x / 128, weight, bias, stride=2, padding=2)
+    else:
+        real = torch.nn.functional.conv2d(x / 128, weight, bias)
+    real = torch.nn.functional.leaky_relu(real, exact.LEAK)
     with torch.inference_mode():
-        quantised = exact.IntegerConv(weight, bias, torch.full((16,), 1 / 128), step)(x) * step
+        quantised = layer(transposed)(x) * step
+    assert quantised.shape == real.shape
     assert (quantised - real).abs().max() < 1.5 * step
+
+
+def test_latents_come_after_the_outputs_of_an_up_convolution() -> None:
+    up = exact.IntegerUp(*parameters(True), torch.full((16,), 1 / 128), 1 / 32)
+    x, latent = inputs(2, 16, 5, 5), inputs(2, 3, 8, 8)
+    for dtype in (torch.float32, torch.bfloat16):
+        y = up(x.to(dtype), latent)
+        assert y.shape == (2, 27, 8, 8)
+        assert y.dtype == dtype
+        assert y.is_contiguous(memory_format=torch.channels_last)
+        assert torch.equal(y[:, 24:].float(), latent)
+        assert torch.equal(y[:, :24], up(x.to(dtype), latent[:, :0]))
+
+
+def test_a_layer_saturates() -> None:
+    weight = torch.tensor([1.0, -4.0]).view(2, 1, 1, 1)
+    conv = exact.IntegerConv(weight, torch.tensor([100.0, 0.0]), torch.ones(1), 1.0)
+    for dtype in (torch.float32, torch.bfloat16, torch.float64):
+        high, low = conv(torch.tensor([127.0, -127.0], dtype=dtype).view(2, 1, 1, 1)).flatten(1).tolist()
+        assert high == [127, -127]
+        assert low == [-7, 127]  # -27 through the leak: -6.75
+
+
+def test_the_exact_sum_is_rounded_once_to_bfloat16() -> None:
+    """The convolution's result is the integer sum, bias included, in int64, and nothing else."""
+    weight, bias = parameters(False)
+    input_step = torch.full((16,), 1 / 128)
+    conv = exact.ExactConv(weight, bias, input_step, 1 / 1024)
+    integers, step = exact.quantise_weight(weight, input_step, 1 / 1024)
+    x = inputs(2, 16, 9, 9)
+    sums = torch.nn.functional.conv2d(x.double(), integers) + (conv.bias.double() / step.flatten()).view(1, -1, 1, 1)
+    assert torch.equal(sums, sums.round())  # whole steps, so float64 has added no error
+    expected = (sums * step.view(1, -1, 1, 1)).to(torch.bfloat16)
+    for dtype in (torch.float32, torch.bfloat16, torch.float64):
+        assert torch.equal(conv(x.to(dtype)), expected)
+
+
+def test_a_bias_is_whole_steps_that_bfloat16_holds() -> None:
+    bias = torch.randn(300, dtype=torch.float64, generator=torch.Generator().manual_seed(7)) * 50
+    step = 2.0 ** torch.randint(-8, 3, (300, 1, 1, 1)).double()
+    quantised = exact.quantise_bias(bias, step)
+    assert torch.equal(quantised.to(torch.bfloat16).double(), quantised)
+    assert torch.equal((quantised / step.flatten()).round() * step.flatten(), quantised)
+    assert ((quantised - bias).abs() <= step.flatten() + bias.abs() / 128).all()
 
 
 def test_phases_are_the_transposed_convolution() -> None:
@@ -118,19 +190,20 @@ def test_phases_are_the_transposed_convolution() -> None:
     x, weight = torch.randn(1, 3, 6, 7, generator=random), torch.randn(3, 5, 4, 4, generator=random)
     expected = torch.nn.functional.conv_transpose2d(x, weight, stride=2, padding=2)
     phases = torch.nn.functional.conv2d(x, exact.transposed_as_phases(weight))
-    assert torch.allclose(torch.nn.functional.pixel_shuffle(phases, 2), expected, atol=1e-5)
+    pixels = exact.interleave(phases, torch.empty(1, 0, 10, 12))
+    assert torch.allclose(pixels, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("transposed", [False, True])
 def test_sums_that_float32_would_round_are_refused(transposed: bool) -> None:
+    kind = exact.IntegerUp if transposed else exact.IntegerConv
     weight = torch.ones(600, 2, 4, 4) if transposed else torch.ones(2, 600, 3, 3)
     with pytest.raises(ValueError, match="16777216"):
-        exact.IntegerConv(weight, torch.zeros(2), torch.ones(600), 1.0, transposed)
+        kind(weight, torch.zeros(2), torch.ones(600), 1.0)
 
 
-def test_integer_sum_keeps_all_its_bits() -> None:
-    weight = torch.tensor([100.0, -3.0, 5.0]).view(1, 3, 1, 1)
-    total = exact.IntegerSum(weight, torch.tensor(2.0), 1.0)
-    x = torch.tensor([127.0, 126.0, 1.0]).view(1, 3, 1, 1)
-    for dtype in (torch.float32, torch.bfloat16):
-        assert total(x.to(dtype)).item() == 12700 - 378 + 5 + 2  # 15 bits; bfloat16 has 8
+def test_a_bias_counts_towards_the_sum() -> None:
+    weight = torch.full((1, 1, 1, 1), 0.5)  # 64 steps of 1/128
+    exact.ExactConv(weight, torch.tensor([100_000.0]), torch.ones(1), 1.0)
+    with pytest.raises(ValueError, match="16777216"):
+        exact.ExactConv(weight, torch.tensor([140_000.0]), torch.ones(1), 1.0)

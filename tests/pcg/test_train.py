@@ -1,4 +1,4 @@
-"""The real training, for a few steps: resumes exactly, exports a model that serves, and ranks agree."""
+"""The real training of both levels, for a few steps: resumes exactly, exports a model that serves, and ranks agree."""
 
 import dataclasses
 import json
@@ -14,17 +14,27 @@ import torch
 from pcg.export import export_terrain
 from pcg.learning import checkpoint
 from pcg.learning.loop import Run, next_run, to_toml
-from pcg.terrain.train import PRESETS, read_config, train
+from pcg.terrain.lessons import DetailLesson
+from pcg.terrain.networks import CoarseGenerator, Generator
+from pcg.terrain.train import DRAINAGE_STEPS, PRESETS, drainage_share, read_config, train
 from runtime.local import Local
 from runtime.registry import Registry
 
-TINY = dataclasses.replace(PRESETS["smoke"], steps=4, sample_every=2, penalty_every=2)
+TINY = dataclasses.replace(PRESETS["terrain-detail"]["smoke"], steps=4, sample_every=2, penalty_every=2)
+COARSE = dataclasses.replace(TINY, model="terrain-coarse", steps=2)
 
 
 @pytest.fixture(scope="module")
 def run(dem_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "00000-terrain-detail"
     train(TINY, dem_folder, folder, "cpu")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def coarse_run(dem_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "00001-terrain-coarse"
+    assert train(COARSE, dem_folder, folder, "cpu")
     return folder
 
 
@@ -39,15 +49,39 @@ def test_a_run_describes_itself(run: Path) -> None:
     assert "bc_coast_mountains" not in about["regions"]
 
 
-def test_training_moves_the_weights(run: Path) -> None:
-    state = checkpoint.load(run)
-    assert state["step"] == 4
-    torch.manual_seed(TINY.seed)
-    from pcg.terrain.networks import Generator
+def test_a_run_of_the_coarse_level_describes_itself(coarse_run: Path) -> None:
+    assert read_config(coarse_run) == COARSE
+    stats = [json.loads(line) for line in (coarse_run / "stats.jsonl").read_text().splitlines()]
+    assert stats[-1]["step"] == 1
+    assert [p.name for p in (coarse_run / "samples").iterdir()] == ["000002.png"]
+    maps = json.loads((coarse_run / "data.json").read_text())["maps"]
+    assert {name: source["rescaled"] for name, source in maps.items()} == {"sheet": False, "world": True}
+    assert maps["world"]["pixels"] > 13 * 240 * 100
 
-    fresh = Generator().state_dict()
+
+@pytest.mark.parametrize(("which", "network"), [("run", Generator), ("coarse_run", CoarseGenerator)])
+def test_training_moves_the_weights(which: str, network: type[torch.nn.Module], request: pytest.FixtureRequest) -> None:
+    state = checkpoint.load(request.getfixturevalue(which))
+    torch.manual_seed(TINY.seed)
+    fresh = network().state_dict()
     moved = [not torch.equal(fresh[k], v) for k, v in state["generator"].items()]
     assert all(moved)
+
+
+def test_depressions_weigh_nothing_at_first() -> None:
+    first, last = DRAINAGE_STEPS
+    assert [drainage_share(step) for step in (0, first, (first + last) // 2, last, 10 * last)] == [0, 0, 0.5, 1, 1]
+
+
+def test_only_depressions_deeper_than_real_ones_count(dem_folder: Path) -> None:
+    lesson = DetailLesson(dem_folder, 2)
+    control, real = lesson.draw(1, np.random.default_rng(0))
+    generator = Generator((8, 8, 8, 8, 8), (2, 2, 2, 2, 0))
+    dug = real.clone()
+    dug[:, 10:20, 10:20] -= 50
+    assert lesson.excess(real, real, control, generator) == 0
+    assert lesson.excess(real, dug, control, generator) == 0
+    assert lesson.excess(dug.requires_grad_(True), real, control, generator) > 0
 
 
 def test_a_resumed_run_equals_an_unbroken_one(
@@ -79,17 +113,40 @@ def test_resuming_a_finished_run_changes_nothing(run: Path, dem_folder: Path) ->
     assert read_config(run) == TINY
 
 
-def test_an_exported_run_serves(run: Path, tmp_path: Path) -> None:
-    card = export_terrain(run, tmp_path / "terrain-detail.ts")
-    assert card.training.steps == 4
-    assert {d.name for d in card.training_data} == {"hills", "more_hills"}
+@pytest.fixture(scope="module")
+def exported(run: Path, coarse_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    export_terrain(run, coarse_run, folder / "terrain-detail.ts")
+    return folder
+
+
+def test_an_exported_model_says_what_both_levels_were_taught(exported: Path) -> None:
+    registry = Registry(exported)
+    assert not registry.refused
+    card = registry.find("terrain-detail").card
+    assert card.training.steps == 4 + 2
+    assert card.training.config["terrain-coarse"]["trained_steps"] == 2
+    assert {d.name for d in card.training_data} == {"hills", "more_hills", "sheet", "world"}
     assert "made for a test" in card.licence
-    assert not Registry(tmp_path).refused
-    with Local(tmp_path) as runtime:
+    assert card.parameters["style"].choices == ["varied", "alpine", "plateau", "lowland", "archipelago"]
+    calls = [(g.method, g.arguments[-2]) for g in card.golden]
+    assert {("forward", lod) for lod in range(5)} | {("window", 0)} == set(calls)
+
+
+def test_an_exported_model_serves(exported: Path) -> None:
+    with Local(exported) as runtime:
         chunk = runtime.call("terrain.chunk", seed=3, x=-20, y=9, size=40)
+        drawn = runtime.call("terrain.sketch", seed=3, control=np.full((2, 3), 700, np.float32))
         assert runtime.call("server.health")["ready"]
     assert chunk["height"].shape == (40, 40)
+    assert drawn["height"].shape == (32, 48)
     assert chunk["provenance"]["training_data"][0]["name"] == "hills"
+
+
+def test_levels_are_not_mixed_up(run: Path, coarse_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is a run of terrain-coarse; here one of terrain-detail is needed"):
+        export_terrain(coarse_run, run, tmp_path / "terrain-detail.ts")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")

@@ -8,11 +8,21 @@ import pytest
 from model_files import card
 
 from runtime import card as cards
+from runtime.card import Golden
 
 
 def test_a_card_survives_the_round_trip() -> None:
     assert cards.decode(cards.encode(card())) == card()
     assert cards.to_dict(card())["golden"][0]["method"] == "forward"
+
+
+def test_golden_arguments_are_integers_and_nested_lists_of_them() -> None:
+    golden = Golden("window", [[5], 48, [[[1, -2], [3, 4]]]], "0" * 64)
+    assert cards.decode(cards.encode(card(golden=[golden]))).golden == [golden]
+    plain = cards.to_dict(card(golden=[golden]))
+    plain["golden"][0]["arguments"] = ["48"]
+    with pytest.raises(ValueError, match="arguments"):
+        cards.decode(json.dumps(plain).encode())
 
 
 @pytest.mark.parametrize("field", ["name", "licence", "training_data", "golden", "parameters"])

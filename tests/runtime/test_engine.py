@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,12 @@ def test_a_card_that_does_not_fit_its_module_is_refused(engine: Engine, tmp_path
         assert caught.value.code is Code.MODEL_REFUSED
 
 
+def test_golden_arguments_may_have_more_axes(engine: Engine, tmp_path: Path) -> None:
+    square = np.array([[2, 4], [6, 8]])
+    write_model(tmp_path, card_bytes=cards.encode(card(golden=[Golden("forward", [[[1, 2], [3, 4]]], digest(square))])))
+    assert engine.submit(engine.load, Registry(tmp_path).find("doubler")).result().precision in (16, 32)
+
+
 def test_devices(engine: Engine) -> None:
     with pytest.raises(ValueError, match="unknown device 'gpu'"):
         Engine("gpu")
@@ -73,25 +80,31 @@ def test_digest_is_of_little_endian_bytes() -> None:
 
 # --- the bundled world ---------------------------------------------------------------------------------------------
 
+DIGESTS: list[dict[str, str]] = []  # by place, one for each instruction set so far
+
 WORLD_SCRIPT = """
-import json, sys, numpy as np
+import json, numpy as np
 from runtime.engine import Engine, digest
 from runtime.registry import Registry
-import torch
 places = [(7, 0, 0), (1, -1000, 250), (123456789, 2**31 + 17, -(2**33) - 5), (5, -(2**53), 2**53)]
+styles = [(0, 0, 0, 0), (0, 0, 0, 0), (127, 0, 0, 0), (30, 40, 0, 57)]
 model, seen = Registry().find("terrain-detail"), {}
 for threads in (1, 2):
     engine = Engine("cpu", threads)
     module = engine.submit(engine.load, model).result().module
+    def run(method, *arguments):
+        return engine.submit(engine.run, model, method, *arguments).result()
     for bits in (32, 16):
         module.use_precision(bits)
-        forward = lambda *place: engine.submit(engine.run, model, "forward", *place, 64).result()
-        alone = [forward(*(np.array([v]) for v in p))[0] for p in places]
-        eight = forward(*(np.array(v * 2) for v in zip(*places)))
-        for i, (p, a) in enumerate(zip(places, alone)):
-            seen[f"{p} {threads} {bits} alone"] = digest(a)
-            seen[f"{p} {threads} {bits} eight"] = digest(eight[i])
-            seen[f"{p} {threads} {bits} eight, again"] = digest(eight[i + 4])
+        for lod in (0, 2):
+            asked = [(*(np.array([v]) for v in p), 64, lod, np.array([s])) for p, s in zip(places, styles)]
+            alone = [run("forward", *arguments) for arguments in asked]
+            eight = run("forward", *(np.array(v * 2) for v in zip(*places)), 64, lod, np.array(styles * 2))
+            for i, (p, a) in enumerate(zip(places, alone)):
+                for name, found in (("alone", a[0]), ("eight", eight[i]), ("eight, again", eight[i + 4])):
+                    seen[f"{p} lod {lod}: {threads} {bits} {name}"] = digest(found)
+        drawn = np.linspace(-900, 2600, 20 * 20).round().reshape(1, 20, 20)
+        seen[f"sketch: {threads} {bits}"] = digest(run("detail", *(np.array([v]) for v in (3, -2, 9)), drawn, 0))
     engine.close()
 print(json.dumps(seen))
 """
@@ -99,7 +112,7 @@ print(json.dumps(seen))
 
 @pytest.mark.parametrize("isa", ["SSE41", "AVX2", "AVX512_CORE", None])
 def test_one_seed_gives_the_same_bytes_on_every_instruction_set(isa: str | None) -> None:
-    """Alone and in a batch of eight, one and two threads, float32 and bfloat16: one SHA-256 for each place.
+    """Alone and in a batch of eight, one and two threads, float32 and bfloat16: one SHA-256 for each place and level.
 
     An instruction set that this processor lacks is capped to what it has, so the test holds there too.
     """
@@ -111,17 +124,41 @@ def test_one_seed_gives_the_same_bytes_on_every_instruction_set(isa: str | None)
     )
     assert done.returncode == 0, done.stderr[-2000:]
     seen = json.loads(done.stdout)
-    assert len(seen) == 4 * 2 * 2 * 3
+    assert len(seen) == 2 * 2 * (4 * 2 * 3 + 1)
     by_place: dict[str, set[str]] = {}
     for where, found in seen.items():
-        by_place.setdefault(where.split(")")[0], set()).add(found)
+        by_place.setdefault(where.split(":")[0], set()).add(found)
     assert {place: len(found) for place, found in by_place.items()} == dict.fromkeys(by_place, 1)
     # And they are those of the file's golden vectors, where the place is one of them.
     golden = {g.sha256 for g in Registry().find("terrain-detail").card.golden}
-    assert by_place["(7, 0, 0"] <= golden
+    assert by_place["(7, 0, 0) lod 0"] <= golden
+    DIGESTS.append({place: found.pop() for place, found in by_place.items()})
+    assert all(digests == DIGESTS[0] for digests in DIGESTS)
 
 
-def test_the_card_has_golden_vectors_from_far_and_negative_places() -> None:
-    places = [g.arguments for g in Registry().find("terrain-detail").card.golden]
-    assert any(x[0] < 0 for _, x, _, _ in places)
-    assert any(x[0] > 2**31 for _, x, _, _ in places)
+def test_the_card_has_golden_vectors_from_far_and_negative_places_and_of_every_kind() -> None:
+    calls = Registry().find("terrain-detail").card.golden
+    places = [g.arguments for g in calls if g.method == "forward"]
+    assert any(x[0] < 0 for _, x, *_ in places)
+    assert any(x[0] > 2**31 for _, x, *_ in places)
+    assert {lod for *_, lod, _ in places} == set(range(5))
+    assert len({tuple(style[0]) for *_, style in places}) > 5
+    assert any(g.method == "window" for g in calls)
+
+
+def test_a_large_chunk_is_made_of_the_same_land_as_a_small_one() -> None:
+    """Kernels may be chosen by shape, so also at sizes that are served."""
+    model = Registry().find("terrain-detail")
+    with closing(Engine("cpu")) as engine:
+        style = np.array([[0, 0, 0, 0]])
+
+        def run(x: int, y: int, size: int) -> np.ndarray:
+            place = (np.array([v]) for v in (9, x, y))
+            return engine.submit(engine.run, model, "forward", *place, size, 0, style).result()[0]
+
+        whole = run(-700, 90, 513)
+        for left, top, size in ((0, 0, 17), (256, 200, 257), (500, 512, 1)):
+            part = run(-700 + left, 90 + top, size)
+            rows = min(size, 513 - top)
+            columns = min(size, 513 - left)
+            assert np.array_equal(part[:rows, :columns], whole[top : top + rows, left : left + columns])

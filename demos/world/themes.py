@@ -1,0 +1,99 @@
+"""What a map can show: the relief with its water, or a theme of its own, each from layers that the runtime gives.
+
+Heights come first and alone, as `LAND`, for every theme is drawn on their hillshade and they are the quickest to make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from demos.world import shading
+from demos.world.shading import Floats
+
+Layers = Mapping[str, NDArray[Any]]
+
+LAND = "land"  # the relief by heights alone
+LAYERS = {
+    "relief": ("water", "flow"),
+    "biome": ("biome", "water"),
+    "flow": ("flow", "water"),
+    "slope": ("slope",),
+}
+THEMES = tuple(LAYERS)
+
+DEPTH_M = 0.25  # of one step of `water`
+STEEPNESS_DEGREES = 0.5  # of one step of `slope`
+
+# Doublings of the pixels that drain through one, and the colour there; straight lines between.
+FLOW = (
+    (0, (52, 58, 66)), (4, (56, 74, 88)), (9, (50, 118, 148)), (14, (92, 196, 220)), (20, (244, 252, 255)),
+)  # fmt: skip
+FLOW_WATER = (24, 40, 62)
+# Degrees, and the colour there.
+SLOPE = (
+    (0, (246, 243, 230)), (3, (232, 222, 170)), (8, (232, 184, 104)), (16, (214, 104, 62)), (28, (150, 38, 58)),
+    (45, (64, 16, 56)),
+)  # fmt: skip
+SLOPE_SEA = (150, 176, 196)
+
+
+def colours(
+    theme: str, heights: Floats, meters_per_pixel: float, layers: Layers, palette: Sequence[Sequence[int]] = ()
+) -> Floats:
+    """A theme's picture: RGB 0 to 255, float32 (h, w, 3).
+
+    `heights`: metres (h + 2, w + 2). `layers`: (h, w), those of LAYERS, as the runtime sends them. `palette`: the
+    colours of biomes. ValueError for a biome that is not in it.
+    """
+    if theme == LAND:
+        return shading.colours(heights, meters_per_pixel)
+    sea = heights[1:-1, 1:-1] < 0
+    if theme == "slope":
+        return _ramp(layers["slope"] * np.float32(STEEPNESS_DEGREES), SLOPE, sea, SLOPE_SEA)
+    depth = layers["water"] * np.float32(DEPTH_M)
+    if theme == "relief":
+        return shading.colours(heights, meters_per_pixel, depth, layers["flow"])
+    under = sea | (depth > 0)
+    light = shading.shadow(*shading.relief(heights, meters_per_pixel), under)
+    if theme == "flow":
+        pixels = np.maximum(layers["flow"] * np.float32(1e6 / meters_per_pixel**2), 1)
+        return shading.lit(_ramp(np.log2(pixels), FLOW, under, FLOW_WATER), light)
+    biome = layers["biome"]
+    if biome.max() >= len(palette):
+        raise ValueError(f"the runtime sent biome {biome.max()}, and names only {len(palette)}")
+    return shading.lit(np.array(palette, np.float32)[biome], light)
+
+
+def reading(theme: str, layers: Layers, names: Sequence[str], column: int, row: int) -> str:
+    """What a theme says of a pixel, for people; empty where it says nothing. `names`: of biomes.
+
+    >>> reading("slope", {"slope": np.array([[0, 27]])}, (), 1, 0)
+    '13.5° steep'
+    """
+    here = {name: layer[row, column].item() for name, layer in layers.items()}
+    if theme == "slope":
+        return f"{here['slope'] * STEEPNESS_DEGREES:.1f}° steep"
+    if theme == "biome":
+        return names[here["biome"]]
+    if here["flow"] == 0:  # the sea, whose depth is its height
+        return ""
+    if here["water"] > 0:
+        return f"lake, {here['water'] * DEPTH_M:,.0f} m deep"
+    return (
+        f"{here['flow']:,.3g} km² drain through here"
+        if here["flow"] < 1000
+        else (f"{here['flow']:,.0f} km² drain through here")
+    )
+
+
+def _ramp(
+    values: Floats, knots: Sequence[tuple[float, tuple[int, int, int]]], water: NDArray[np.bool_], under: Sequence[int]
+) -> Floats:
+    """Straight lines between the colours of `knots`, and one colour where there is water: RGB float32."""
+    at = [value for value, _ in knots]
+    channels = [np.interp(values, at, [colour[i] for _, colour in knots]) for i in range(3)]
+    return np.where(water[..., None], np.array(under, np.float32), np.stack(channels, -1).astype(np.float32))

@@ -1,0 +1,214 @@
+"""One map and its layers to disk: streamed, renamed when whole, and gone on with after an interruption.
+
+While a job runs, each file is NAME.part. After each strip but the last, NAME.part.json says what the job is, which
+model makes it, and how far each file has come. The same job finds it and goes on; another is refused.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcg.region import Region, Runtime, strips
+from pcg.writers import heightmap
+from pcg.writers.files import part_path, replace_file
+from pcg.writers.heightmap import describe, preview_path, preview_step
+from pcg.writers.layers import Form, encode, layer_form, layer_path
+from pcg.writers.provenance import sidecar_bytes, sidecar_path
+from pcg.writers.rows import RowWriter, open_rows, open_writer, write_picture
+
+BLOCK_BYTES = 4 << 20  # of rows encoded and compressed at a time
+REREAD_ROWS = 64  # of the heights at a time, for the preview
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to write: `out` holds the heights, other layers stand beside it. `flip`: rows from the south up. `note` goes
+    into every file's sidecar and text."""
+
+    region: Region
+    out: Path
+    form: Form
+    layers: tuple[str, ...]  # "height" first
+    flip: bool
+    preview: bool
+    note: dict[str, Any]
+
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for a half-written file to be gone on with, as JSON gives it back."""
+        region = self.region
+        sketch = {} if region.sketch is None else {"sketch": sketch_sha256(region.sketch)}
+        about = region.params | region.place | sketch
+        about |= {"method": region.method, "layers": list(self.layers), "format": self.form, "flip": self.flip}
+        return json.loads(json.dumps(about))
+
+    def files(self) -> dict[str, tuple[Path, Form]]:
+        """Path and form of each layer."""
+        forms = {layer: layer_form(layer, self.form, flip=self.flip) for layer in self.layers}
+        return {layer: (layer_path(self.out, layer, form), form) for layer, form in forms.items()}
+
+
+def sketch_sha256(sketch: NDArray[np.float32]) -> str:
+    """Of its values as little-endian float32, rows from the top."""
+    return hashlib.sha256(np.ascontiguousarray(sketch, "<f4").tobytes()).hexdigest()
+
+
+def journal_path(out: Path) -> Path:
+    """world.png -> world.png.part.json"""
+    return sidecar_path(part_path(out))
+
+
+def read_journal(path: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
+    """What an interrupted job left, or None.
+
+    Raises:
+        ValueError: that was another job.
+    """
+    if not path.exists():
+        return None
+    remedy = f"delete {path} to begin anew"
+    try:
+        journal: dict[str, Any] = json.loads(path.read_bytes())
+        begun = journal["identity"]
+        other = {k for k in begun.keys() | identity if begun.get(k) != identity.get(k)}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is no journal of an interrupted job; {remedy}") from error
+    if other:
+        differences = ", ".join(f"{k} {begun.get(k)!r:.40}, now {identity.get(k)!r:.40}" for k in sorted(other))
+        raise ValueError(
+            f"{path} is of an interrupted job with {differences}: run that one again to finish it, or {remedy}"
+        )
+    return journal
+
+
+def say_kept(journal: Path) -> None:
+    """Tell the user that an interruption is no loss."""
+    print(f"{journal} keeps what is done: the same command goes on; delete it to begin anew", file=sys.stderr)
+
+
+def write(runtime: Runtime, job: Job, advance: Callable[[int], None], model: str | None = None) -> list[Path]:
+    """Make the map; gives the paths written. `advance` is told of pixels made, or found made; `model` is the sha256 of
+    the model file that must make it, where that matters.
+
+    Raises:
+        ValueError: an interrupted job is in the way, or is of another model; OSError: the disk is full, …; RpcError.
+    """
+    region, journal = job.region, journal_path(job.out)
+    begun = read_journal(journal, job.identity())
+    if begun:
+        advance(begun["rows"] * region.width)
+        print(f"{job.out}: going on at row {begun['rows']} of {region.height}", file=sys.stderr)
+    try:
+        with ExitStack() as stack:
+            state = _write_layers(runtime, job, begun, advance, model, stack)
+        moves = _write_sidecars(job, state)
+    except BaseException as error:
+        if journal.exists():
+            say_kept(journal)
+        else:
+            made = [path for path, _ in job.files().values()]
+            for path in (preview_path(job.out), *made, *map(sidecar_path, made)):
+                part_path(path).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise OSError(f"no space left for {job.out}: free some, or write elsewhere") from error
+        raise
+    for path in moves:
+        part_path(path).replace(path)
+    journal.unlink(missing_ok=True)
+    return moves
+
+
+def _write_layers(
+    runtime: Runtime,
+    job: Job,
+    begun: dict[str, Any] | None,
+    advance: Callable[[int], None],
+    model: str | None,
+    stack: ExitStack,
+) -> dict[str, Any]:
+    """All pixels of all layers, into files under their temporary names; gives the journal's last state."""
+    region = job.region
+    state: dict[str, Any] = begun or {"identity": job.identity(), "rows": 0, "low": 65535, "high": 0, "files": {}}
+    writers: dict[str, RowWriter] = {}
+
+    def open_all() -> None:
+        for layer, (path, form) in job.files().items():
+            about = _asset(job, layer, form, state["chunk"])
+            writers[layer] = open_writer(part_path(path), about, state["chunk"], state["files"].get(layer))
+            stack.callback(writers[layer].close)
+
+    if begun:
+        open_all()
+        model = state["chunk"]["provenance"]["sha256"]
+    made = strips(runtime, region, job.layers, flip=job.flip, first=state["rows"], model=model, advance=advance)
+    for strip in made:
+        if not writers:
+            state["chunk"] = _whole(region, strip.chunk)
+            open_all()
+        for layer, (_, form) in job.files().items():
+            writers[layer].append(encode(layer, form, block, strip.chunk) for block in _blocks(strip.layers[layer]))
+        state["rows"] += strip.rows
+        heights = strip.layers["height"]
+        state["low"], state["high"] = min(state["low"], int(heights.min())), max(state["high"], int(heights.max()))
+        if state["rows"] < region.height:
+            for layer, writer in writers.items():
+                writer.sync()  # the journal must not be ahead of what it tells of
+                state["files"][layer] = writer.state
+            replace_file(journal_path(job.out), json.dumps(state).encode())
+    for writer in writers.values():
+        writer.finish()
+    return state
+
+
+def _whole(region: Region, chunk: dict[str, Any]) -> dict[str, Any]:
+    """What a request for the whole region would have said, from what one for a part of it said."""
+    made = chunk["provenance"]
+    return chunk | region.place | {"provenance": made | {"params": made["params"] | region.place}}
+
+
+def _asset(job: Job, layer: str, form: Form, chunk: dict[str, Any]) -> dict[str, Any]:
+    return describe(layer, form, chunk, (job.region.width, job.region.height), flip=job.flip) | job.note
+
+
+def _blocks(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    count = max(1, BLOCK_BYTES // (rows.nbytes // len(rows)))
+    return (rows[i : i + count] for i in range(0, len(rows), count))
+
+
+def _write_sidecars(job: Job, state: dict[str, Any]) -> list[Path]:
+    """Sidecars and preview under their temporary names; gives the final names of all files, the heights first."""
+    chunk, region = state["chunk"], job.region
+    span = {
+        f"{name}_m": state[key] * chunk["scale"] + chunk["offset"]
+        for name, key in (("minimum", "low"), ("maximum", "high"))
+    }
+    paths = []
+    for layer, (path, form) in job.files().items():
+        sidecar = sidecar_path(path)
+        about = _asset(job, layer, form, chunk) | (span if layer == "height" else {})
+        part_path(sidecar).write_bytes(sidecar_bytes(about))
+        paths += [path, sidecar]
+    if job.preview:
+        about = _asset(job, "height", job.form, chunk)
+        with closing(open_rows(part_path(job.out), about, (region.width, region.height))) as rows:
+            blocks = (rows.read(min(REREAD_ROWS, region.height - i)) for i in range(0, region.height, REREAD_ROWS))
+            shade = heightmap.preview(blocks, region.width, region.height, chunk, flip=job.flip)
+        picture = preview_path(job.out)
+        step = preview_step(region.width, region.height)
+        about |= {"form": "preview", "width": shade.shape[1], "height": shade.shape[0], "step": step}
+        about |= {"rows": "north to south", "dtype": "|u1", "meters_per_pixel": chunk["meters_per_pixel"] * step}
+        write_picture(
+            part_path(picture), shade, {k: v for k, v in about.items() if k not in ("scale", "offset", "unit")}
+        )
+        paths.append(picture)
+    return paths

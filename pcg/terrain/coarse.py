@@ -1,0 +1,176 @@
+"""What the coarse level learns from: land at 1,440 m a pixel, and which style each place of it is.
+
+Three kinds of source. Files with pixels of some hundred metres, and fine ones, are averaged down. The whole Earth at
+1/12 degree, 9.3 km a pixel, has the coasts and islands that the others lack: it is read as if its pixels were 1,440 m,
+with its heights lowered accordingly, so those coasts have the shapes of the real ones at a sixth of their size.
+
+No source has a sea floor. The sea is given one here that deepens with the distance from land.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from pcg.terrain.control import STYLE_SUM
+from pcg.terrain.data import VALIDATION, resample
+from pcg.terrain.networks import COARSE_UNIT, MARGIN, STYLES
+
+METRES_PER_PIXEL = 1440.0
+PIXELS_PER_BASE = 16  # one pixel of the coarse network's coarsest scale is 23 km
+FRAME = 4  # cells that the network draws beyond a crop on each side
+MARGIN_BASE = MARGIN  # pixels of styles it needs beyond a crop on each side
+CROP_SIDE_MIN = 128
+
+WORLD_PIXEL_M = 5000.0  # a file with larger pixels is read as a world of coasts, rescaled
+WORLD_HEIGHT = 0.4  # land is self-affine: at a sixth of the size it is about 0.4 times as high
+WORLD_LATITUDES = range(-55, 75, 10)  # centres of the bands that are made square on their own
+WORLD_ROWS = 240  # of 1/12 degree: 20 degrees a band
+ZOOMS = (0.75, 1.0, 1.3)  # a large sheet is seen at several scales, since ranges come in all sizes
+
+STYLE_WINDOW = 3 * PIXELS_PER_BASE  # a place's style is that of the 69 km around it
+SEA_SHARE, LOWLAND_ROUGHNESS_M, PLATEAU_ROUGHNESS_M, PLATEAU_HEIGHT_M = 0.2, 12.0, 55.0, 1500.0
+WEIGHTS = {"world": 0.45, "sheet": 0.55}
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One map: `roots` float32 (H, W), signed roots of metres in COARSE_UNIT; `styles` float32 (4, H, W)."""
+
+    name: str
+    licence: str
+    roots: NDArray[np.float32]
+    styles: NDArray[np.float32]
+    weight: float
+    world: bool
+
+
+def sea_floor(land: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Depth in metres by the distance from land, in cells: a shelf of 8 m a cell, steepening beyond some 15 km."""
+    distance = ndimage.distance_transform_edt(~land).astype(np.float32)
+    depth = 8 * distance + 1.2 * np.maximum(distance - 8, 0) ** 1.6
+    return np.minimum(ndimage.gaussian_filter(depth, 1.0), 2500.0)
+
+
+def signed_root(metres: NDArray[np.float32]) -> NDArray[np.float32]:
+    """u with u |u| COARSE_UNIT^2 = metres."""
+    return (np.sign(metres) * np.sqrt(np.abs(metres)) / COARSE_UNIT).astype(np.float32)
+
+
+def style_map(heights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The style around every cell, as weights that sum to one: (H, W) metres, the sea negative, to (4, H, W).
+
+    By rule: sea nearby is archipelago; smooth land is lowland, or plateau where it is high; the rest is alpine.
+    """
+    land = np.maximum(heights, 0)
+    mean = ndimage.uniform_filter(land, STYLE_WINDOW, mode="reflect")
+    fine = np.abs(land - ndimage.gaussian_filter(land, 1.0, mode="reflect"))
+    roughness = ndimage.uniform_filter(fine, STYLE_WINDOW, mode="reflect")
+    sea = ndimage.uniform_filter((heights < 0).astype(np.float32), STYLE_WINDOW, mode="reflect")
+    chosen = np.full(heights.shape, STYLES.index("alpine"))
+    chosen[(mean > PLATEAU_HEIGHT_M) & (roughness < PLATEAU_ROUGHNESS_M)] = STYLES.index("plateau")
+    chosen[(roughness < LOWLAND_ROUGHNESS_M) & (mean < PLATEAU_HEIGHT_M)] = STYLES.index("lowland")
+    chosen[sea > SEA_SHARE] = STYLES.index("archipelago")
+    one_hot = np.stack([chosen == k for k in range(len(STYLES))]).astype(np.float32)
+    return ndimage.gaussian_filter(one_hot, (0, 10, 10), mode="reflect")
+
+
+def make_sheet(name: str, licence: str, metres: NDArray[np.float32], weight: float, *, world: bool) -> Sheet:
+    """A sheet from heights with the sea at exactly zero; mirrored beyond its edges, where only styles are read."""
+    land = metres != 0
+    heights = np.where(land, np.maximum(metres, 1.0), -sea_floor(land)).astype(np.float32)
+    pad = MARGIN_BASE * PIXELS_PER_BASE
+    styles = np.pad(style_map(heights), ((0, 0), (pad, pad), (pad, pad)), "symmetric")
+    return Sheet(name, licence, np.pad(signed_root(heights), FRAME, "symmetric"), styles, weight, world)
+
+
+def load_sheets(folder: Path) -> list[Sheet]:
+    """All sheets of a data folder that are large enough to crop, the validation regions left out.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    sheets = []
+    for path in sorted(folder.glob("*.npz")):
+        if path.stem in VALIDATION:
+            continue
+        with np.load(path) as file:
+            meta = json.loads(str(file["meta"]))
+            z = file["z"].astype(np.float32)
+        licence, dx, dy = str(meta.get("licence", "not stated")), float(meta["dx_m"]), float(meta["dy_m"])
+        if dy > WORLD_PIXEL_M:
+            sheets += world_sheets(path.stem, licence, z, dy)
+            continue
+        for zoom in ZOOMS:
+            metres = resample(z, dx, dy, METRES_PER_PIXEL * zoom)
+            if min(metres.shape) >= CROP_SIDE_MIN:
+                sheets.append(make_sheet(path.stem, licence, metres, float(metres.size), world=False))
+    if not sheets:
+        raise FileNotFoundError(
+            f"no elevation files in {folder} cover {CROP_SIDE_MIN * METRES_PER_PIXEL / 1000:.0f} km a side"
+        )
+    return sheets
+
+
+def world_sheets(name: str, licence: str, z: NDArray[np.float32], dy: float) -> list[Sheet]:
+    """Bands of a world map in degrees, each with square pixels at its middle latitude, its heights lowered."""
+    sheets = []
+    degree = 111_320 / dy  # rows
+    for latitude in WORLD_LATITUDES:
+        first = round(z.shape[0] / 2 - latitude * degree) - WORLD_ROWS // 2
+        band = z[max(0, first) : first + WORLD_ROWS]
+        sea = band == 0
+        columns = np.cos(np.radians(latitude))
+        heights = ndimage.zoom(np.maximum(band, 1.0), (1, columns), order=1, mode="nearest", grid_mode=True)
+        shore = ndimage.zoom(sea.astype(np.float32), (1, columns), order=1, mode="nearest", grid_mode=True) > 0.5
+        metres = np.where(shore, 0, np.maximum(heights * WORLD_HEIGHT, 0.5)).astype(np.float32)
+        sheets.append(make_sheet(name, licence, metres, float((~shore).sum()), world=True))
+    return sheets
+
+
+def draw_crops(
+    sheets: list[Sheet], base: int, count: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """`count` random crops of `base` x `base` pixels of 23 km, turned and mirrored.
+
+    Returns (styles (N, 4, base + 12, ...), sums 127/128; roots (N, 16 base + 8, ...)). A world's crops have a coast.
+
+    Raises:
+        ValueError: hardly any crop is usable.
+    """
+    size = base * PIXELS_PER_BASE
+    kinds = [
+        [s for s in sheets if s.world is world and min(s.roots.shape) >= size + 2 * FRAME] for world in (True, False)
+    ]
+    shares = np.array([WEIGHTS["world"] if kinds[0] else 0, WEIGHTS["sheet"] if kinds[1] else 0])
+    if not shares.any():
+        raise ValueError(f"no map is as large as a crop of {size} cells")
+    styles: list[NDArray[np.float32]] = []
+    roots: list[NDArray[np.float32]] = []
+    for _ in range(count * 200):
+        if len(roots) == count:
+            break
+        kind = kinds[rng.choice(2, p=shares / shares.sum())]
+        weights = np.array([s.weight**0.5 for s in kind])
+        sheet = kind[rng.choice(len(kind), p=weights / weights.sum())]
+        row, column = (int(rng.integers(0, side - size - 2 * FRAME + 1)) for side in sheet.roots.shape)
+        crop = sheet.roots[row : row + size + 2 * FRAME, column : column + size + 2 * FRAME]
+        sea = float((crop < 0).mean())
+        if sea > 0.9 or (sheet.world and sea < 0.08):
+            continue
+        span = (base + 2 * MARGIN_BASE) * PIXELS_PER_BASE
+        half = PIXELS_PER_BASE // 2
+        seen = sheet.styles[
+            :, row + half : row + span : PIXELS_PER_BASE, column + half : column + span : PIXELS_PER_BASE
+        ]
+        turn, mirror = int(rng.integers(4)), bool(rng.integers(2))
+        for kept, a in ((styles, seen), (roots, crop)):
+            kept.append(np.rot90(a[..., ::-1] if mirror else a, turn, (-2, -1)))
+    if len(roots) < count:
+        raise ValueError(f"only {len(roots)} of {200 * count} crops of {size} cells are land, or have a coast")
+    return np.stack(styles) * np.float32(STYLE_SUM / 128), np.stack(roots)

@@ -1,0 +1,162 @@
+"""What the two terrain levels are taught: each lesson's networks, its data, how land is made and looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pcg.terrain import coarse, data
+from pcg.terrain.depressions import depression_depth
+from pcg.terrain.networks import (
+    COARSE_UNIT,
+    CoarseDiscriminator,
+    CoarseGenerator,
+    Discriminator,
+    Generator,
+    control_features,
+)
+from pcg.writers.heightmap import hillshade
+
+SAMPLES = 6
+DRAINED = 3  # one crop in so many is flooded to look for depressions, which takes a processor as long as all the rest
+
+
+class Lesson(Protocol):
+    """One level. Land is (N, S, S) and its condition what the generator is given beside the latents."""
+
+    dither: float
+    """Noise on both sides, in the land's unit: it hides from the discriminator that data comes in whole metres."""
+    about: str
+
+    def networks(self) -> tuple[Any, Any]: ...
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]: ...
+    def make(self, generator: Any, condition: Tensor, random: torch.Generator) -> Tensor: ...
+    def excess(self, fake: Tensor, real: Tensor, condition: Tensor, generator: Any) -> Tensor: ...
+    def describe(self) -> dict[str, Any]: ...
+    def samples(self) -> tuple[Tensor, Tensor]: ...
+    def picture(self, land: Tensor) -> list[NDArray[np.uint8]]: ...
+
+
+class DetailLesson:
+    """Heights at 90 m (N, 16 cells + 8, ...) of a control map (N, cells + 16, ...), in metres."""
+
+    dither = 0.3
+
+    def __init__(self, folder: Path, cells: int) -> None:
+        self.cells = cells
+        self.regions = data.fitting(data.load_regions(folder), cells)
+        self.about = f"{len(self.regions)} regions"
+
+    def networks(self) -> tuple[Generator, Discriminator]:
+        """Fresh networks."""
+        return Generator(), Discriminator(self.cells * data.PIXELS_PER_CELL)
+
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Control maps, and the real land they are the means of."""
+        batch = data.draw_batch(self.regions, self.cells, count, rng)
+        return torch.from_numpy(batch.control), torch.from_numpy(batch.heights)
+
+    def make(self, generator: Generator, condition: Tensor, random: torch.Generator) -> Tensor:
+        """Land of control maps of any size."""
+        cells = condition.shape[-1] - 2 * data.MARGIN_CELLS
+        land: Tensor = generator(condition, generator.pyramid.draw_latents(len(condition), cells, random))
+        return land
+
+    def excess(self, fake: Tensor, real: Tensor, condition: Tensor, generator: Generator) -> Tensor:
+        """How much deeper the depressions of generated land are than those of the real land of the same control maps.
+
+        Mean over some of the crops, in units of the crop's mean amplitude; zero where there is no excess, so that the
+        lakes and basins that real land has stay.
+        """
+        fake, real, condition = fake[::DRAINED], real[::DRAINED], condition[::DRAINED]
+        with torch.no_grad():
+            _, amplitude, _ = control_features(condition.double(), generator.amplitude_levels, generator.height_levels)
+            scale = amplitude.mean((1, 2)).float().view(-1, 1, 1)
+            wanted = depression_depth(real, scale.expand_as(real)).mean()
+        return (depression_depth(fake, scale.expand_as(fake)).mean() - wanted).clamp_min(0)
+
+    def describe(self) -> dict[str, Any]:
+        """What the exported model has to know of its data: sources for the card, heights for the classic noise."""
+        return {
+            "regions": {r.name: {"licence": r.licence, "pixels": int(r.bad.size)} for r in self.regions},
+            "control_quantiles_m": data.control_quantiles(self.regions).tolist(),
+        }
+
+    def samples(self) -> tuple[Tensor, Tensor]:
+        """Fixed crops for the sample pictures, 256 pixels a side if the data has such, else as large as it has."""
+        rng = np.random.default_rng(1)
+        for size in (16, 12, 8, self.cells):
+            try:
+                batch = data.draw_batch(data.fitting(self.regions, size), size, SAMPLES, rng)
+                break
+            except ValueError:
+                if size == self.cells:
+                    raise
+        return torch.from_numpy(batch.control), torch.from_numpy(batch.heights)
+
+    def picture(self, land: Tensor) -> list[NDArray[np.uint8]]:
+        """Hillshades."""
+        return [hillshade(heights, data.METRES_PER_PIXEL, 2.0) for heights in land.cpu().numpy()]
+
+
+class CoarseLesson:
+    """Signed roots at 1,440 m (N, 16 base + 8, ...) of styles (N, 4, base + 12, ...)."""
+
+    dither = 0.004
+
+    def __init__(self, folder: Path, cells: int) -> None:
+        self.base = cells
+        self.sheets = coarse.load_sheets(folder)
+        self.about = f"{len(self.sheets)} maps"
+
+    def networks(self) -> tuple[CoarseGenerator, CoarseDiscriminator]:
+        """Fresh networks."""
+        return CoarseGenerator(), CoarseDiscriminator(self.base * coarse.PIXELS_PER_BASE)
+
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Styles, and the real map they were read off."""
+        styles, roots = coarse.draw_crops(self.sheets, self.base, count, rng)
+        return torch.from_numpy(styles), torch.from_numpy(roots)
+
+    def make(self, generator: CoarseGenerator, condition: Tensor, random: torch.Generator) -> Tensor:
+        """Maps of styles of any size."""
+        base = condition.shape[-1] - 2 * coarse.MARGIN_BASE
+        return generator.signed_roots(condition, generator.pyramid.draw_latents(len(condition), base, random))
+
+    def excess(self, fake: Tensor, real: Tensor, condition: Tensor, generator: CoarseGenerator) -> Tensor:
+        """Nothing: at 1,440 m a valley is narrower than a pixel, and real maps are full of depressions."""
+        del real, condition, generator
+        return torch.zeros((), device=fake.device)
+
+    def describe(self) -> dict[str, Any]:
+        """Sources for the card."""
+        sources: dict[str, dict[str, Any]] = {}
+        for sheet in self.sheets:
+            source = sources.setdefault(sheet.name, {"licence": sheet.licence, "pixels": 0, "rescaled": sheet.world})
+            source["pixels"] += int(sheet.roots.size)
+        return {"maps": sources}
+
+    def samples(self) -> tuple[Tensor, Tensor]:
+        """Fixed crops for the sample pictures."""
+        return self.draw(SAMPLES, np.random.default_rng(1))
+
+    def picture(self, land: Tensor) -> list[NDArray[np.uint8]]:
+        """Hillshades, the sea darker the deeper it is."""
+        metres = (land * COARSE_UNIT * (land * COARSE_UNIT).abs()).cpu().numpy()
+        shades = []
+        for heights in metres:
+            shade = hillshade(np.maximum(heights, 0), coarse.METRES_PER_PIXEL, 3.0)
+            depth = (90 + np.maximum(heights, -1800) / 20).astype(np.uint8)
+            shades.append(np.where(heights < 0, depth, shade))
+        return shades
+
+
+LESSONS: dict[str, type[DetailLesson] | type[CoarseLesson]] = {
+    "terrain-detail": DetailLesson,
+    "terrain-coarse": CoarseLesson,
+}

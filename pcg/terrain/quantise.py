@@ -1,0 +1,95 @@
+"""From the trained float generators to the exact world: every layer's integers, and what an integer stands for."""
+
+import math
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pcg.exact import ACTIVATION_MAX, LEAK, ExactConv, IntegerConv, IntegerUp, crop, key, power_of_two_at_least
+from pcg.terrain.control import STYLE_SUM, StyleField
+from pcg.terrain.networks import MARGIN, CoarseGenerator, Generator, Pyramid, Stage, control_features
+from pcg.terrain.world import ExactPyramid, ExactStage, TerrainWorld
+
+ACTIVATION_QUANTILE = 0.9995  # what lies beyond is clamped
+INPUT_STEP = 1 / 128  # what one integer of a latent, a style or a control feature stands for in the float network
+PLACES = 24  # where activations are measured; even, for half of them have one style
+STREAM_FINE, STREAM_COARSE = 1000, 2000
+T = TypeVar("T", IntegerConv, IntegerUp)
+
+
+def activation_step(activations: Tensor) -> float:
+    """The power of two that an integer stands for, so that all but the outermost activations fit in 127 of them."""
+    values = activations.detach().float().abs().flatten()
+    peak = float(values.kthvalue(max(1, math.ceil(ACTIVATION_QUANTILE * values.numel()))).values)
+    return power_of_two_at_least(max(peak, 1e-6) / ACTIVATION_MAX)
+
+
+def quantise_pyramid(pyramid: Pyramid, x: Tensor, latents: list[Tensor | None], stream: int) -> ExactPyramid:
+    """Integers for every layer, each layer's activation step taken from its own outputs on these inputs.
+
+    Raises:
+        ValueError: a layer's sums could pass what float32 holds exactly.
+    """
+
+    def steps(count: int, step: float) -> Tensor:
+        return torch.full((count,), step, dtype=torch.float64)
+
+    def convert(kind: type[T], layer: nn.Module, x: Tensor, input_step: Tensor) -> tuple[T, Tensor, float]:
+        assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
+        assert layer.bias is not None
+        y = F.leaky_relu(layer(x), LEAK)
+        step = activation_step(y)
+        return kind(layer.weight, layer.bias, input_step, step), y, step
+
+    if latents[0] is not None:
+        x = torch.cat([x, latents[0]], 1)
+    first, x, step = convert(IntegerConv, pyramid.first, x, steps(x.shape[1], INPUT_STEP))
+    second, x, step = convert(IntegerConv, pyramid.second, x, steps(x.shape[1], step))
+    stages = []
+    for stage, latent in zip(pyramid.stages, latents[1:], strict=True):
+        assert isinstance(stage, Stage)
+        up, x, step = convert(IntegerUp, stage.up, x, steps(x.shape[1], step))
+        input_step = steps(x.shape[1], step)
+        if latent is not None:
+            x = torch.cat([x, latent], 1)
+            input_step = torch.cat([input_step, steps(latent.shape[1], INPUT_STEP)])
+        stage_first, x, step = convert(IntegerConv, stage.first, x, input_step)
+        stage_second, x, step = convert(IntegerConv, stage.second, x, steps(x.shape[1], step))
+        x = crop(x, 1)
+        assert stage.detail.bias is not None
+        detail = ExactConv(stage.detail.weight, stage.detail.bias, steps(x.shape[1], step), 1.0)
+        stages.append(ExactStage(up, stage_first, stage_second, detail, stage.latents))
+    return ExactPyramid(first, second, stages, pyramid.latents[0], stream)
+
+
+def random_places(seed: Tensor) -> tuple[Tensor, Tensor]:
+    """A row and a column for each seed, anywhere."""
+    row, column = (key(seed, stream) % 100_000 for stream in (31, 32))
+    return row, column
+
+
+def quantise(generator: Generator, coarse: CoarseGenerator, classic: Tensor, places: int = PLACES) -> TerrainWorld:
+    """Turn the trained float generators into the exact world; `classic`: the classic noise's table of heights.
+
+    Raises:
+        ValueError: a layer's sums could pass what float32 holds exactly.
+    """
+    random = torch.Generator().manual_seed(0)
+    seed = torch.arange(places)
+    row, column = random_places(seed)
+    pixels = 2
+    span = torch.arange(pixels + 2 * MARGIN)
+    with torch.no_grad():
+        varied = torch.zeros(places, 4, dtype=torch.int64)
+        varied[::2] = torch.eye(4, dtype=torch.int64)[torch.arange(places // 2) % 4] * STYLE_SUM
+        styles = StyleField()(seed, row.unsqueeze(1) + span, column.unsqueeze(1) + span, varied)
+        latents = coarse.pyramid.draw_latents(places, pixels, random)
+        control = coarse(styles.float() * INPUT_STEP, latents).double().clamp_min(0)
+        exact_coarse = quantise_pyramid(coarse.pyramid, styles.float() * INPUT_STEP, latents, STREAM_COARSE)
+        cells = control.shape[-1] - 16
+        latents = generator.pyramid.draw_latents(places, cells, random)
+        features, _, _ = control_features(control, generator.amplitude_levels, generator.height_levels)
+        fine = quantise_pyramid(generator.pyramid, features.float() * INPUT_STEP, latents, STREAM_FINE)
+    return TerrainWorld(generator, exact_coarse, fine, classic).eval()

@@ -1,0 +1,100 @@
+"""The layers of terrain as files: what each holds, its number format, its name beside the heights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcg.writers.png import GREY, PALETTE, RGB, RGBA
+
+Form = Literal["png", "r16", "raw", "tif", "npy"]
+SUFFIXES: dict[str, Form] = {
+    ".png": "png",
+    ".r16": "r16",
+    ".raw": "raw",
+    ".tif": "tif",
+    ".tiff": "tif",
+    ".npy": "npy",
+}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """How a layer is stored: bits and colour type of its PNG, value * scale + offset in `unit`, what it says.
+
+    `bits` 0: no PNG, but 32-bit floats. `pixel_bytes`: of one pixel as the runtime gives it.
+    """
+
+    bits: int
+    colour: int
+    pixel_bytes: int
+    scale: float
+    offset: float
+    unit: str
+
+
+LAYERS = {
+    # Scale and offset of heights are the runtime's, which says them with every chunk.
+    "height": Layer(16, GREY, 2, 0.25, -4096.0, "metres = value * scale + offset"),
+    "normal": Layer(
+        8,
+        RGB,
+        3,
+        1 / 127,
+        -128 / 127,
+        "unit normal = value * scale + offset; red east, green north, blue up (OpenGL's convention)",
+    ),
+    "slope": Layer(8, GREY, 1, 0.5, 0.0, "degrees = value * scale"),
+    "water": Layer(16, GREY, 2, 0.25, 0.0, "metres of water over the ground = value * scale"),
+    "flow": Layer(0, GREY, 4, 1.0, 0.0, "square kilometres that drain through the pixel"),
+    "biome": Layer(8, PALETTE, 1, 1.0, 0.0, "number of a biome in the palette"),
+    "splat": Layer(
+        8, RGBA, 4, 1 / 255, 0.0, "share of the ground = value * scale; red rock, green grass, blue sand, alpha snow"
+    ),
+}
+NORMAL_CENTRE = 128
+
+
+def layer_form(layer: str, form: Form, *, flip: bool) -> Form:
+    """The form a layer's file has beside heights in `form`."""
+    if layer == "height":
+        return form
+    if LAYERS[layer].bits:
+        return "png"
+    # A GeoTIFF's first row is its northernmost.
+    return "npy" if form == "npy" or flip else "tif"
+
+
+def layer_path(out: Path, layer: str, form: Form) -> Path:
+    """world.png -> world.slope.png; the heights are `out` itself. `form`: the layer's own."""
+    return out if layer == "height" else out.with_name(f"{out.stem}.{layer}.{form}")
+
+
+def file_dtype(layer: str, form: Form) -> str:
+    """Number format of a layer's file, as NumPy writes it."""
+    if form in ("tif", "npy"):
+        return "<f4"
+    return "<u2" if LAYERS[layer].bits == 16 else "|u1"
+
+
+def encode(layer: str, form: Form, rows: NDArray[Any], chunk: dict[str, Any]) -> NDArray[Any]:
+    """Rows of a layer as its file holds them, from rows as the runtime gives them; `chunk` has scale and offset."""
+    if layer == "height" and form in ("tif", "npy"):
+        return metres(rows, chunk)
+    if layer == "normal":
+        return (rows.astype(np.int16) + NORMAL_CENTRE).astype(np.uint8)
+    return rows
+
+
+def metres(steps: NDArray[Any], chunk: dict[str, Any]) -> NDArray[np.float32]:
+    """Heights in metres, float32, from a chunk's uint16; exact, since they are whole quarter metres."""
+    return steps.astype(np.float32) * np.float32(chunk["scale"]) + np.float32(chunk["offset"])
+
+
+def palette(chunk: dict[str, Any]) -> list[dict[str, Any]]:
+    """Names and colours of the biomes, [{"name", "rgb"}]: the runtime's, or a grey for each number."""
+    return chunk.get("biome_palette") or [{"name": str(i), "rgb": [i, i, i]} for i in range(256)]

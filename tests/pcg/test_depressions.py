@@ -1,0 +1,67 @@
+"""Depressions as something to train against: as deep as filling finds; the gradient lowers dams and raises floors."""
+
+import numpy as np
+import pytest
+import torch
+
+from pcg.terrain.depressions import depression_depth
+from runtime.content.drainage import drain
+
+
+def depth(heights: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
+    return depression_depth(heights, torch.full_like(heights, scale))
+
+
+def test_depth_is_that_of_the_filled_land() -> None:
+    rng = np.random.default_rng(0)
+    land = rng.integers(0, 9, (5, 13, 17)).astype(np.float32)  # with ties
+    land[1:] += rng.normal(0, 1, (4, 13, 17)).astype(np.float32)
+    filled = np.stack([drain(heights).filled for heights in land])
+    np.testing.assert_allclose(depth(torch.from_numpy(land)).numpy(), (filled - land).mean((1, 2)), rtol=1e-5)
+    assert (filled > land).any()
+
+
+def test_depth_is_in_units_of_the_scale() -> None:
+    land = torch.full((2, 8, 8), 10.0)
+    land[:, 3, 3] = 4
+    scale = torch.stack([torch.full((8, 8), 1.0), torch.full((8, 8), 4.0)])
+    assert depression_depth(land, scale).tolist() == pytest.approx([6 / 64, 1.5 / 64])
+
+
+def test_land_that_drains_has_no_depth_and_no_gradient() -> None:
+    land = torch.arange(12.0).expand(1, 10, 12).clone().requires_grad_(True)
+    depth(land).sum().backward()
+    assert depth(land).item() == 0
+    assert land.grad is not None
+    assert not land.grad.any()
+
+
+def test_gradient_descent_lowers_the_dam_and_raises_the_floor() -> None:
+    """A valley to the east, dammed at (2, 5), with two pixels behind the dam that lie too low."""
+    land = torch.full((1, 5, 8), 9.0)
+    land[0, 2] = torch.tensor([9.0, 9.0, 9.0, 3.0, 2.0, 6.0, 1.0, 0.0])
+    land.requires_grad_(True)
+    depth(land).sum().backward()
+    assert land.grad is not None
+    gradient = land.grad[0] * land[0].numel()
+    expected = torch.zeros(5, 8)
+    expected[2, 5] = 2  # once for each pixel that it drowns
+    expected[2, 3] = expected[2, 4] = -1
+    torch.testing.assert_close(gradient, expected)
+
+
+def test_descent_drains_a_dammed_valley() -> None:
+    bumps = torch.randn(1, 20, 20, generator=torch.Generator().manual_seed(1))
+    land = (torch.arange(20.0, 0.0, -1.0).expand(1, 20, 20) + bumps).requires_grad_(True)
+    before = depth(land).item()
+    for _ in range(60):
+        (gradient,) = torch.autograd.grad(depth(land).sum(), land)
+        land = (land - 20 * gradient).detach().requires_grad_(True)
+    assert depth(land).item() < 0.2 * before
+
+
+def test_each_map_of_a_batch_is_flooded_alone() -> None:
+    random = torch.Generator().manual_seed(3)
+    land = torch.rand(3, 9, 11, generator=random) * 20
+    assert torch.equal(depth(land), torch.cat([depth(one[None]) for one in land]))
+    assert depth(land).std() > 0

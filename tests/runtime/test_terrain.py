@@ -1,0 +1,387 @@
+"""Terrain requests over the bundled model: levels of detail, styles, sketches, and every layer in every window.
+
+Nothing here depends on what the model's land looks like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from runtime.content import ground, layers, terrain
+from runtime.content.ground import PIXELS_PER_CELL, STEPS_A_METRE, classic_noise, mirrored
+from runtime.content.styles import WEIGHT_SUM, style_weights
+from runtime.content.terrain import HIGHEST_M, LODS, LOWEST_M, quarter_metres
+from runtime.errors import Code, RpcError
+from runtime.local import Local
+from runtime.service import Service
+
+KNOWN = ["varied", "alpine", "plateau", "lowland", "archipelago"]
+ALL_LAYERS = list(layers.LAYERS)
+QUARTER = 0.125 + 0.125 + 0.05  # metres: both sides are rounded to a quarter, and each level to 1/64
+
+
+@pytest.fixture(scope="module")
+def runtime() -> Iterator[Local]:
+    with Local(device="cpu") as runtime:
+        yield runtime
+
+
+def metres(result: dict[str, Any]) -> NDArray[np.float64]:
+    heights: NDArray[np.float64] = result["height"] * result["scale"] + result["offset"]
+    return heights
+
+
+def hills(rows: int = 6, columns: int = 9, low: float = 1500.0, relief: float = 900.0) -> NDArray[np.float32]:
+    """A sketch far above the sea."""
+    rng = np.random.default_rng(rows * 100 + columns)
+    return (low + relief * rng.random((rows, columns))).astype(np.float32)
+
+
+def fault(runtime: Local, method: str, **params: Any) -> RpcError:
+    with pytest.raises(RpcError) as caught:
+        runtime.call(method, **params)
+    return caught.value
+
+
+# --- chunks ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lod", range(LODS))
+@pytest.mark.parametrize("style", ["varied", "alpine", "archipelago:0.5,lowland:0.5"])
+def test_a_chunk_cut_from_a_larger_one_is_the_same(runtime: Local, lod: int, style: str) -> None:
+    place = {"seed": 2**53 - 1, "x": -1000, "y": 2**40 + 8, "lod": lod, "style": style}
+    whole = runtime.call("terrain.chunk", **place, size=60)
+    for left, top, size in ((11, 23, 30), (59, 0, 1)):
+        part = place | {"x": place["x"] + (left << lod), "y": place["y"] + (top << lod)}
+        cut = runtime.call("terrain.chunk", **part, size=size)["height"]
+        assert np.array_equal(cut, whole["height"][top : top + size, left : left + size])
+    assert whole["meters_per_pixel"] == 90.0 * 2**lod
+    assert whole["lod"] == lod
+
+
+def test_a_chunk_begins_where_its_level_has_a_pixel(runtime: Local) -> None:
+    chunk = runtime.call("terrain.chunk", seed=3, x=-5, y=19, size=4, lod=3)
+    assert (chunk["x"], chunk["y"]) == (-8, 16)
+    assert np.array_equal(chunk["height"], runtime.call("terrain.chunk", seed=3, x=-8, y=16, size=4, lod=3)["height"])
+
+
+@pytest.fixture(scope="module", params=["learned", "noise"])
+def inland(runtime: Local, request: pytest.FixtureRequest) -> tuple[dict[str, Any], NDArray[np.bool_]]:
+    """A place of 512 pixels and which of its cells are clear of the sea, and of the ripple that a shore makes."""
+    for step in range(60):
+        place = {"seed": 7, "x": 16 * 601 * step, "y": 512, "style": "alpine", "control": request.param}
+        around = runtime.call("terrain.chunk", **place | {"x": place["x"] - 48, "y": place["y"] - 48}, size=38, lod=4)
+        dry = np.lib.stride_tricks.sliding_window_view(metres(around) > 40, (7, 7)).all((2, 3))
+        if dry.mean() > 0.2:
+            return place, dry
+    pytest.skip("sea everywhere")
+
+
+@pytest.mark.parametrize("lod", range(1, LODS))
+def test_levels_are_block_means_of_the_finest_away_from_coasts(
+    runtime: Local, inland: tuple[dict[str, Any], NDArray[np.bool_]], lod: int
+) -> None:
+    place, dry = inland
+    block, side = 1 << lod, 512 >> lod
+    fine = metres(runtime.call("terrain.chunk", **place, size=512))
+    coarse = metres(runtime.call("terrain.chunk", **place, size=side, lod=lod))
+    means = fine.reshape(side, block, side, block).mean((1, 3))
+    clear = dry.repeat(16 >> lod, 0).repeat(16 >> lod, 1)
+    assert np.abs(means - coarse)[clear].max() < QUARTER
+
+
+def test_styles_give_other_land_and_a_blend_of_one_is_that_one(runtime: Local) -> None:
+    place = {"seed": 5, "x": 100, "y": 100, "size": 32}
+    land = {style: runtime.call("terrain.chunk", **place, style=style)["height"].tobytes() for style in KNOWN}
+    assert len(set(land.values())) >= 4  # varied is one of the others where only one is near
+    assert runtime.call("terrain.chunk", **place, style="plateau:3")["height"].tobytes() == land["plateau"]
+    made = runtime.call("terrain.chunk", **place, style="plateau:3")
+    assert made["style"] == made["provenance"]["params"]["style"] == "plateau:3"
+
+
+@pytest.mark.parametrize("control", ["learned", "noise"])
+def test_large_chunks_are_tiled_without_a_trace(runtime: Local, control: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = {"seed": 9, "x": -77, "y": 5, "size": 100, "control": control}
+    whole = runtime.call("terrain.chunk", **place)["height"]
+    monkeypatch.setattr(ground, "TILE", 41)
+    assert np.array_equal(runtime.call("terrain.chunk", **place)["height"], whole)
+
+
+def test_classic_control_is_another_land_and_repeats(runtime: Local) -> None:
+    place = {"seed": 7, "x": 0, "y": 0, "size": 64}
+    learned = runtime.call("terrain.chunk", **place)["height"]
+    classic = runtime.call("terrain.chunk", control="noise", **place)["height"]
+    assert not np.array_equal(learned, classic)
+    window = runtime.call("terrain.chunk", control="noise", **place | {"x": 20, "y": 7, "size": 30})["height"]
+    assert np.array_equal(classic[7:37, 20:50], window)
+    assert np.array_equal(classic_noise(4, 0, 0, 20), classic_noise(4, 16 * 16384, -16 * 16384, 20))
+    assert not np.array_equal(classic_noise(4, 0, 0, 20), classic_noise(5, 0, 0, 20))
+    far = classic_noise(4, 2**52 - 16, 2**51, 40)
+    assert np.unique(far).size > 500  # no steps where float32 has lost its fraction
+
+
+def test_provenance_makes_the_chunk_again(runtime: Local) -> None:
+    chunk = runtime.call("terrain.chunk", seed=3, x=5, y=6, size=20, lod=1, style="lowland", layers=["height", "slope"])
+    made = chunk["provenance"]
+    assert made["statement"].startswith("generated")
+    assert made["sha256"] == runtime.call("models.describe", name=made["model"])["sha256"]
+    assert made["training_data"]
+    again = runtime.call(made["method"], **made["params"])
+    assert np.array_equal(again["height"], chunk["height"])
+    assert np.array_equal(again["slope"], chunk["slope"])
+
+
+def test_heights_are_sent_in_quarter_metres_and_saturate() -> None:
+    steps = np.array([-(2**30), -4096 * STEPS_A_METRE, -8, 0, 7, 9, 64, 2**30], np.int32)
+    assert quarter_metres(steps).tolist() == [0, 0, 16384, 16384, 16384, 16385, 16388, 65535]
+
+
+# --- layers ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def wide(runtime: Local) -> dict[str, Any]:
+    """A chunk with all layers across the corner of four regions, so with negative coordinates."""
+    return runtime.call("terrain.chunk", seed=11, x=-90, y=-70, size=160, layers=ALL_LAYERS)
+
+
+@pytest.mark.parametrize(("left", "top", "size"), [(0, 0, 60), (61, 40, 99), (89, 69, 2), (159, 159, 1)])
+def test_every_layer_of_a_chunk_is_cut_from_the_same_world(
+    runtime: Local, wide: dict[str, Any], left: int, top: int, size: int
+) -> None:
+    part = runtime.call("terrain.chunk", seed=11, x=-90 + left, y=-70 + top, size=size, layers=ALL_LAYERS)
+    for name, layer in layers.LAYERS.items():
+        assert part[name].dtype == np.dtype(layer.dtype)
+        assert part[name].shape[:2] == (size, size)
+        assert part[name].tobytes() == wide[name][top : top + size, left : left + size].tobytes(), name
+
+
+def test_layers_do_not_depend_on_what_else_is_asked_for(runtime: Local, wide: dict[str, Any]) -> None:
+    for name in ALL_LAYERS:
+        alone = runtime.call("terrain.chunk", seed=11, x=-90, y=-70, size=160, layers=[name])
+        assert alone[name].tobytes() == wide[name].tobytes()
+        assert [other for other in ALL_LAYERS if other in alone] == [name]
+
+
+def test_layers_do_not_depend_on_what_was_asked_before(runtime: Local, wide: dict[str, Any]) -> None:
+    fresh = Service(runtime.service.registry, runtime.service.engine)
+    fresh.call_blocking("terrain.chunk", {"seed": 12, "x": -90, "y": -70, "size": 8, "layers": ["water"]})
+    params = {"seed": 11, "x": -30, "y": -20, "size": 40, "layers": ALL_LAYERS}
+    again = fresh.call_blocking("terrain.chunk", params)
+    for name in ALL_LAYERS:
+        assert again[name].tobytes() == wide[name][50:90, 60:100].tobytes(), name
+
+
+@pytest.mark.parametrize("lod", [2, 4])
+def test_coarser_levels_have_every_layer_too(runtime: Local, lod: int) -> None:
+    place = {"seed": 11, "x": -(70 << lod), "y": -(30 << lod), "lod": lod, "layers": ALL_LAYERS}
+    whole = runtime.call("terrain.chunk", **place, size=100)
+    part = runtime.call(
+        "terrain.chunk", **place | {"x": place["x"] + (50 << lod), "y": place["y"] + (20 << lod)}, size=45
+    )
+    for name in ALL_LAYERS:
+        assert part[name].tobytes() == whole[name][20:65, 50:95].tobytes(), name
+    assert whole["biome_palette"][int(whole["biome"].max())]["name"]
+
+
+def test_water_lies_level_and_the_sea_at_zero(wide: dict[str, Any]) -> None:
+    surface = (wide["height"].astype(np.int64) + wide["water"])[wide["water"] > 0]
+    assert (surface >= 4 * 4096).all()
+    sea = wide["height"] < 4 * 4096
+    assert (wide["height"].astype(np.int64) + wide["water"])[sea].tolist() == [4 * 4096] * int(sea.sum())
+
+
+# --- styles ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "weights"),
+    [
+        ("varied", (0, 0, 0, 0)),
+        ("alpine", (127, 0, 0, 0)),
+        ("archipelago", (0, 0, 0, 127)),
+        ("alpine:1,lowland:3", (32, 0, 95, 0)),
+        (" alpine : 0.25 , lowland:.75 ", (32, 0, 95, 0)),
+        ("alpine,plateau", (64, 63, 0, 0)),
+        ("lowland:1e-9,alpine:1", (127, 0, 0, 0)),
+        ("alpine:1,plateau:1,lowland:1,archipelago:1", (32, 32, 32, 31)),
+    ],
+)
+def test_styles_become_whole_weights(text: str, weights: tuple[int, ...]) -> None:
+    assert style_weights(text, KNOWN) == weights
+    assert sum(weights) in (0, WEIGHT_SUM)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "unknown style ''"),
+        ("alpne", "did you mean 'alpine'"),
+        ("desert", "there are: varied, alpine"),
+        ("varied:1", "unknown style 'varied'"),
+        ("alpine:0.5,varied:0.5", "unknown style 'varied'"),
+        ("alpine:1,alpine:2", "given twice"),
+        ("alpine:", "'' is no share; write alpine:0.5"),
+        ("alpine:much", "'much' is no share"),
+        ("alpine:-1", "'-1' is no share"),
+        ("alpine:0", "'0' is no share"),
+        ("alpine:nan", "'nan' is no share"),
+        ("alpine:inf", "'inf' is no share"),
+        ("alpine,", "unknown style ''"),
+    ],
+)
+def test_styles_that_are_none_are_refused(runtime: Local, text: str, words: str) -> None:
+    error = fault(runtime, "terrain.chunk", seed=1, size=4, style=text)
+    assert error.code is Code.INVALID_PARAMS
+    assert words in error.message
+    assert error.details["parameter"] == "style"
+
+
+# --- sketches --------------------------------------------------------------------------------------------------------
+
+
+def test_the_land_of_a_sketch_has_its_heights(runtime: Local) -> None:
+    control = hills()
+    made = runtime.call("terrain.sketch", seed=4, control=control)
+    assert made["height"].shape == (6 * PIXELS_PER_CELL, 9 * PIXELS_PER_CELL)
+    land = metres(made)
+    means = land.reshape(6, 16, 9, 16).mean((1, 3))
+    assert np.abs(means - control).max() < 0.05 * np.ptp(control)
+    assert np.abs(means - control).max() < 0.3  # in fact much closer
+    assert np.unique(land).size > 200
+
+
+@pytest.mark.parametrize("lod", range(1, LODS))
+def test_levels_of_a_sketch_are_block_means_of_the_finest(runtime: Local, lod: int) -> None:
+    control = hills(4, 5)
+    fine = metres(runtime.call("terrain.sketch", seed=4, control=control))
+    coarse = metres(runtime.call("terrain.sketch", seed=4, control=control, lod=lod))
+    block = 1 << lod
+    means = fine.reshape(64 >> lod, block, 80 >> lod, block).mean((1, 3))
+    assert coarse.shape == means.shape
+    assert np.abs(means - coarse).max() < QUARTER
+
+
+@pytest.mark.parametrize("lod", [0, 1, 4])
+def test_a_window_of_a_sketch_is_cut_from_the_whole(runtime: Local, lod: int) -> None:
+    control = hills(7, 8, low=-300)  # with a coast
+    params = {"seed": 4, "control": control, "lod": lod, "layers": ALL_LAYERS}
+    whole = runtime.call("terrain.sketch", **params)
+    rows, columns = whole["height"].shape
+    top, left, height, width = rows // 3, columns // 4, rows // 2, columns // 3
+    part = runtime.call("terrain.sketch", **params, x=left << lod, y=top << lod, width=width, height=height)
+    for name in ALL_LAYERS:
+        assert part[name].tobytes() == whole[name][top : top + height, left : left + width].tobytes(), name
+    rest = runtime.call("terrain.sketch", **params, x=left << lod, y=top << lod)
+    assert np.array_equal(rest["height"], whole["height"][top:, left:])
+
+
+def test_the_same_numbers_in_another_shape_are_another_land(runtime: Local) -> None:
+    """Also for what is kept between requests."""
+    control = hills(4, 6)
+    runtime.call("terrain.sketch", seed=6, control=control, layers=["flow"])
+    again = runtime.call("terrain.sketch", seed=6, control=control.reshape(6, 4), layers=["flow"])["flow"]
+    fresh = Service(runtime.service.registry, runtime.service.engine)
+    params = {"seed": 6, "control": control.reshape(6, 4), "layers": ["flow"]}
+    assert np.array_equal(again, fresh.call_blocking("terrain.sketch", params)["flow"])
+
+
+def test_a_sketch_has_a_sea_where_it_says(runtime: Local) -> None:
+    control = np.full((4, 12), 600, np.float32)
+    control[:, :6] = -500
+    land = metres(runtime.call("terrain.sketch", seed=1, control=control))
+    assert np.median(land[:, :32]) == pytest.approx(-500, abs=20)
+    assert land[:, -48:].min() > 0
+
+
+def test_a_sketch_may_be_of_any_number_and_what_it_means_is_the_same(runtime: Local) -> None:
+    whole = np.arange(6, dtype=np.int16).reshape(2, 3) * 100 + 50
+    flipped = np.ascontiguousarray(whole[::-1])[::-1]
+    found = {
+        runtime.call("terrain.sketch", seed=1, control=control)["height"].tobytes()
+        for control in (whole, whole.astype("<f8"), whole.astype(">f4"), flipped)
+    }
+    assert len(found) == 1
+
+
+def test_the_provenance_of_a_sketch_names_it_by_its_digest(runtime: Local) -> None:
+    made = runtime.call("terrain.sketch", seed=1, control=hills(2, 2))["provenance"]
+    other = runtime.call("terrain.sketch", seed=1, control=hills(2, 2) + 1)["provenance"]
+    assert made["method"] == "terrain.sketch"
+    assert len(made["params"]["control_sha256"]) == 64
+    assert made["params"]["control_sha256"] != other["params"]["control_sha256"]
+    assert "control" not in made["params"]
+
+
+@pytest.mark.parametrize(
+    ("control", "code", "words"),
+    [
+        ([[1.0, 2.0], [3.0, 4.0]], Code.INVALID_PARAMS, "control is list; it must be an array"),
+        ("hills", Code.INVALID_PARAMS, "control is str"),
+        (np.zeros(9, np.float32), Code.INVALID_PARAMS, "an array of shape (9,)"),
+        (np.zeros((3, 3, 3), np.float32), Code.INVALID_PARAMS, "an array of shape (3, 3, 3)"),
+        (np.zeros((3, 3), np.complex64), Code.INVALID_PARAMS, "an array of shape (3, 3), complex64"),
+        (np.full((3, 3), "high"), Code.INVALID_PARAMS, "an array of shape (3, 3), <U4"),
+        (np.zeros((1, 1), np.float32), Code.OUT_OF_RANGE, "control has 1x1 values; a side may have 2 to 1024"),
+        (np.zeros((3, 1025), np.float32), Code.OUT_OF_RANGE, "control has 1025x3 values"),
+        (np.zeros((0, 5), np.float32), Code.OUT_OF_RANGE, "control has 5x0 values"),
+        (np.array([[1, 2], [3, np.nan]]), Code.INVALID_PARAMS, "that are no number, the first in row 1, column 1"),
+        (np.array([[-np.inf, 2], [3, np.nan]], np.float32), Code.INVALID_PARAMS, "2 values that are no number"),
+        (np.array([[1, 2], [3, 1e300]]), Code.INVALID_PARAMS, "no number"),
+        (np.full((2, 2), HIGHEST_M + 1), Code.OUT_OF_RANGE, "-4096 to 12287.8 m can be sent"),
+        (np.full((2, 2), LOWEST_M - 1), Code.OUT_OF_RANGE, "control goes from -4097 to -4097 m"),
+    ],
+)
+def test_sketches_that_are_none_are_refused(runtime: Local, control: Any, code: Code, words: str) -> None:
+    error = fault(runtime, "terrain.sketch", seed=1, control=control)
+    assert error.code is code
+    assert words in error.message
+    assert error.details["parameter"] == "control"
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"x": 1, "width": 48}, "the window of 48x32 pixels at x 1, y 0 reaches beyond the sketch, which has 48x32"),
+        ({"y": 30, "height": 3}, "reaches beyond the sketch"),
+        ({"x": -1}, "reaches beyond the sketch"),
+        ({"x": -16, "width": 8}, "reaches beyond the sketch"),
+        ({"lod": 2, "width": 13}, "at lod 2"),
+        ({"x": 48}, "width 0 is out of range"),
+        ({"y": 33}, "height -1 is out of range"),
+        ({"width": 0}, "width 0 is out of range; terrain-detail takes 1 to 2049"),
+        ({"height": 5000}, "height 5000 is out of range"),
+        ({"lod": 5}, "lod 5 is out of range; terrain-detail takes 0 to 4"),
+    ],
+)
+def test_windows_beyond_a_sketch_are_refused(runtime: Local, params: dict[str, Any], words: str) -> None:
+    error = fault(runtime, "terrain.sketch", seed=1, control=hills(2, 3), **params)
+    assert error.code is Code.OUT_OF_RANGE
+    assert words in error.message
+
+
+def test_a_sketch_needs_its_control(runtime: Local) -> None:
+    error = fault(runtime, "terrain.sketch", seed=1)
+    assert error.code is Code.INVALID_PARAMS
+    assert "control" in error.message
+    error = fault(runtime, "terrain.sketch", seed=1, control=hills(2, 2), style="alpine")
+    assert "unknown parameter 'style'" in error.message
+
+
+def test_a_sketch_is_mirrored_beyond_its_edges() -> None:
+    assert mirrored(np.arange(-4, 8), 3).tolist() == [2, 2, 1, 0, 0, 1, 2, 2, 1, 0, 0, 1]
+    assert mirrored(np.arange(-2, 3), 1).tolist() == [0] * 5
+    assert mirrored(np.array([-(2**40), 2**40]), 5).max() < 5
+
+
+def test_levels_of_the_model_are_those_of_the_requests(runtime: Local) -> None:
+    stated = runtime.call("models.describe", name=terrain.MODEL)["card"]["parameters"]
+    assert stated["lod"]["maximum"] == LODS - 1
+    assert stated["style"]["choices"] == KNOWN
+    assert stated["control"]["choices"] == ["learned", "noise"]
+    assert set(stated) <= set(terrain.TerrainRequest.__struct_fields__)
