@@ -22,7 +22,11 @@ from pcg.writers.heightmap import PREVIEW_EXAGGERATION, hillshade
 from runtime.local import Local
 
 SIZE, SHOWN, VIEWED = 1024, 640, 512
-WORLDS = ((1, 2048, 2048, "alpine"), (4, 5120, 3072, "alpine"), (21, 0, 0, "plateau"))  # seed, x, y, style
+WORLDS = (
+    (5, -3000, 2500, "varied"),
+    (1, 2048, 2048, "alpine"),
+    (12, 0, 0, "alpine:0.6,archipelago:0.4"),
+)  # seed, x, y, style
 REAL = ("bc_coast_mountains", "andes_aconcagua")
 STYLE_LOD, STYLE_SIZE = 3, 1024
 

@@ -31,6 +31,17 @@ def load(folder: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     return state
 
 
+def condense(state: dict[str, Any]) -> dict[str, Any]:
+    """A checkpoint a tenth as large, to be kept with the source: the networks in bfloat16, without their optimisers.
+
+    Training that goes on from it begins with fresh optimisers, and with the averaged generator as its generator.
+    """
+    kept = {name: value for name, value in state.items() if not name.endswith("_optimiser") and name != "generator"}
+    for name in ("average", "discriminator"):
+        kept[name] = {key: tensor.to(torch.bfloat16) for key, tensor in state[name].items()}
+    return kept
+
+
 def source_commit() -> str:
     """The git commit of this package's source, "-dirty" where files differ from it; "unknown" outside its checkout."""
     here = Path(__file__).parent

@@ -124,8 +124,10 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
     start, earlier_s, commit = 0, 0.0, checkpoint.source_commit()
     if resume:
         state = checkpoint.load(folder, place.device)
+        state.setdefault("generator", state["average"])
         for name, part in parts.items():
-            part.load_state_dict(state[name])
+            if name in state:  # a condensed checkpoint has no optimisers
+                part.load_state_dict(state[name])
         start, earlier_s = state["step"], state["wall_s"]
     elif (folder / checkpoint.NAME).exists():
         raise FileExistsError(f"{folder} already holds a run; add --resume to go on with it, or choose another --out")

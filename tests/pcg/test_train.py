@@ -49,6 +49,18 @@ def test_a_run_describes_itself(run: Path) -> None:
     assert "bc_coast_mountains" not in about["regions"]
 
 
+def test_training_goes_on_from_a_condensed_checkpoint(run: Path, dem_folder: Path, tmp_path: Path) -> None:
+    whole = checkpoint.load(run)
+    checkpoint.save(tmp_path, checkpoint.condense(whole))
+    assert (tmp_path / checkpoint.NAME).stat().st_size < 0.25 * (run / checkpoint.NAME).stat().st_size
+    assert train(dataclasses.replace(TINY, steps=6), dem_folder, tmp_path, "cpu", resume=True)
+    after = checkpoint.load(tmp_path)
+    assert after["step"] == 6
+    name = "pyramid.first.weight"
+    assert torch.allclose(after["generator"][name], whole["average"][name], atol=0.02)
+    assert not torch.equal(after["generator"][name], whole["average"][name].to(torch.bfloat16).float())
+
+
 def test_a_run_of_the_coarse_level_describes_itself(coarse_run: Path) -> None:
     assert read_config(coarse_run) == COARSE
     stats = [json.loads(line) for line in (coarse_run / "stats.jsonl").read_text().splitlines()]
