@@ -147,7 +147,7 @@ class CoarseLesson:
 
     def picture(self, land: Tensor) -> list[NDArray[np.uint8]]:
         """Hillshades, the sea darker the deeper it is."""
-        metres = (land * COARSE_UNIT * (land * COARSE_UNIT).abs()).cpu().numpy()
+        metres = (land * land.abs() * COARSE_UNIT**2).cpu().numpy()
         shades = []
         for heights in metres:
             shade = hillshade(np.maximum(heights, 0), coarse.METRES_PER_PIXEL, 3.0)
