@@ -1,4 +1,4 @@
-"""What the coarse level learns from: land at 1,440 m a pixel, and which style each place of it is.
+"""What the coarse level learns from: land at 1,440 m a pixel, and its plan: each place's style and strike.
 
 Three kinds of source. Files with pixels of some hundred metres, and fine ones, are averaged down. The whole Earth at
 1/12 degree, 9.3 km a pixel, has the coasts and islands that the others lack: it is read as if its pixels were 1,440 m,
@@ -24,7 +24,7 @@ from pcg.terrain.networks import COARSE_UNIT, MARGIN, STYLES
 METRES_PER_PIXEL = 1440.0
 PIXELS_PER_BASE = 16  # one pixel of the coarse network's coarsest scale is 23 km
 FRAME = 4  # cells that the network draws beyond a crop on each side
-MARGIN_BASE = MARGIN  # pixels of styles it needs beyond a crop on each side
+MARGIN_BASE = MARGIN  # pixels of plan it needs beyond a crop on each side
 CROP_SIDE_MIN = 128
 
 WORLD_PIXEL_M = 5000.0  # a file with larger pixels is read as a world of coasts, rescaled
@@ -35,17 +35,19 @@ ZOOMS = (0.75, 1.0, 1.3)  # a large sheet is seen at several scales, since range
 
 STYLE_WINDOW = 3 * PIXELS_PER_BASE  # a place's style is that of the 69 km around it
 SEA_SHARE, LOWLAND_ROUGHNESS_M, PLATEAU_ROUGHNESS_M, PLATEAU_HEIGHT_M = 0.2, 12.0, 55.0, 1500.0
+STRIKE_BLUR = 12.0  # cells: a place's strike is that of some 50 km around it
+STRIKE_GAIN = 1.5  # real land's coherence seldom passes two thirds
 WEIGHTS = {"world": 0.45, "sheet": 0.55}
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """One map: `roots` float32 (H, W), signed roots of metres in COARSE_UNIT; `styles` float32 (4, H, W)."""
+    """One map: `roots` float32 (H, W), signed roots of metres in COARSE_UNIT; `plan` float32 (6, H, W)."""
 
     name: str
     licence: str
     roots: NDArray[np.float32]
-    styles: NDArray[np.float32]
+    plan: NDArray[np.float32]
     weight: float
     world: bool
 
@@ -80,13 +82,29 @@ def style_map(heights: NDArray[np.float32]) -> NDArray[np.float32]:
     return ndimage.gaussian_filter(one_hot, (0, 10, 10), mode="reflect")
 
 
+def strike_map(roots: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Which way ranges and valleys run around every cell: signed roots (H, W) to (2, H, W) in [-1, 1].
+
+    Coherence times the cosine and sine of twice the angle, clockwise from east, by the structure tensor of the land's
+    slopes (Bigun & Granlund 1987, "Optimal orientation detection of linear symmetry").
+    """
+    south, east = np.gradient(ndimage.gaussian_filter(np.maximum(roots, 0), 0.7, mode="reflect"))
+    products = (east * east, south * south, east * south)
+    ee, ss, es = (ndimage.gaussian_filter(p, STRIKE_BLUR, mode="reflect") for p in products)
+    # Slopes point across the strike, so both components change their sign.
+    along = np.stack([ss - ee, -2 * es]) / (ee + ss + 1e-5)
+    return np.clip(along * STRIKE_GAIN, -1, 1).astype(np.float32)
+
+
 def make_sheet(name: str, licence: str, metres: NDArray[np.float32], weight: float, *, world: bool) -> Sheet:
-    """A sheet from heights with the sea at exactly zero; mirrored beyond its edges, where only styles are read."""
+    """A sheet from heights with the sea at exactly zero; mirrored beyond its edges, where only the plan is read."""
     land = metres != 0
     heights = np.where(land, np.maximum(metres, 1.0), -sea_floor(land)).astype(np.float32)
     pad = MARGIN_BASE * PIXELS_PER_BASE
-    styles = np.pad(style_map(heights), ((0, 0), (pad, pad), (pad, pad)), "symmetric")
-    return Sheet(name, licence, np.pad(signed_root(heights), FRAME, "symmetric"), styles, weight, world)
+    roots = signed_root(heights)
+    plan = np.concatenate([style_map(heights) * np.float32(STYLE_SUM / 128), strike_map(roots)])
+    plan = np.pad(plan, ((0, 0), (pad, pad), (pad, pad)), "symmetric")
+    return Sheet(name, licence, np.pad(roots, FRAME, "symmetric"), plan, weight, world)
 
 
 def load_sheets(folder: Path) -> list[Sheet]:
@@ -138,7 +156,7 @@ def draw_crops(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """`count` random crops of `base` x `base` pixels of 23 km, turned and mirrored.
 
-    Returns (styles (N, 4, base + 12, ...), sums 127/128; roots (N, 16 base + 8, ...)). A world's crops have a coast.
+    Returns (plan (N, 6, base + 12, ...), roots (N, 16 base + 8, ...)). A world's crops have a coast.
 
     Raises:
         ValueError: hardly any crop is usable.
@@ -150,7 +168,7 @@ def draw_crops(
     shares = np.array([WEIGHTS["world"] if kinds[0] else 0, WEIGHTS["sheet"] if kinds[1] else 0])
     if not shares.any():
         raise ValueError(f"no map is as large as a crop of {size} cells")
-    styles: list[NDArray[np.float32]] = []
+    plans: list[NDArray[np.float32]] = []
     roots: list[NDArray[np.float32]] = []
     for _ in range(count * 200):
         if len(roots) == count:
@@ -165,12 +183,13 @@ def draw_crops(
             continue
         span = (base + 2 * MARGIN_BASE) * PIXELS_PER_BASE
         half = PIXELS_PER_BASE // 2
-        seen = sheet.styles[
-            :, row + half : row + span : PIXELS_PER_BASE, column + half : column + span : PIXELS_PER_BASE
-        ]
+        plan = sheet.plan[:, row + half : row + span : PIXELS_PER_BASE, column + half : column + span : PIXELS_PER_BASE]
         turn, mirror = int(rng.integers(4)), bool(rng.integers(2))
-        for kept, a in ((styles, seen), (roots, crop)):
+        for kept, a in ((plans, plan), (roots, crop)):
             kept.append(np.rot90(a[..., ::-1] if mirror else a, turn, (-2, -1)))
+        # A mirror turns the strike's angle round, a quarter turn adds a half turn to twice the angle.
+        signs = [1, 1, 1, 1, (-1) ** turn, (-1) ** (turn + mirror)]
+        plans[-1] = plans[-1] * np.array(signs, np.float32)[:, None, None]
     if len(roots) < count:
         raise ValueError(f"only {len(roots)} of {200 * count} crops of {size} cells are land, or have a coast")
-    return np.stack(styles) * np.float32(STYLE_SUM / 128), np.stack(roots)
+    return np.stack(plans), np.stack(roots)

@@ -1,4 +1,4 @@
-"""What steers the coarse level: which style of land lies where, and the classic noise's heights.
+"""What steers the two levels: which style of land lies where, which way its ranges run, how fine its grain is.
 
 Styles change from place to place with integer gradient noise on hashed lattices (Perlin 2002, "Improving noise"): int64
 arithmetic, so it is the same on every machine and as good at 2^53 pixels from the origin as at it.
@@ -9,7 +9,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from pcg.exact import mix, shift_right
+from pcg.exact import key, latent_field, mix, shift_right
 
 STYLE_SUM = 127  # the weights of the styles at a place add up to this, but for rounding down
 
@@ -21,16 +21,24 @@ BLEND = 4000  # noise by which a style may fall short of the strongest and still
 # Twelve gradients of equal length, thanks to 3^2 + 4^2 = 5^2.
 GRADIENTS = ((5, 0), (-5, 0), (0, 5), (0, -5), (4, 3), (4, -3), (-4, 3), (-4, -3), (3, 4), (3, -4), (-3, 4), (-3, -4))
 
+GRAIN_BITS, GRAIN_STREAM = 5, 4000  # the grain of land changes over 2^5 control cells, 46 km
+
 CLASSIC_REACH = 4.0  # standard deviations on either side that the classic noise's table covers
 CLASSIC_ENTRIES = 512
 SEA_FRACTION = 0.28
 SEA_FLOOR_M = -1800.0
 
 
-class StyleField(nn.Module):
-    """Four fields of fractal gradient noise; at each place the strongest style wins, with soft borders."""
+STRIKE_GAIN = 13  # in 1/1024: noise to a strike that is as coherent as real land's is
+
+
+class PlanField(nn.Module):
+    """Six fields of fractal gradient noise. Of four the strongest is a place's style, with soft borders; two are the
+    strike of its ranges.
+    """
 
     STYLES: Final[int] = 4
+    STRIKE_GAIN: Final[int] = STRIKE_GAIN
     SUM: Final[int] = STYLE_SUM
     BLEND: Final[int] = BLEND
     FRACTION_BITS: Final[int] = 12  # of a position, in pixels of the coarse level
@@ -46,14 +54,14 @@ class StyleField(nn.Module):
         self.register_buffer("octaves", torch.tensor(OCTAVES))
         self.register_buffer("commonness", torch.tensor(COMMONNESS).view(1, -1, 1, 1))
 
-    def noise(self, seed: Tensor, row: Tensor, column: Tensor) -> Tensor:
-        """Fractal noise of every style: seed (N,), row (N, H), column (N, W), int64, to int64 (N, styles, H, W).
+    def noise(self, seed: Tensor, row: Tensor, column: Tensor, first: int, fields: int) -> Tensor:
+        """Fractal noise of some of the fields: seed (N,), row (N, H), column (N, W), int64, to int64 (N, fields, H, W).
 
         One octave of weight 1 stays within about +-3,700.
         """
         octaves = self.octaves.shape[0]
-        streams = torch.arange(self.STYLES * octaves, device=seed.device) + self.STREAM
-        keys = mix(mix(seed).unsqueeze(0) + streams.unsqueeze(1)).view(self.STYLES, octaves, -1, 1, 1)
+        streams = torch.arange(first * octaves, (first + fields) * octaves, device=seed.device) + self.STREAM
+        keys = mix(mix(seed).unsqueeze(0) + streams.unsqueeze(1)).view(fields, octaves, -1, 1, 1)
         bits = self.octaves[:, 0].view(1, -1, 1, 1, 1) + self.FRACTION_BITS
         mask = (torch.ones_like(bits) << bits) - 1
         # Each field's lattice is shifted by its own offset, or all would be zero at the same points.
@@ -76,18 +84,42 @@ class StyleField(nn.Module):
         return (noise * self.octaves[:, 1].view(1, -1, 1, 1, 1)).sum(dim=1).permute(1, 0, 2, 3)
 
     def forward(self, seed: Tensor, row: Tensor, column: Tensor, style: Tensor) -> Tensor:
-        """Weights of the styles: int64 (N, styles, H, W), at each place STYLE_SUM in all but for rounding down.
+        """The plan: int64 (N, styles + 2, H, W), at each place style weights that add up to STYLE_SUM but for rounding
+        down, then the strike in [-127, 127].
 
         style: int64 (N, styles), fixed weights that sum to STYLE_SUM, or all zero for styles that change with place.
         """
         fixed = style.view(-1, self.STYLES, 1, 1).expand(-1, -1, row.shape[1], column.shape[1])
         varied = (style == 0).all(dim=1)
-        if not bool(varied.any()):
-            return fixed
-        noise = self.noise(seed, row, column) + self.commonness
-        share = (noise - noise.amax(dim=1, keepdim=True) + self.BLEND).clamp(min=0)
-        weights = share * self.SUM // share.sum(dim=1, keepdim=True)
-        return torch.where(varied.view(-1, 1, 1, 1), weights, fixed)
+        if bool(varied.any()):
+            noise = self.noise(seed, row, column, 0, self.STYLES + 2)
+            strike = noise[:, self.STYLES :]
+            noise = noise[:, : self.STYLES] + self.commonness
+            share = (noise - noise.amax(dim=1, keepdim=True) + self.BLEND).clamp(min=0)
+            weights = share * self.SUM // share.sum(dim=1, keepdim=True)
+            fixed = torch.where(varied.view(-1, 1, 1, 1), weights, fixed)
+        else:
+            strike = self.noise(seed, row, column, self.STYLES, 2)
+        return torch.cat([fixed, ((strike * self.STRIKE_GAIN) >> 10).clamp(-127, 127)], 1)
+
+
+def grain_field(
+    seed: Tensor, row: Tensor, column: Tensor, bits: int = GRAIN_BITS, stream: int = GRAIN_STREAM
+) -> Tensor:
+    """Grain of land: seed (N,), row (N, H), column (N, W) of control cells, to integers in [-127, 127] as float32
+    (N, H, W). Value noise that changes over 2^bits cells: hashed bytes, in straight lines between lattice points.
+    """
+    y, x = row >> bits, column >> bits
+    corners = latent_field(key(seed, stream), torch.cat([y, y + 1], 1), torch.cat([x, x + 1], 1), 1)[:, 0]
+    cells = 1 << bits
+    down, right = ((at & (cells - 1)).to(torch.float32) for at in (row, column))
+    down, right = down.unsqueeze(2), right.unsqueeze(1)
+    top, bottom = corners[:, : row.shape[1]], corners[:, row.shape[1] :]
+    w = column.shape[1]
+    top = top[..., :w] * (cells - right) + top[..., w:] * right
+    bottom = bottom[..., :w] * (cells - right) + bottom[..., w:] * right
+    # Between lattice points values are means, so smaller: stretched, they spread as a hashed byte does.
+    return ((top * (cells - down) + bottom * down) * (1.5 / cells**2)).round().clamp(-127.0, 127.0)
 
 
 def fade(t: Tensor) -> Tensor:

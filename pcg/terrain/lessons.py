@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pcg.terrain import coarse, data
+from pcg.terrain import coarse, data, grain
 from pcg.terrain.depressions import depression_depth
 from pcg.terrain.networks import (
     COARSE_UNIT,
@@ -23,6 +23,7 @@ from pcg.terrain.networks import (
 from pcg.writers.heightmap import hillshade
 
 SAMPLES = 6
+GRAIN_CROPS = 512  # that the scale of grain is fitted to
 DRAINED = 3  # one crop in so many is flooded to look for depressions, which takes a processor as long as all the rest
 
 
@@ -43,7 +44,7 @@ class Lesson(Protocol):
 
 
 class DetailLesson:
-    """Heights at 90 m (N, 16 cells + 8, ...) of a control map (N, cells + 16, ...), in metres."""
+    """Heights at 90 m (N, 16 cells + 8, ...), in metres, of a control map and its grain (N, 2, cells + 16, ...)."""
 
     dither = 0.3
 
@@ -51,18 +52,25 @@ class DetailLesson:
         self.cells = cells
         self.regions = data.fitting(data.load_regions(folder), cells)
         self.about = f"{len(self.regions)} regions"
+        batch = data.draw_batch(self.regions, cells, GRAIN_CROPS, np.random.default_rng(0))
+        self.grain = grain.fit(torch.from_numpy(batch.heights), torch.from_numpy(batch.control))
 
     def networks(self) -> tuple[Generator, Discriminator]:
         """Fresh networks."""
         return Generator(), Discriminator(self.cells * data.PIXELS_PER_CELL)
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Control maps, and the real land they are the means of."""
-        batch = data.draw_batch(self.regions, self.cells, count, rng)
-        return torch.from_numpy(batch.control), torch.from_numpy(batch.heights)
+        """Control maps with the grain of the land they are the means of, and that land."""
+        return self.condition(data.draw_batch(self.regions, self.cells, count, rng))
+
+    def condition(self, batch: data.Batch) -> tuple[Tensor, Tensor]:
+        """A batch as the networks take it."""
+        control, heights = torch.from_numpy(batch.control), torch.from_numpy(batch.heights)
+        grains = self.grain.grain(heights, control).view(-1, 1, 1)
+        return torch.stack([control, grains.expand_as(control)], 1), heights
 
     def make(self, generator: Generator, condition: Tensor, random: torch.Generator) -> Tensor:
-        """Land of control maps of any size."""
+        """Land of control maps and grains of any size."""
         cells = condition.shape[-1] - 2 * data.MARGIN_CELLS
         land: Tensor = generator(condition, generator.pyramid.draw_latents(len(condition), cells, random))
         return land
@@ -75,7 +83,9 @@ class DetailLesson:
         """
         fake, real, condition = fake[::DRAINED], real[::DRAINED], condition[::DRAINED]
         with torch.no_grad():
-            _, amplitude, _ = control_features(condition.double(), generator.amplitude_levels, generator.height_levels)
+            _, amplitude, _ = control_features(
+                condition[:, 0].double(), generator.amplitude_levels, generator.height_levels
+            )
             scale = amplitude.mean((1, 2)).float().view(-1, 1, 1)
             wanted = depression_depth(real, scale.expand_as(real)).mean()
         return (depression_depth(fake, scale.expand_as(fake)).mean() - wanted).clamp_min(0)
@@ -97,7 +107,7 @@ class DetailLesson:
             except ValueError:
                 if size == self.cells:
                     raise
-        return torch.from_numpy(batch.control), torch.from_numpy(batch.heights)
+        return self.condition(batch)
 
     def picture(self, land: Tensor) -> list[NDArray[np.uint8]]:
         """Hillshades."""
@@ -105,7 +115,7 @@ class DetailLesson:
 
 
 class CoarseLesson:
-    """Signed roots at 1,440 m (N, 16 base + 8, ...) of styles (N, 4, base + 12, ...)."""
+    """Signed roots at 1,440 m (N, 16 base + 8, ...) of plans (N, 6, base + 12, ...)."""
 
     dither = 0.004
 
@@ -119,12 +129,12 @@ class CoarseLesson:
         return CoarseGenerator(), CoarseDiscriminator(self.base * coarse.PIXELS_PER_BASE)
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Styles, and the real map they were read off."""
-        styles, roots = coarse.draw_crops(self.sheets, self.base, count, rng)
-        return torch.from_numpy(styles), torch.from_numpy(roots)
+        """Plans, and the real map they were read off."""
+        plans, roots = coarse.draw_crops(self.sheets, self.base, count, rng)
+        return torch.from_numpy(plans), torch.from_numpy(roots)
 
     def make(self, generator: CoarseGenerator, condition: Tensor, random: torch.Generator) -> Tensor:
-        """Maps of styles of any size."""
+        """Maps of plans of any size."""
         base = condition.shape[-1] - 2 * coarse.MARGIN_BASE
         return generator.signed_roots(condition, generator.pyramid.draw_latents(len(condition), base, random))
 

@@ -32,10 +32,13 @@ HEIGHT_TOP_M = 6000.0
 COARSE_WIDTHS = (96, 80, 64, 48, 24)  # channels at 23, 11.5, 5.8, 2.9 and 1.4 km
 COARSE_LATENTS = (12, 8, 4, 4, 2)
 STYLES = ("alpine", "plateau", "lowland", "archipelago")
+# The plan of a world, what the coarse level is given: each style's weight, and which way its ranges run (the strike,
+# as geologists call it): coherence times the cosine and the sine of twice its angle, clockwise from east.
+PLAN_CHANNELS = len(STYLES) + 2
 COARSE_UNIT = 40.0  # the coarse networks' unit is a signed root: u stands for u |u| 40^2 metres
 
 RELIEF_GAIN = 40.0  # relief over amplitude, which stays within about +-2, to an 8-bit integer
-CONTROL_CHANNELS = 3
+CONTROL_CHANNELS = 4  # relief over amplitude, amplitude byte, height byte, grain
 
 
 def amplitude_thresholds() -> Tensor:
@@ -141,7 +144,7 @@ class Pyramid(nn.Module):
 
 
 class Generator(nn.Module):
-    """Control map and latent field in, land out. 0.40 M parameters at the standard widths."""
+    """Control map, grain and latent field in, land out. 0.40 M parameters at the standard widths."""
 
     amplitude_levels: Tensor
     height_levels: Tensor
@@ -152,18 +155,22 @@ class Generator(nn.Module):
         self.register_buffer("amplitude_levels", amplitude_thresholds(), persistent=False)
         self.register_buffer("height_levels", height_thresholds(), persistent=False)
 
-    def forward(self, control: Tensor, latents: list[Tensor | None]) -> Tensor:
-        """control: float32 (N, n+16, n+16) metres; latents as draw_latents gives them; to (N, 16n+8, 16n+8) metres."""
+    def forward(self, condition: Tensor, latents: list[Tensor | None]) -> Tensor:
+        """condition: float32 (N, 2, n+16, n+16), the control map in metres and the grain in [-1, 1]; latents as
+        draw_latents gives them; to (N, 16n+8, 16n+8) metres.
+        """
+        control, grain = condition.unbind(1)
         features, amplitude, _ = control_features(control.double(), self.amplitude_levels, self.height_levels)
         height, amplitude = crop(control, 4).float(), crop(amplitude, 2).float()
-        for detail in self.pyramid(features.float() / 128, latents):
+        seen = torch.cat([features.float() / 128, crop(grain, 2).unsqueeze(1)], 1)
+        for detail in self.pyramid(seen, latents):
             amplitude = crop(refine_smooth(amplitude), 2)
             height = refine_means(height) + subtract_block_mean(amplitude * detail.float())
         return height
 
 
 class Discriminator(nn.Module):
-    """Land and its control map in, one logit out. Sees slopes, so drainage, as well as the residual over the map."""
+    """Land, its control map and its grain in, one logit out. Sees slopes, so drainage, and what the map lacks."""
 
     amplitude_levels: Tensor
     height_levels: Tensor
@@ -172,11 +179,14 @@ class Discriminator(nn.Module):
         super().__init__()
         self.register_buffer("amplitude_levels", amplitude_thresholds(), persistent=False)
         self.register_buffer("height_levels", height_thresholds(), persistent=False)
-        self.body = downsampling_body(6, size, widths)
+        self.body = downsampling_body(7, size, widths)
         self.head = nn.Linear(widths[-1], 1)
 
-    def view(self, heights: Tensor, control: Tensor) -> Tensor:
-        """What it looks at: (N, 6, S, S) float32, each channel of order one; heights (N, S+8, S+8), metres."""
+    def view(self, heights: Tensor, condition: Tensor) -> Tensor:
+        """What it looks at: (N, 7, S, S) float32, each channel of order one; heights (N, S+8, S+8), metres; condition
+        as for Generator, the grain the same all over a crop.
+        """
+        control, grain = condition.unbind(1)
         with torch.no_grad():
             _, amplitude, mean = control_features(control.double(), self.amplitude_levels, self.height_levels)
             base, amplitude, mean = (crop(p, k).float() for p, k in ((control, 4), (amplitude, 2), (mean, 2)))
@@ -192,58 +202,62 @@ class Discriminator(nn.Module):
         south = inner[:, 5:-3, 4:-4] - inner[:, 3:-5, 4:-4]
         steep = 5 / crop(amplitude, 4)
         planes = [crop(residual, 4), east * steep, south * steep, *(crop(p, 4) for p in (relief, roughness, altitude))]
+        planes.append(grain[:, :1, :1].expand_as(east))
         return torch.stack(planes, 1).contiguous(memory_format=torch.channels_last)
 
     def forward(self, view: Tensor) -> Tensor:
-        """(N, 6, S, S) to logits (N,)."""
+        """(N, 7, S, S) to logits (N,)."""
         return self.head(self.body(view).flatten(1))[:, 0]
 
 
 class CoarseGenerator(nn.Module):
-    """Styles and latent field in, the control map out, as signed roots. 0.6 M parameters at the standard widths.
+    """Plan and latent field in, the control map out, as signed roots. 0.6 M parameters at the standard widths.
 
     One pixel of its coarsest scale is 23 km, sixteen control cells.
     """
 
     def __init__(self, widths: tuple[int, ...] = COARSE_WIDTHS, latents: tuple[int, ...] = COARSE_LATENTS) -> None:
         super().__init__()
-        self.pyramid = Pyramid(len(STYLES), widths, latents)
+        self.pyramid = Pyramid(PLAN_CHANNELS, widths, latents)
 
-    def signed_roots(self, styles: Tensor, latents: list[Tensor | None]) -> Tensor:
-        """styles: (N, 4, m+12, m+12), weights that sum to 127/128; to (N, 16m+8, 16m+8), 4 cells more a side."""
-        added = [plane.float() for plane in self.pyramid(styles, latents)]
+    def signed_roots(self, plan: Tensor, latents: list[Tensor | None]) -> Tensor:
+        """plan: (N, 6, m+12, m+12), style weights that sum to 127/128, strike in [-1, 1]; to (N, 16m+8, 16m+8), 4 cells
+        more a side.
+        """
+        added = [plane.float() for plane in self.pyramid(plan, latents)]
         u = added[0]
         for more in added[1:]:
             u = crop(refine_smooth(u), 2) + more
         return u
 
-    def forward(self, styles: Tensor, latents: list[Tensor | None]) -> Tensor:
+    def forward(self, plan: Tensor, latents: list[Tensor | None]) -> Tensor:
         """As signed_roots, in metres."""
-        u = self.signed_roots(styles, latents) * COARSE_UNIT
+        u = self.signed_roots(plan, latents) * COARSE_UNIT
         return u * u.abs()
 
 
 class CoarseDiscriminator(nn.Module):
-    """A control map and its styles in, one logit out. Sees heights, slopes and coasts."""
+    """A control map and its plan in, one logit out. Sees heights, slopes, bends and coasts."""
 
     def __init__(self, size: int, widths: tuple[int, ...] = (32, 64, 96, 128, 128)) -> None:
         super().__init__()
-        self.body = downsampling_body(4 + len(STYLES), size, widths)
+        self.body = downsampling_body(5 + PLAN_CHANNELS, size, widths)
         self.head = nn.Linear(widths[-1], 1)
 
-    def view(self, u: Tensor, styles: Tensor) -> Tensor:
-        """What it looks at: (N, 8, S, S); u (N, S+8, S+8) signed roots, styles (N, 4, S/16+12, S/16+12)."""
+    def view(self, u: Tensor, plan: Tensor) -> Tensor:
+        """What it looks at: (N, 11, S, S); u (N, S+8, S+8) signed roots, plan (N, 6, S/16+12, S/16+12)."""
         side = u.shape[-1] - 8
         inner = crop(u, 3)
-        east = (inner[:, 1:-1, 2:] - inner[:, 1:-1, :-2]) * 4
-        south = (inner[:, 2:, 1:-1] - inner[:, :-2, 1:-1]) * 4
-        land = torch.tanh(crop(u, 4) * 12)
-        planes = torch.stack([crop(u, 4), east, south, land], 1)
-        style = F.interpolate(crop(styles, MARGIN), size=(side, side), mode="bilinear")
-        return torch.cat([planes, style], 1).contiguous(memory_format=torch.channels_last)
+        north, south, west, east = inner[:, :-2, 1:-1], inner[:, 2:, 1:-1], inner[:, 1:-1, :-2], inner[:, 1:-1, 2:]
+        centre = crop(u, 4)
+        bend = (north + south + west + east - 4 * centre) * 4
+        land = torch.tanh(centre * 12)
+        planes = torch.stack([centre, (east - west) * 4, (south - north) * 4, land, bend], 1)
+        planned = F.interpolate(crop(plan, MARGIN), size=(side, side), mode="bilinear")
+        return torch.cat([planes, planned], 1).contiguous(memory_format=torch.channels_last)
 
     def forward(self, view: Tensor) -> Tensor:
-        """(N, 8, S, S) to logits (N,)."""
+        """(N, 11, S, S) to logits (N,)."""
         return self.head(self.body(view).flatten(1))[:, 0]
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pcg.exact import ACTIVATION_MAX, LEAK, ExactConv, IntegerConv, IntegerUp, crop, key, power_of_two_at_least
-from pcg.terrain.control import STYLE_SUM, StyleField
+from pcg.terrain.control import STYLE_SUM, PlanField
 from pcg.terrain.networks import MARGIN, CoarseGenerator, Generator, Pyramid, Stage, control_features
 from pcg.terrain.world import ExactPyramid, ExactStage, TerrainWorld
 
@@ -84,12 +84,14 @@ def quantise(generator: Generator, coarse: CoarseGenerator, classic: Tensor, pla
     with torch.no_grad():
         varied = torch.zeros(places, 4, dtype=torch.int64)
         varied[::2] = torch.eye(4, dtype=torch.int64)[torch.arange(places // 2) % 4] * STYLE_SUM
-        styles = StyleField()(seed, row.unsqueeze(1) + span, column.unsqueeze(1) + span, varied)
+        plan = PlanField()(seed, row.unsqueeze(1) + span, column.unsqueeze(1) + span, varied)
         latents = coarse.pyramid.draw_latents(places, pixels, random)
-        control = coarse(styles.float() * INPUT_STEP, latents).double().clamp_min(0)
-        exact_coarse = quantise_pyramid(coarse.pyramid, styles.float() * INPUT_STEP, latents, STREAM_COARSE)
+        control = coarse(plan.float() * INPUT_STEP, latents).double().clamp_min(0)
+        exact_coarse = quantise_pyramid(coarse.pyramid, plan.float() * INPUT_STEP, latents, STREAM_COARSE)
         cells = control.shape[-1] - 16
         latents = generator.pyramid.draw_latents(places, cells, random)
         features, _, _ = control_features(control, generator.amplitude_levels, generator.height_levels)
+        grain = torch.linspace(-127, 127, places).round().view(-1, 1, 1).expand_as(features[:, 0])
+        features = torch.cat([features, grain.unsqueeze(1)], 1)
         fine = quantise_pyramid(generator.pyramid, features.float() * INPUT_STEP, latents, STREAM_FINE)
     return TerrainWorld(generator, exact_coarse, fine, classic).eval()

@@ -21,7 +21,7 @@ from pcg.exact import (
     refine_smooth,
     subtract_block_mean,
 )
-from pcg.terrain.control import StyleField, classic_heights
+from pcg.terrain.control import PlanField, classic_heights, grain_field
 from pcg.terrain.networks import COARSE_UNIT, MARGIN, Generator, control_features
 
 STEPS_A_METRE = 64  # heights are whole multiples of 1/64 m
@@ -99,7 +99,7 @@ class TerrainWorld(nn.Module):
 
     def __init__(self, generator: Generator, coarse: ExactPyramid, fine: ExactPyramid, classic: Tensor) -> None:
         super().__init__()
-        self.styles = StyleField()
+        self.plan = PlanField()
         self.coarse, self.fine = coarse, fine
         self.precision = 32
         self.register_buffer("amplitude_levels", generator.amplitude_levels.clone())
@@ -128,8 +128,8 @@ class TerrainWorld(nn.Module):
         count = max(1, (reach - 2 + 15) >> 4)
         margin = self.coarse.MARGIN
         span = torch.arange(count + 2 * margin, device=seed.device) - margin
-        styles = self.styles(seed, base_row.unsqueeze(1) + span, base_column.unsqueeze(1) + span, style)
-        added = self.coarse(styles.to(torch.float32), seed, base_row, base_column, self.precision, self.SCALES)
+        plan = self.plan(seed, base_row.unsqueeze(1) + span, base_column.unsqueeze(1) + span, style)
+        added = self.coarse(plan.to(torch.float32), seed, base_row, base_column, self.precision, self.SCALES)
         u = added[0].to(torch.float64)
         for scale in range(1, len(added)):
             u = crop(refine_smooth(u), 2) + added[scale].to(torch.float64)
@@ -159,7 +159,10 @@ class TerrainWorld(nn.Module):
         height = crop(control, 4) * self.STEPS_A_METRE
         if scales > 0:
             features, amplitude, _mean = control_features(control, self.amplitude_levels, self.height_levels)
-            details = self.fine(features.to(torch.float32), seed, row, column, self.precision, scales)
+            span = torch.arange(features.shape[2], device=seed.device) - self.fine.MARGIN
+            grain = grain_field(seed, row.unsqueeze(1) + span, column.unsqueeze(1) + span)
+            seen = torch.cat([features.to(torch.float32), grain.unsqueeze(1)], 1)
+            details = self.fine(seen, seed, row, column, self.precision, scales)
             amplitude = crop(amplitude, 2) * self.STEPS_A_METRE
             for detail in details:
                 amplitude = crop(refine_smooth(amplitude), 2)

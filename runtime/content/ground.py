@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Protocol
 
@@ -15,6 +17,8 @@ from runtime.registry import ModelFile
 
 STEPS_A_METRE = 64
 PIXELS_PER_CELL, MARGIN_CELLS = 16, 8
+SHEET_CELLS = 64  # a side of the control maps that are kept: 16 chunks of 256 pixels are made from one
+SHEETS_KEPT = 256  # of 51 KB
 TILE = 1024  # pixels; a larger window is made of tiles, at about 0.3 GB of memory each
 # Perlin noise of the `noise` package, as control map. It repeats every 256 lattice cells, so every 16,384 of ours.
 NOISE_CELLS_A_LATTICE = 64
@@ -53,11 +57,56 @@ class Tile(Protocol):
     def __call__(self, top: int, left: int, side: int) -> NDArray[np.int32]: ...
 
 
+class ControlMaps:
+    """Sheets of learned control map, kept so that neighbouring chunks share one; the least recently used is dropped.
+
+    A sheet has SHEET_CELLS cells a side and the margin that the detail level needs around them. Safe between threads.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Hashable, NDArray[np.float64]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def cut(
+        self, engine: Engine, model: ModelFile, seed: int, style: tuple[int, ...], row: int, column: int, cells: int
+    ) -> NDArray[np.float64] | None:
+        """Control map (1, cells, cells) in metres from MARGIN_CELLS before cell (row, column) on; None where it would
+        reach beyond one sheet. In the engine's thread.
+        """
+        top, left = row % SHEET_CELLS, column % SHEET_CELLS
+        side = SHEET_CELLS + 2 * MARGIN_CELLS
+        if max(top, left) + cells > side:
+            return None
+        place = row - top, column - left
+        key = (model.sha256, seed, style, *place)
+        with self._lock:
+            sheet = self._kept.get(key)
+        if sheet is None:
+            rows, columns = (np.array([first - MARGIN_CELLS], np.int64) for first in place)
+            seeds, styles = np.array([seed], np.int64), np.array([style], np.int64)
+            sheet = engine.run(model, "control", seeds, rows, columns, side, styles)
+        with self._lock:
+            self._kept[key] = sheet
+            self._kept.move_to_end(key)
+            while len(self._kept) > SHEETS_KEPT:
+                self._kept.popitem(last=False)
+        return sheet[:, top : top + cells, left : left + cells]
+
+
 class World:
     """The endless world of a seed: a style for all of it, or styles that change from place to place."""
 
-    def __init__(self, engine: Engine, model: ModelFile, seed: int, style: tuple[int, ...], *, classic: bool) -> None:
-        self._engine, self._model = engine, model
+    def __init__(
+        self,
+        engine: Engine,
+        controls: ControlMaps,
+        model: ModelFile,
+        seed: int,
+        style: tuple[int, ...],
+        *,
+        classic: bool,
+    ) -> None:
+        self._engine, self._controls, self._model = engine, controls, model
         self._seed, self._style, self._classic = seed, style, classic
 
     @property
@@ -72,13 +121,18 @@ class World:
         def square(top: int, left: int, side: int) -> NDArray[np.int32]:
             x, y = (column + left) << lod, (row + top) << lod
             xs, ys = np.array([x], np.int64), np.array([y], np.int64)
+            cells = int(self._engine.run(self._model, "cells", xs, ys, side, lod))
+            control: NDArray[np.float64] | None
             if self._classic:
-                cells = int(self._engine.run(self._model, "cells", xs, ys, side, lod))
                 noises = classic_noise(self._seed, x, y, cells)[None]
                 control = self._engine.run(self._model, "control_heights", noises)
-                made: NDArray[np.int32] = self._engine.run(self._model, "window", seed, xs, ys, side, lod, control)[0]
             else:
-                made = self._engine.run(self._model, "forward", seed, xs, ys, side, lod, style)[0]
+                place = y // PIXELS_PER_CELL, x // PIXELS_PER_CELL
+                control = self._controls.cut(self._engine, self._model, self._seed, self._style, *place, cells)
+            if control is None:
+                made: NDArray[np.int32] = self._engine.run(self._model, "forward", seed, xs, ys, side, lod, style)[0]
+            else:
+                made = self._engine.run(self._model, "window", seed, xs, ys, side, lod, control)[0]
             return made
 
         return tiled(square, height, width)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.content import climate, layers
-from runtime.content.ground import PIXELS_PER_CELL, STEPS_A_METRE, Drawn, Ground, World
+from runtime.content.ground import PIXELS_PER_CELL, STEPS_A_METRE, ControlMaps, Drawn, Ground, World
 from runtime.content.provenance import provenance
 from runtime.content.regions import Regions
 from runtime.content.styles import style_weights
@@ -177,10 +177,12 @@ def sketch_window(request: SketchRequest, shape: tuple[int, ...]) -> Window:
     )
 
 
-def chunk(engine: Engine, regions: Regions, model: ModelFile, request: TerrainRequest) -> dict[str, Any]:
+def chunk(
+    engine: Engine, controls: ControlMaps, regions: Regions, model: ModelFile, request: TerrainRequest
+) -> dict[str, Any]:
     """One chunk of a checked request: the layers asked for, and what it takes to read them. In the engine's thread."""
     style = style_weights(request.style, model.card.parameters["style"].choices or [])
-    world = World(engine, model, request.seed, style, classic=request.control == "noise")
+    world = World(engine, controls, model, request.seed, style, classic=request.control == "noise")
     window = Window(request.lod, request.y >> request.lod, request.x >> request.lod, request.size, request.size)
     params = msgspec.to_builtins(request)
     return _made(world, regions, window, request) | {
@@ -230,5 +232,6 @@ def _made(ground: Ground, regions: Regions, window: Window, request: TerrainRequ
 
 def quarter_metres(steps: NDArray[np.int32]) -> NDArray[np.uint16]:
     """Heights in 1/64 m as the wire carries them; what is out of its range saturates."""
-    quarters = np.rint(steps / (STEPS_A_METRE * SCALE_M)) - OFFSET_M / SCALE_M
+    a_quarter = int(STEPS_A_METRE * SCALE_M)
+    quarters = (steps + a_quarter // 2) // a_quarter - int(OFFSET_M / SCALE_M)
     return quarters.clip(0, 65535).astype(np.uint16)

@@ -78,13 +78,13 @@ def test_styles_are_told_by_sea_roughness_and_height() -> None:
         assert found[STYLES.index(name), 50:-50, 50:-50].min() > 0.9, name
 
 
-def test_crops_repeat_for_a_seed_and_have_their_styles(sheets: list[coarse.Sheet]) -> None:
+def test_crops_repeat_for_a_seed_and_have_their_plans(sheets: list[coarse.Sheet]) -> None:
     draws = [coarse.draw_crops(sheets, 2, 12, np.random.default_rng(4)) for _ in range(2)]
-    styles, roots = draws[0]
-    assert styles.shape == (12, 4, 2 + 2 * coarse.MARGIN_BASE, 2 + 2 * coarse.MARGIN_BASE)
+    plans, roots = draws[0]
+    assert plans.shape == (12, 6, 2 + 2 * coarse.MARGIN_BASE, 2 + 2 * coarse.MARGIN_BASE)
     assert roots.shape == (12, 32 + 2 * coarse.FRAME, 32 + 2 * coarse.FRAME)
-    assert styles.dtype == roots.dtype == np.float32
-    assert np.allclose(styles.sum(1), STYLE_SUM / 128, atol=1e-4)
+    assert plans.dtype == roots.dtype == np.float32
+    assert np.allclose(plans[:, :4].sum(1), STYLE_SUM / 128, atol=1e-4)
     assert all(np.array_equal(a, b) for a, b in zip(*draws, strict=True))
     wet = (roots < 0).mean((1, 2))
     assert ((wet == 0) | ((wet >= 0.08) & (wet <= 0.9))).all()  # a world's crops have a coast, the sheet has no sea
@@ -95,12 +95,38 @@ def test_styles_are_those_of_the_crop() -> None:
     """Where the style changes from west to east, the crop's height does at the same place."""
     metres = np.where(np.arange(256) < 128, 2000.0, 100.0).astype(np.float32).repeat(256).reshape(256, 256).T
     sheet = coarse.make_sheet("", "", np.ascontiguousarray(metres), 1.0, world=False)
-    styles, roots = coarse.draw_crops([sheet], 4, 20, np.random.default_rng(0))
+    plans, roots = coarse.draw_crops([sheet], 4, 20, np.random.default_rng(0))
     edge, frame = coarse.MARGIN_BASE, coarse.FRAME
     high = (roots[:, frame:-frame, frame:-frame] > 0.5).reshape(20, 4, 16, 4, 16).mean((2, 4))
-    plateau = styles[:, STYLES.index("plateau"), edge:-edge, edge:-edge]
+    plateau = plans[:, STYLES.index("plateau"), edge:-edge, edge:-edge]
     assert 0.2 < high.mean() < 0.8
     assert np.corrcoef(high.ravel(), plateau.ravel())[0, 1] > 0.8
+
+
+@pytest.mark.parametrize(("angle", "cosine", "sine"), [(0, 1, 0), (90, -1, 0), (45, 0, 1), (135, 0, -1)])
+def test_strike_is_the_way_ranges_run(angle: int, cosine: int, sine: int) -> None:
+    y, x = np.mgrid[:120, :120]
+    across = x * -np.sin(np.radians(angle)) + y * np.cos(np.radians(angle))  # ranges run at the angle, clockwise
+    found = coarse.strike_map((1 + 0.3 * np.sin(across / 2)).astype(np.float32))
+    assert np.allclose(found[:, 60, 60], (cosine, sine), atol=0.05)
+
+
+def test_land_without_a_strike_has_none() -> None:
+    noise = np.random.default_rng(0).normal(1, 0.1, (120, 120)).astype(np.float32)
+    assert np.abs(coarse.strike_map(noise)[:, 30:90, 30:90]).max() < 0.3
+    assert (coarse.strike_map(np.ones((40, 40), np.float32)) == 0).all()
+
+
+def test_the_strike_turns_with_the_crop() -> None:
+    """Whatever turn and mirror a crop was drawn with, its plan's strike is that of its own land."""
+    y, x = np.mgrid[:300, :300]
+    metres = (1500 + 500 * np.sin((x + 2 * y) / 4)).astype(np.float32)
+    sheet = coarse.make_sheet("", "", metres, 1.0, world=False)
+    plans, roots = coarse.draw_crops([sheet], 4, 30, np.random.default_rng(0))
+    edge = coarse.MARGIN_BASE
+    own = np.stack([coarse.strike_map(r)[:, 36, 36] for r in roots])
+    assert np.allclose(plans[:, 4:, edge + 1, edge + 1], own, atol=0.15)
+    assert len(np.unique(own.round(1), axis=0)) == 4  # two ways of running, each with its mirror image
 
 
 def test_validation_regions_are_left_out(tmp_path: Path) -> None:

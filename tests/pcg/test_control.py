@@ -3,14 +3,24 @@
 import pytest
 import torch
 
-from pcg.terrain.control import COMMONNESS, OCTAVES, STYLE_SUM, StyleField, classic_heights, classic_table, fade
+from pcg.terrain.control import (
+    COMMONNESS,
+    GRAIN_BITS,
+    OCTAVES,
+    STYLE_SUM,
+    PlanField,
+    classic_heights,
+    classic_table,
+    fade,
+    grain_field,
+)
 
 VARIED = torch.zeros(1, 4, dtype=torch.int64)
 QUANTILES = torch.linspace(0, 30, 129).double() ** 2  # up to 900 m
 
 
 def weights(seed: int, row: torch.Tensor, column: torch.Tensor, style: torch.Tensor = VARIED) -> torch.Tensor:
-    return StyleField()(torch.tensor([seed]), row[None], column[None], style)[0]
+    return PlanField()(torch.tensor([seed]), row[None], column[None], style)[0, :4]
 
 
 def test_fade_is_perlins_quintic() -> None:
@@ -31,10 +41,25 @@ def test_windows_of_the_styles_agree(origin: int) -> None:
 @pytest.mark.parametrize("origin", [0, 2**49 - 64])
 def test_the_noise_is_smooth_and_of_the_size_it_says(origin: int) -> None:
     span = origin + torch.arange(60)
-    noise = StyleField().noise(torch.tensor([11]), span[None], span[None])[0].double()
+    noise = PlanField().noise(torch.tensor([11]), span[None], span[None], 0, 6)[0].double()
     assert noise.abs().max() <= 3700 * sum(weight for _, weight in OCTAVES)
     steps = noise.diff(dim=1).abs()
     assert steps.max() < 8 * steps.mean()  # no cracks between lattice cells
+
+
+@pytest.mark.parametrize("origin", [0, -(2**31) - 3, 2**49 - 512])
+def test_grain_changes_slowly_and_alike_in_every_window(origin: int) -> None:
+    span = origin + torch.arange(400)
+    whole = grain_field(torch.tensor([11]), span[None], span[None])[0]
+    part = grain_field(torch.tensor([11]), span[None, 37:60], span[None, 3:90])[0]
+    assert torch.equal(whole[37:60, 3:90], part)
+    assert torch.equal(whole, whole.round())
+    assert whole.abs().max() <= 127
+    assert 50 < float(whole.std()) < 95  # about as a uniform byte, 73
+    steps = torch.cat([whole.diff(dim=0).flatten(), whole.diff(dim=1).flatten()]).abs()
+    assert float(steps.max()) <= 1.5 * 254 / 2**GRAIN_BITS + 1
+    other = grain_field(torch.tensor([12]), span[None], span[None])[0]
+    assert not torch.equal(whole, other)
 
 
 def test_every_place_has_a_style() -> None:
@@ -60,7 +85,7 @@ def test_styles_are_as_common_as_they_should_be() -> None:
 def test_every_seed_has_other_styles() -> None:
     seeds = torch.tensor([0, 1, 2, 3, 2**53 - 1, 2**52])
     span = torch.arange(128).expand(6, -1)
-    noise = StyleField().noise(seeds, span, span).double()
+    noise = PlanField().noise(seeds, span, span, 0, 4).double()
     correlation = torch.corrcoef(noise.flatten(0, 1).flatten(1)) - torch.eye(24)  # four styles of six seeds
     assert correlation.abs().max() < 0.6
 
@@ -74,9 +99,20 @@ def test_a_fixed_style_is_everywhere() -> None:
 def test_fixed_and_changing_styles_share_a_batch() -> None:
     both = torch.tensor([[0, 0, 0, 0], [0, 127, 0, 0]])
     span = torch.arange(30).expand(2, -1)
-    found = StyleField()(torch.tensor([7, 7]), span, span, both)
-    assert torch.equal(found[0], weights(7, span[0], span[0]))
+    found = PlanField()(torch.tensor([7, 7]), span, span, both)
+    assert torch.equal(found[0, :4], weights(7, span[0], span[0]))
     assert (found[1, 1] == 127).all()
+
+
+def test_the_strike_is_the_same_whatever_the_style_and_as_coherent_as_lands() -> None:
+    far = torch.arange(64)[None] * 8
+    varied, fixed = (PlanField()(torch.tensor([7]), far, far, style)[0, 4:] for style in (VARIED, VARIED + 31))
+    assert torch.equal(varied, fixed)
+    assert fixed.abs().max() <= 127
+    spread = varied.double().std((1, 2))
+    assert spread.min() > 35  # real maps: about 51
+    assert spread.max() < 65
+    assert abs(torch.corrcoef(varied.double().flatten(1))[0, 1]) < 0.2
 
 
 def test_the_table_gives_the_heights_of_real_land() -> None:

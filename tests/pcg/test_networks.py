@@ -21,17 +21,22 @@ def control_map(cells: int, count: int = 1) -> torch.Tensor:
     return (torch.randn(count, side, side, generator=random) * 60 + 800).clamp_min(0)
 
 
-def styles(base: int, count: int = 1) -> torch.Tensor:
+def condition(control: torch.Tensor, grain: float = 0.5) -> torch.Tensor:
+    return torch.stack([control, torch.full_like(control, grain)], 1)
+
+
+def plan(base: int, count: int = 1) -> torch.Tensor:
     random = torch.Generator().manual_seed(5)
     side = base + 2 * coarse.MARGIN_BASE
-    return torch.rand(count, 4, side, side, generator=random).softmax(1) * 127 / 128
+    styles = torch.rand(count, 4, side, side, generator=random).softmax(1) * 127 / 128
+    return torch.cat([styles, torch.rand(count, 2, side, side, generator=random) * 2 - 1], 1)
 
 
 def test_generator_keeps_the_control_map() -> None:
     generator = Generator(**TINY)
     control = control_map(5, 2)
     with torch.no_grad():
-        land = generator(control, generator.pyramid.draw_latents(2, 5, torch.Generator().manual_seed(0)))
+        land = generator(condition(control), generator.pyramid.draw_latents(2, 5, torch.Generator().manual_seed(0)))
     assert land.shape == (2, 88, 88)
     cells = control[:, data.MARGIN_CELLS : -data.MARGIN_CELLS, data.MARGIN_CELLS : -data.MARGIN_CELLS]
     blocks = land[:, FRAME:-FRAME, FRAME:-FRAME].reshape(2, 5, 16, 5, 16).mean((2, 4))
@@ -47,7 +52,7 @@ def test_generator_sees_a_finite_window() -> None:
     changed[:, -9:, -9:] += 500
     latents = generator.pyramid.draw_latents(1, 14, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        a, b = generator(control, latents), generator(changed, latents)
+        a, b = generator(condition(control), latents), generator(condition(changed), latents)
     assert torch.allclose(a[:, :40, :40], b[:, :40, :40], atol=1e-3)
     assert not torch.allclose(a[:, -40:, -40:], b[:, -40:, -40:], atol=1.0)
 
@@ -59,9 +64,18 @@ def test_generator_draws_the_same_land_in_every_window() -> None:
     latents = generator.pyramid.draw_latents(1, 6, torch.Generator().manual_seed(0))
     part = [z[:, :, 2**s :, 2**s :] if z is not None else None for s, z in enumerate(latents)]
     with torch.no_grad():
-        whole = generator(control, latents)
-        cut = generator(control[:, 1:, 1:], part)
+        whole = generator(condition(control), latents)
+        cut = generator(condition(control[:, 1:, 1:]), part)
     assert torch.allclose(whole[:, 16:, 16:], cut, atol=1e-2)
+
+
+def test_grain_changes_the_land() -> None:
+    generator = Generator(**TINY)
+    control = control_map(4)
+    latents = generator.pyramid.draw_latents(1, 4, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        smooth, rough = (generator(condition(control, grain), latents) for grain in (-1.0, 1.0))
+    assert not torch.allclose(smooth, rough, atol=0.1)
 
 
 def test_amplitude_follows_relief() -> None:
@@ -98,13 +112,14 @@ def test_discriminator_sees_slopes() -> None:
     discriminator = Discriminator(32)
     control = control_map(2)
     land = torch.arange(40.0).expand(1, 40, 40) * 9  # rises 9 m a pixel to the east
-    view = discriminator.view(land, control)
-    assert view.shape == (1, 6, 32, 32)
+    view = discriminator.view(land, condition(control))
+    assert view.shape == (1, 7, 32, 32)
+    assert (view[:, 6] == 0.5).all()  # the grain
     assert discriminator(view).shape == (1,)
     amplitude = 45 / view[:, 1]
     assert (amplitude > 0).all()
     assert view[:, 2].abs().max() == 0
-    flipped = discriminator.view(land.flip(2), control)
+    flipped = discriminator.view(land.flip(2), condition(control))
     assert torch.allclose(flipped[:, 1], -view[:, 1])
 
 
@@ -112,8 +127,8 @@ def test_coarse_generator_draws_signed_roots() -> None:
     generator = CoarseGenerator(**TINY)
     latents = generator.pyramid.draw_latents(2, 3, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        roots = generator.signed_roots(styles(3, 2), latents)
-        metres = generator(styles(3, 2), latents)
+        roots = generator.signed_roots(plan(3, 2), latents)
+        metres = generator(plan(3, 2), latents)
     assert roots.shape == metres.shape == (2, 3 * 16 + 2 * coarse.FRAME, 3 * 16 + 2 * coarse.FRAME)
     assert torch.equal(metres < 0, roots < 0)
     assert torch.allclose(metres.abs().sqrt() / networks.COARSE_UNIT, roots.abs(), atol=1e-4)
@@ -121,7 +136,7 @@ def test_coarse_generator_draws_signed_roots() -> None:
 
 def test_coarse_generator_sees_a_finite_window() -> None:
     generator = CoarseGenerator(**TINY)
-    seen = styles(5)
+    seen = plan(5)
     changed = seen.clone()
     changed[:, :, -3:, -3:] = 0.25
     latents = generator.pyramid.draw_latents(1, 5, torch.Generator().manual_seed(0))
@@ -135,11 +150,12 @@ def test_coarse_discriminator_sees_coasts_and_slopes() -> None:
     discriminator = CoarseDiscriminator(32)
     side = 32 + 2 * coarse.FRAME
     u = (torch.arange(float(side)) - 20).expand(1, side, side) / 10
-    view = discriminator.view(u, styles(2))
-    assert view.shape == (1, 8, 32, 32)
+    view = discriminator.view(u, plan(2))
+    assert view.shape == (1, 11, 32, 32)
     assert discriminator(view).shape == (1,)
     assert torch.allclose(view[:, 1], torch.tensor(0.8))  # a tenth a cell to the east, over two cells, times four
     assert view[:, 2].abs().max() == 0
     assert (view[0, 3, 0, :15] < -0.8).all()  # sea
     assert (view[0, 3, 0, 18:] > 0.8).all()  # land
-    assert torch.allclose(view[:, 4:].sum(1), torch.tensor(127 / 128))
+    assert view[:, 4].abs().max() < 1e-4  # nothing bends
+    assert torch.allclose(view[:, 5:9].sum(1), torch.tensor(127 / 128))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pcg.exact import binomial, crop, key, latent_field
-from pcg.terrain.control import STYLE_SUM, classic_table
+from pcg.terrain.control import STYLE_SUM, classic_table, grain_field
 from pcg.terrain.data import MARGIN_CELLS
 from pcg.terrain.networks import MARGIN, CoarseGenerator, Generator, Pyramid
 from pcg.terrain.quantise import INPUT_STEP, STREAM_COARSE, STREAM_FINE, activation_step, quantise
@@ -56,7 +56,9 @@ def test_the_exact_detail_is_that_of_the_float_network(
     control = (torch.rand(1, side, side, dtype=torch.float64, generator=random) * 800 * 64).round() / 64 + 100
     latents = hashed(generator.pyramid, STREAM_FINE, 5, -7, 30, cells)
     with torch.inference_mode():
-        real = generator(control.float(), latents)
+        span = torch.arange(side) - MARGIN_CELLS
+        grain = grain_field(torch.tensor([5]), -7 + span[None], 30 + span[None]) * INPUT_STEP
+        real = generator(torch.stack([control.float(), grain], 1), latents)
         land = world.detail(torch.tensor([5]), torch.tensor([-7]), torch.tensor([30]), control, 0)
     assert land.shape == real.shape
     means = control[:, MARGIN_CELLS:-MARGIN_CELLS, MARGIN_CELLS:-MARGIN_CELLS].repeat_interleave(16, 1)

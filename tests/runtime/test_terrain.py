@@ -141,6 +141,48 @@ def test_heights_are_sent_in_quarter_metres_and_saturate() -> None:
     assert quarter_metres(steps).tolist() == [0, 0, 16384, 16384, 16384, 16385, 16388, 65535]
 
 
+def test_kept_control_maps_change_nothing(runtime: Local) -> None:
+    """Chunks within a sheet, at its edges and across them, made twice, are what the module gives in one call."""
+    engine, model = runtime.service.engine, runtime.service.registry.find("terrain-detail")
+    sheet = ground.SHEET_CELLS * PIXELS_PER_CELL
+    places = [
+        (0, 0, 64, 0),
+        (sheet - 64, -64, 64, 0),
+        (sheet - 63, 5, 64, 0),
+        (-sheet - 1, 2**40, 33, 2),
+        (3, 3, 40, 4),
+    ]
+    for x, y, size, lod in places:
+        arguments = [np.array([v], np.int64) for v in (9, x, y)]
+        varied = np.zeros((1, 4), np.int64)
+        whole = engine.submit(engine.run, model, "forward", *arguments, size, lod, varied).result()
+        for _ in range(2):
+            chunk = runtime.call("terrain.chunk", seed=9, x=x, y=y, size=size, lod=lod)
+            assert np.array_equal(chunk["height"], quarter_metres(whole[0])), (x, y, size, lod)
+
+
+def test_the_oldest_control_maps_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ground, "SHEETS_KEPT", 2)
+    asked = []
+
+    class Counting:
+        def run(self, _model: object, method: str, *_arguments: object) -> NDArray[np.float64]:
+            asked.append(method)
+            side = ground.SHEET_CELLS + 2 * ground.MARGIN_CELLS
+            return np.arange(side * side, dtype=np.float64).reshape(1, side, side)
+
+    class File:
+        sha256 = "a"
+
+    maps = ground.ControlMaps()
+    for row in (0, 64, 0, 128, 64):  # 0 was used last when 128 came, so 64 went
+        part = maps.cut(Counting(), File(), 1, (0,), row + 3, 5, 20)  # type: ignore[arg-type]
+        assert part is not None
+        assert part[0, 0, 0] == 3 * 80 + 5
+    assert len(asked) == 4
+    assert maps.cut(Counting(), File(), 1, (0,), 63, 0, 20) is None  # type: ignore[arg-type]
+
+
 # --- layers ----------------------------------------------------------------------------------------------------------
 
 
