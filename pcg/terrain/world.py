@@ -13,7 +13,6 @@ from pcg.exact import (
     ExactConv,
     IntegerConv,
     IntegerUp,
-    binomial,
     crop,
     key,
     latent_field,
@@ -125,7 +124,7 @@ class TerrainWorld(nn.Module):
         """
         base_row, base_column = row >> 4, column >> 4
         reach = int(torch.max(row & 15, column & 15).max()) + cells
-        count = max(1, (reach - 2 + 15) >> 4)
+        count = max(1, (reach + 15) >> 4)
         margin = self.coarse.MARGIN
         span = torch.arange(count + 2 * margin, device=seed.device) - margin
         plan = self.plan(seed, base_row.unsqueeze(1) + span, base_column.unsqueeze(1) + span, style)
@@ -135,11 +134,9 @@ class TerrainWorld(nn.Module):
             u = crop(refine_smooth(u), 2) + added[scale].to(torch.float64)
         parts: list[Tensor] = []
         for i in range(seed.shape[0]):
-            top, left = int(row[i] & 15) + 2, int(column[i] & 15) + 2
-            parts.append(u[i, top : top + cells + 4, left : left + cells + 4])
-        # The network's finest waves lie along the axes more than land's do: half of them is left out.
-        whole = torch.stack(parts)
-        u = (crop(whole, 2) + binomial(whole)) * (0.5 * self.COARSE_UNIT)
+            top, left = int(row[i] & 15) + 4, int(column[i] & 15) + 4
+            parts.append(u[i, top : top + cells, left : left + cells])
+        u = torch.stack(parts) * self.COARSE_UNIT
         return (u * u.abs() * self.STEPS_A_METRE).round() / self.STEPS_A_METRE
 
     @torch.jit.export

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from pcg.exact import binomial, crop, key, latent_field
-from pcg.terrain.control import STYLE_SUM, classic_table, grain_field
+from pcg.exact import crop, key, latent_field
+from pcg.terrain.control import STYLE_SUM, PlanField, classic_table, grain_field
 from pcg.terrain.data import MARGIN_CELLS
 from pcg.terrain.networks import MARGIN, CoarseGenerator, Generator, Pyramid
 from pcg.terrain.quantise import INPUT_STEP, STREAM_COARSE, STREAM_FINE, activation_step, quantise
@@ -74,10 +74,10 @@ def test_the_exact_control_map_is_that_of_the_float_network(
     _, coarse = generators
     style = torch.tensor([[STYLE_SUM, 0, 0, 0]])
     latents = hashed(coarse.pyramid, STREAM_COARSE, 5, -2, 9, 3)
-    seen = style.view(1, 4, 1, 1).expand(1, 4, 3 + 2 * MARGIN, 3 + 2 * MARGIN).float() * INPUT_STEP
+    span = torch.arange(3 + 2 * MARGIN)[None] - MARGIN
+    seen = PlanField()(torch.tensor([5]), span - 2, span + 9, style).float() * INPUT_STEP
     with torch.inference_mode():
-        roots = coarse.signed_roots(seen, latents)[0]
-        real = (crop(roots, 2) + binomial(roots)) / 2  # the world leaves out half of the finest waves
+        real = coarse.signed_roots(seen, latents)[0]
         control = world.control(torch.tensor([5]), torch.tensor([-32]), torch.tensor([144]), 48, style)[0]
     drawn = control.sign() * control.abs().sqrt() / 40
     real = crop(real, (real.shape[-1] - 48) // 2).double()
