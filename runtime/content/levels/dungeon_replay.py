@@ -1,0 +1,32 @@
+"""The dungeon walked step by step, to verify a solution. It shares no code with the search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runtime.content.levels.rules import DUNGEON, IllegalMove, check_rows
+
+WAYS = {"u": (-1, 0), "d": (1, 0), "l": (0, -1), "r": (0, 1)}
+
+
+def replay(rows: Sequence[str], moves: str) -> bool:
+    """Whether `moves` lead from the stairs up to stairs down.
+
+    Raises:
+        IllegalMove: a step out of the level, into something solid, into lava, or into a locked door without a key.
+        ValueError: rows are no level, as check_rows says.
+    """
+    check_rows(DUNGEON, rows)
+    y, x = next((y, row.index("<")) for y, row in enumerate(rows) if "<" in row)
+    has_key = False
+    for number, move in enumerate(moves):
+        if move not in WAYS:
+            raise IllegalMove(f"move {number}, {move!r}: there are only {', '.join(WAYS)}")
+        y, x = y + WAYS[move][0], x + WAYS[move][1]
+        if not (0 <= y < len(rows) and 0 <= x < len(rows[0])):
+            raise IllegalMove(f"move {number}, {move!r}: out of the level at row {y}, column {x}")
+        tile = DUNGEON.tiles[rows[y][x]]
+        if tile.solid or tile.char == "L" or (tile.char == "D" and not has_key):
+            raise IllegalMove(f"move {number}, {move!r}: {tile.name} is in the way at row {y}, column {x}")
+        has_key = has_key or tile.char == "k"
+    return rows[y][x] == ">"

@@ -1,0 +1,175 @@
+"""The tile games: what each one's tiles are, how its moves are written, and what a solver answers.
+
+Each game has two modules beside this one. GAME.py searches: `solve(rows, budget)` gives an Outcome. GAME_replay.py
+plays given moves by the rules, and shares no code with the search: `replay(rows, moves)` is True where they complete
+the level, False where they end before, and raises IllegalMove. docs/levels.md has the rules in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from runtime.errors import did_you_mean
+
+LARGEST_SIDE = 4096  # tiles; a level is held and searched whole
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What a character stands for. `solid` can't be walked into, `hazard` hurts or kills whoever touches it."""
+
+    char: str
+    name: str
+    solid: bool = False
+    hazard: bool = False
+    enemy: bool = False
+    collectible: bool = False
+    start: bool = False
+    goal: bool = False
+    pushable: bool = False
+    diggable: bool = False
+    oneway: bool = False
+
+
+@dataclass(frozen=True)
+class Game:
+    """One game's alphabet.
+
+    `tiles` by character; `empty` is the tile where nothing is; `moves` says what each letter of a solution does;
+    `budget` is how many nodes a solver looks at if it isn't told.
+    """
+
+    name: str
+    tiles: Mapping[str, Tile]
+    empty: str
+    moves: Mapping[str, str]
+    budget: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a solver found out.
+
+    `solved`: `moves` completes the level. `unsolvable`: proved by a search that allows more than the rules do, `why`
+    says which. `unknown`: the budget ran out. `nodes`: how many were looked at.
+    """
+
+    status: Literal["solved", "unsolvable", "unknown"]
+    moves: str
+    nodes: int
+    why: str
+
+
+class IllegalMove(ValueError):
+    """A move that the rules don't allow, with its place in the moves."""
+
+
+def _alphabet(*tiles: Tile) -> Mapping[str, Tile]:
+    return MappingProxyType({tile.char: tile for tile in tiles})
+
+
+STEPS = MappingProxyType({"u": "up", "d": "down", "l": "left", "r": "right"})
+
+SOKOBAN = Game(
+    name="sokoban",
+    tiles=_alphabet(
+        Tile(" ", "floor"),
+        Tile("#", "wall", solid=True),
+        Tile(".", "target", goal=True),
+        Tile("$", "box", solid=True, pushable=True),
+        Tile("*", "box on a target", solid=True, pushable=True, goal=True),
+        Tile("@", "player", start=True),
+        Tile("+", "player on a target", start=True, goal=True),
+    ),
+    empty=" ",
+    moves=MappingProxyType({**STEPS, **{c.upper(): f"push {way}" for c, way in STEPS.items()}}),
+    budget=200_000,
+)
+
+DUNGEON = Game(
+    name="dungeon",
+    tiles=_alphabet(
+        Tile(".", "floor"),
+        Tile("-", "void", solid=True),
+        Tile("#", "wall", solid=True),
+        Tile("T", "tree or statue", solid=True),
+        Tile("0", "boulder", solid=True),
+        Tile("+", "door"),
+        Tile("D", "locked door"),
+        Tile("k", "key", collectible=True),
+        Tile("~", "water"),
+        Tile("L", "lava", hazard=True),
+        Tile("^", "trap", hazard=True),
+        Tile("M", "monster", hazard=True, enemy=True),
+        Tile("i", "item", collectible=True),
+        Tile("f", "feature"),
+        Tile("@", "entrance"),
+        Tile("<", "stairs up", start=True),
+        Tile(">", "stairs down", goal=True),
+    ),
+    empty=".",
+    moves=STEPS,
+    budget=2_000_000,
+)
+
+GAMES: Mapping[str, Game] = MappingProxyType({game.name: game for game in (SOKOBAN, DUNGEON)})
+
+
+def find_game(name: str) -> Game:
+    """The game of that name. Raises ValueError with the nearest name there is."""
+    if name not in GAMES:
+        near = did_you_mean(name, GAMES) or f"; there are: {', '.join(GAMES)}"
+        raise ValueError(f"unknown game {name!r:.80}{near}")
+    return GAMES[name]
+
+
+def check_rows(game: Game, rows: Sequence[str]) -> None:
+    """See that rows are a level of the game: a rectangle of its tiles with one start and at least one goal.
+
+    Raises:
+        ValueError: naming the row, column (from 0) and tile that is wrong.
+    """
+    if not rows or not rows[0]:
+        raise ValueError("a level has at least one row of one tile")
+    width = len(rows[0])
+    if max(width, len(rows)) > LARGEST_SIDE:
+        raise ValueError(f"a level of {width}x{len(rows)} tiles is too large; a side has up to {LARGEST_SIDE}")
+    for y, row in enumerate(rows):
+        if len(row) != width:
+            raise ValueError(f"row {y} has {len(row)} tiles, row 0 has {width}; all rows of a level are as long")
+        for x, char in enumerate(row):
+            if char not in game.tiles:
+                raise ValueError(
+                    f"row {y}, column {x}: {char!r} is no tile of {game.name}; there are: {''.join(game.tiles)!r}"
+                )
+    starts = find(rows, starts_of(game))
+    if len(starts) != 1:
+        raise ValueError(f"{game.name} has one start ({_either(starts_of(game))}); this level has {len(starts)}")
+    if not find(rows, goals_of(game)):
+        raise ValueError(f"the level has no goal ({_either(goals_of(game))})")
+
+
+def _either(chars: Iterable[str]) -> str:
+    return " or ".join(repr(c) for c in chars)
+
+
+def starts_of(game: Game) -> str:
+    """The characters a player starts on."""
+    return "".join(tile.char for tile in game.tiles.values() if tile.start)
+
+
+def goals_of(game: Game) -> str:
+    """The characters that are a goal."""
+    return "".join(tile.char for tile in game.tiles.values() if tile.goal)
+
+
+def find(rows: Sequence[str], chars: str) -> list[tuple[int, int]]:
+    """The (row, column) of every tile that is one of `chars`, row by row.
+
+    >>> find(["#.@", ".##"], ".")
+    [(0, 1), (1, 0)]
+    """
+    return [(y, x) for y, row in enumerate(rows) for x, char in enumerate(row) if char in chars]
