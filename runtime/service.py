@@ -12,7 +12,7 @@ import msgspec
 
 from runtime import card as cards
 from runtime.content import terrain
-from runtime.content.ground import ControlMaps
+from runtime.content.ground import LearnedControl
 from runtime.content.regions import Regions
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError, did_you_mean
@@ -83,7 +83,7 @@ class Service:
     def __init__(self, registry: Registry, engine: Engine) -> None:
         self.registry, self.engine = registry, engine
         self._started = time.monotonic()
-        self._controls, self._regions = ControlMaps(), Regions()
+        self._learned, self._regions = LearnedControl(), Regions()
         self._quick: dict[str, Callable[[dict[str, Any]], Any]] = {
             "server.hello": self._hello,
             "server.health": self._health,
@@ -182,7 +182,7 @@ class Service:
         request = parse(params, terrain.TerrainRequest)
         model = self.registry.find(request.model)
         terrain.check(request, model)
-        return lambda: terrain.chunk(self.engine, self._controls, self._regions, model, request)
+        return lambda: terrain.chunk(self.engine, self._learned, self._regions, model, request)
 
     def _terrain_sketch(self, params: dict[str, Any]) -> Callable[[], dict[str, Any]]:
         request = parse(params, terrain.SketchRequest)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Protocol
 
 import noise
@@ -18,7 +18,8 @@ from runtime.registry import ModelFile
 STEPS_A_METRE = 64
 PIXELS_PER_CELL, MARGIN_CELLS = 16, 8
 SHEET_CELLS = 64  # a side of the control maps that are kept: 16 chunks of 256 pixels are made from one
-SHEETS_KEPT = 256  # of 51 KB
+SHEET_MARGIN = 16  # cells more on every side: one pixel of the coarsest level, and room for MARGIN_CELLS and an edge
+SHEETS_KEPT = 256  # of 74 KB
 TILE = 1024  # pixels; a larger window is made of tiles, at about 0.3 GB of memory each
 # Perlin noise of the `noise` package, as control map. It repeats every 256 lattice cells, so every 16,384 of ours.
 NOISE_CELLS_A_LATTICE = 64
@@ -57,115 +58,103 @@ class Tile(Protocol):
     def __call__(self, top: int, left: int, side: int) -> NDArray[np.int32]: ...
 
 
-class ControlMaps:
-    """Sheets of learned control map, kept so that neighbouring chunks share one; the least recently used is dropped.
+class ControlMap(Protocol):
+    """The coarse heights that a land's detail is drawn on. Calls run in the engine's thread."""
 
-    A sheet has SHEET_CELLS cells a side and the margin that the detail level needs around them. Safe between threads.
+    def __call__(self, row: int, column: int, cells: int) -> NDArray[np.float64]:
+        """(cells, cells) metres from cell (row, column) on, any integers."""
+
+
+class LearnedControl:
+    """The coarse level's maps. Sheets of them are kept, for neighbouring chunks to share; the least recently used is
+    dropped. Safe between threads.
     """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, NDArray[np.float64]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def cut(
-        self, engine: Engine, model: ModelFile, seed: int, style: tuple[int, ...], row: int, column: int, cells: int
-    ) -> NDArray[np.float64] | None:
-        """Control map (1, cells, cells) in metres from MARGIN_CELLS before cell (row, column) on; None where it would
-        reach beyond one sheet. In the engine's thread.
-        """
-        top, left = row % SHEET_CELLS, column % SHEET_CELLS
-        side = SHEET_CELLS + 2 * MARGIN_CELLS
-        if max(top, left) + cells > side:
-            return None
-        place = row - top, column - left
-        key = (model.sha256, seed, style, *place)
+    def of(self, engine: Engine, model: ModelFile, seed: int, style: tuple[int, ...]) -> ControlMap:
+        """The map of one world."""
+
+        def draw(row: int, column: int, cells: int) -> NDArray[np.float64]:
+            seeds, rows, columns = (np.array([value], np.int64) for value in (seed, row, column))
+            styles = np.array([style], np.int64)
+            drawn: NDArray[np.float64] = engine.run(model, "control", seeds, rows, columns, cells, styles)[0]
+            return drawn
+
+        def cut(row: int, column: int, cells: int) -> NDArray[np.float64]:
+            # Of the sheet that the window's middle lies in.
+            place = _sheet_start(row, cells), _sheet_start(column, cells)
+            top, left = row - place[0], column - place[1]
+            side = SHEET_CELLS + 2 * SHEET_MARGIN
+            if min(top, left) < 0 or max(top, left) + cells > side:
+                return draw(row, column, cells)
+            sheet = self._sheet((model.sha256, seed, style, *place), lambda: draw(*place, side))
+            return sheet[top : top + cells, left : left + cells]
+
+        return cut
+
+    def _sheet(self, key: Hashable, draw: Callable[[], NDArray[np.float64]]) -> NDArray[np.float64]:
         with self._lock:
             sheet = self._kept.get(key)
         if sheet is None:
-            rows, columns = (np.array([first - MARGIN_CELLS], np.int64) for first in place)
-            seeds, styles = np.array([seed], np.int64), np.array([style], np.int64)
-            sheet = engine.run(model, "control", seeds, rows, columns, side, styles)
+            sheet = draw()
         with self._lock:
             self._kept[key] = sheet
             self._kept.move_to_end(key)
             while len(self._kept) > SHEETS_KEPT:
                 self._kept.popitem(last=False)
-        return sheet[:, top : top + cells, left : left + cells]
+        return sheet
 
 
-class World:
-    """The endless world of a seed: a style for all of it, or styles that change from place to place."""
+def _sheet_start(first: int, cells: int) -> int:
+    return (first + cells // 2) // SHEET_CELLS * SHEET_CELLS - SHEET_MARGIN
 
-    def __init__(
-        self,
-        engine: Engine,
-        controls: ControlMaps,
-        model: ModelFile,
-        seed: int,
-        style: tuple[int, ...],
-        *,
-        classic: bool,
-    ) -> None:
-        self._engine, self._controls, self._model = engine, controls, model
-        self._seed, self._style, self._classic = seed, style, classic
 
-    @property
-    def key(self) -> Hashable:
-        """What its ground depends on beside the place."""
-        return (self._model.sha256, self._seed, self._style, self._classic)
+def classic_control(engine: Engine, model: ModelFile, seed: int) -> ControlMap:
+    """The noise package's map of a world."""
+
+    def cut(row: int, column: int, cells: int) -> NDArray[np.float64]:
+        noises = classic_noise(seed, row, column, cells)[None]
+        heights: NDArray[np.float64] = engine.run(model, "control_heights", noises)[0]
+        return heights
+
+    return cut
+
+
+def drawn_control(control: NDArray[np.float32]) -> ControlMap:
+    """A map that somebody drew, its first value cell (0, 0); mirrored beyond its edges."""
+
+    def cut(row: int, column: int, cells: int) -> NDArray[np.float64]:
+        span = np.arange(cells)
+        axes = (mirrored(span + first, n) for first, n in zip((row, column), control.shape, strict=True))
+        return control[np.ix_(*axes)].astype(np.float64)
+
+    return cut
+
+
+@dataclass(frozen=True)
+class Land:
+    """The land of a seed on a control map."""
+
+    engine: Engine
+    model: ModelFile
+    seed: int
+    control: ControlMap
+    key: Hashable
+    """What its ground depends on beside the place."""
 
     def __call__(self, lod: int, row: int, column: int, height: int, width: int) -> NDArray[np.int32]:
         """Heights (height, width) in 1/64 m from pixel (row, column) of that level on, any integers."""
-        seed, style = np.array([self._seed], np.int64), np.array([self._style], np.int64)
+        seed = np.array([self.seed], np.int64)
 
         def square(top: int, left: int, side: int) -> NDArray[np.int32]:
             x, y = (column + left) << lod, (row + top) << lod
             xs, ys = np.array([x], np.int64), np.array([y], np.int64)
-            cells = int(self._engine.run(self._model, "cells", xs, ys, side, lod))
-            control: NDArray[np.float64] | None
-            if self._classic:
-                noises = classic_noise(self._seed, x, y, cells)[None]
-                control = self._engine.run(self._model, "control_heights", noises)
-            else:
-                place = y // PIXELS_PER_CELL, x // PIXELS_PER_CELL
-                control = self._controls.cut(self._engine, self._model, self._seed, self._style, *place, cells)
-            if control is None:
-                made: NDArray[np.int32] = self._engine.run(self._model, "forward", seed, xs, ys, side, lod, style)[0]
-            else:
-                made = self._engine.run(self._model, "window", seed, xs, ys, side, lod, control)[0]
-            return made
-
-        return tiled(square, height, width)
-
-
-class Drawn:
-    """The land of a control map that somebody drew: (H, W) metres, a value for 16 x 16 pixels; mirrored beyond it."""
-
-    def __init__(self, engine: Engine, model: ModelFile, seed: int, control: NDArray[np.float32]) -> None:
-        self._engine, self._model, self._seed = engine, model, seed
-        self._control = control
-        self._digest = hashlib.sha256(np.ascontiguousarray(control, "<f4").tobytes()).hexdigest()
-
-    @property
-    def key(self) -> Hashable:
-        """What its ground depends on beside the place."""
-        return (self._model.sha256, self._seed, self._control.shape, self._digest)
-
-    def __call__(self, lod: int, row: int, column: int, height: int, width: int) -> NDArray[np.int32]:
-        """Heights (height, width) in 1/64 m from pixel (row, column) of that level on, (0, 0) its north-west corner."""
-        seed = np.array([self._seed], np.int64)
-
-        def square(top: int, left: int, side: int) -> NDArray[np.int32]:
-            x, y = (column + left) << lod, (row + top) << lod
-            xs, ys = np.array([x], np.int64), np.array([y], np.int64)
-            cells = int(self._engine.run(self._model, "cells", xs, ys, side, lod))
-            span = np.arange(cells) - MARGIN_CELLS
-            rows, columns = (
-                mirrored(span + first // PIXELS_PER_CELL, n)
-                for first, n in zip((y, x), self._control.shape, strict=True)
-            )
-            control = self._control[np.ix_(rows, columns)].astype(np.float64)[None]
-            made: NDArray[np.int32] = self._engine.run(self._model, "window", seed, xs, ys, side, lod, control)[0]
+            cells = int(self.engine.run(self.model, "cells", xs, ys, side, lod))
+            control = self.control(y // PIXELS_PER_CELL - MARGIN_CELLS, x // PIXELS_PER_CELL - MARGIN_CELLS, cells)
+            made: NDArray[np.int32] = self.engine.run(self.model, "window", seed, xs, ys, side, lod, control[None])[0]
             return made
 
         return tiled(square, height, width)
@@ -177,13 +166,12 @@ def mirrored(index: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     return np.where(index < count, index, 2 * count - 1 - index)
 
 
-def classic_noise(seed: int, x: int, y: int, cells: int) -> NDArray[np.float64]:
-    """fBm of the `noise` package over the control cells of a window, standard deviation about one; (cells, cells).
+def classic_noise(seed: int, row: int, column: int, cells: int) -> NDArray[np.float64]:
+    """fBm of the `noise` package over control cells, standard deviation about one; (cells, cells).
 
     Repeats every 16,384 cells (23,593 km). The package computes in float32 with the compiler's choice of
     instructions, so unlike the rest it is not promised to be the same on every machine.
     """
-    row, column = y // PIXELS_PER_CELL - MARGIN_CELLS, x // PIXELS_PER_CELL - MARGIN_CELLS
     # The seed shifts the origin. Not by the package's `base`, with which it reads past the end of its table.
     shift = (seed + 1) * 0x9E3779B97F4A7C15 % 2**64
     row, column = row + (shift >> 32), column + (shift & 0xFFFFFFFF)

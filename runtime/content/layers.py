@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from runtime.content import climate
 from runtime.content.fields import Float64s
+from runtime.content.ground import STEPS_A_METRE
 from runtime.content.regions import Water
 
 METRES_PER_PIXEL = 90.0  # at level 0; doubled at each level
-STEPS_A_METRE = 64  # ground and water surface are whole multiples of 1/64 m
+SCALE_M, OFFSET_M = 0.25, -4096.0  # of heights on the wire
 
 
 class Layer(NamedTuple):
@@ -70,13 +71,19 @@ def slope(frame: Float64s, metres_per_pixel: float) -> NDArray[np.uint8]:
     return np.searchsorted(SLOPE_EDGES, east * east + north * north, side="right").astype(np.uint8)
 
 
+def quarter_metres(steps: NDArray[np.int32]) -> NDArray[np.uint16]:
+    """Heights in 1/64 m as the wire carries them; what is out of its range saturates."""
+    a_quarter = int(STEPS_A_METRE * SCALE_M)
+    quarters = (steps + a_quarter // 2) // a_quarter - int(OFFSET_M / SCALE_M)
+    return quarters.clip(0, 65535).astype(np.uint16)
+
+
 def water(ground: NDArray[np.int32], surface: NDArray[np.int32]) -> NDArray[np.uint16]:
     """Depth in quarter metres: uint16 (H, W), from ground and water surface in 1/64 m.
 
     The difference of the two as `height` rounds them, so that height and water add up to a level surface.
     """
-    steps = STEPS_A_METRE // 4
-    return (np.rint(surface / steps) - np.rint(ground / steps)).astype(np.uint16)
+    return quarter_metres(surface) - quarter_metres(ground)
 
 
 def flow(accumulation: NDArray[np.int64], metres_per_pixel: float) -> NDArray[np.float32]:

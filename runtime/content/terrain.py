@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.content import climate, layers
-from runtime.content.ground import PIXELS_PER_CELL, STEPS_A_METRE, ControlMaps, Drawn, Ground, World
+from runtime.content.ground import (
+    PIXELS_PER_CELL,
+    Ground,
+    Land,
+    LearnedControl,
+    classic_control,
+    drawn_control,
+)
 from runtime.content.provenance import provenance
 from runtime.content.regions import Regions
 from runtime.content.styles import style_weights
@@ -20,8 +27,7 @@ from runtime.errors import Code, RpcError, did_you_mean
 from runtime.registry import ModelFile
 
 MODEL, FAMILY = "terrain-detail", "terrain"
-SCALE_M, OFFSET_M = 0.25, -4096.0
-LOWEST_M, HIGHEST_M = OFFSET_M, OFFSET_M + SCALE_M * 65535  # what the wire's uint16 holds
+LOWEST_M, HIGHEST_M = layers.OFFSET_M, layers.OFFSET_M + layers.SCALE_M * 65535  # what the wire's uint16 holds
 LODS = 5  # levels of detail, 90 m to 1,440 m a pixel
 SKETCH_CELLS = (2, 1024)  # a side: fewer have no slope to read, more would be a world
 
@@ -178,11 +184,14 @@ def sketch_window(request: SketchRequest, shape: tuple[int, ...]) -> Window:
 
 
 def chunk(
-    engine: Engine, controls: ControlMaps, regions: Regions, model: ModelFile, request: TerrainRequest
+    engine: Engine, learned: LearnedControl, regions: Regions, model: ModelFile, request: TerrainRequest
 ) -> dict[str, Any]:
     """One chunk of a checked request: the layers asked for, and what it takes to read them. In the engine's thread."""
     style = style_weights(request.style, model.card.parameters["style"].choices or [])
-    world = World(engine, controls, model, request.seed, style, classic=request.control == "noise")
+    seed = request.seed
+    classic = request.control == "noise"
+    control = classic_control(engine, model, seed) if classic else learned.of(engine, model, seed, style)
+    world = Land(engine, model, seed, control, (model.sha256, seed, style, request.control))
     window = Window(request.lod, request.y >> request.lod, request.x >> request.lod, request.size, request.size)
     params = msgspec.to_builtins(request)
     return _made(world, regions, window, request) | {
@@ -198,8 +207,11 @@ def sketch(
     """The land of a checked sketch, or a window of it. In the engine's thread."""
     window = sketch_window(request, control.shape)
     params = {name: getattr(request, name) for name in request.__struct_fields__ if name != "control"}
-    params["control_sha256"] = hashlib.sha256(np.ascontiguousarray(control, "<f4").tobytes()).hexdigest()
-    return _made(Drawn(engine, model, request.seed, control), regions, window, request) | {
+    digest = hashlib.sha256(np.ascontiguousarray(control, "<f4").tobytes()).hexdigest()
+    params["control_sha256"] = digest
+    key = (model.sha256, request.seed, control.shape, digest)
+    land = Land(engine, model, request.seed, drawn_control(control), key)
+    return _made(land, regions, window, request) | {
         "provenance": provenance(model, "terrain.sketch", params),
     }
 
@@ -209,8 +221,8 @@ def _made(ground: Ground, regions: Regions, window: Window, request: TerrainRequ
     wanted = set(request.layers)
     x, y = column << lod, row << lod
     made: dict[str, Any] = {
-        "scale": SCALE_M,
-        "offset": OFFSET_M,
+        "scale": layers.SCALE_M,
+        "offset": layers.OFFSET_M,
         "meters_per_pixel": layers.METRES_PER_PIXEL * 2**lod,
         "seed": request.seed,
         "x": x,
@@ -218,20 +230,13 @@ def _made(ground: Ground, regions: Regions, window: Window, request: TerrainRequ
         "lod": lod,
     }
     if wanted == {"height"}:
-        return made | {"height": quarter_metres(ground(lod, row, column, height, width))}
+        return made | {"height": layers.quarter_metres(ground(lod, row, column, height, width))}
     frame = ground(lod, row - 1, column - 1, height + 2, width + 2)
     waters = None
     if wanted & layers.NEED_WATER:
         waters = regions.water(ground.key, ground, lod, row, column, height, width, coarsest_lod=LODS - 1)
     if "height" in wanted:
-        made["height"] = quarter_metres(frame[1:-1, 1:-1])
+        made["height"] = layers.quarter_metres(frame[1:-1, 1:-1])
     if "biome" in wanted:
         made["biome_palette"] = [{"name": b.name, "rgb": list(b.rgb)} for b in climate.PALETTE]
     return made | layers.compute(wanted, request.seed, x, y, lod, frame, waters)
-
-
-def quarter_metres(steps: NDArray[np.int32]) -> NDArray[np.uint16]:
-    """Heights in 1/64 m as the wire carries them; what is out of its range saturates."""
-    a_quarter = int(STEPS_A_METRE * SCALE_M)
-    quarters = (steps + a_quarter // 2) // a_quarter - int(OFFSET_M / SCALE_M)
-    return quarters.clip(0, 65535).astype(np.uint16)

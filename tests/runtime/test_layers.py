@@ -87,12 +87,12 @@ def test_water_and_height_add_up_to_a_level_surface() -> None:
     ground = np.arange(-200, 400, dtype=np.int32)[None]
     surface = np.where(ground < 0, 0, np.where(ground < 300, 301, ground)).astype(np.int32)
     depth = layers.water(ground, surface)
-    height = np.rint(ground / 16) + 16384  # as the model rounds it
+    height = layers.quarter_metres(ground)
     wet = surface > ground
     np.testing.assert_array_equal((height + depth)[wet & (ground < 0)], 16384)
     np.testing.assert_array_equal((height + depth)[wet & (ground >= 0)], 16384 + 19)
     assert not depth[~wet].any()
-    assert depth[0, 0] == 12  # 3.125 m, to the even quarter
+    assert depth[0, :17].tolist() == [12] * 16 + [11]  # 3.125 m lies between two quarters: the upper height is taken
 
 
 def test_flow_is_in_square_kilometres() -> None:
@@ -203,12 +203,12 @@ def test_layers_that_need_water_say_so() -> None:
 
 
 GOLDEN = {
-    "biome": "9dde238c32b12af3b624109b9f071698c406e4a00bac946de3db240bd9c46f08",
+    "biome": "423bdd46380a35d88c47e2d0e7b71942dcb2840ba0fd45d0179ee4ca4987e721",
     "flow": "62f7e32b3c52ae5710eb5d3ce3d147464d441794b1f01919981bb5ed76432aef",
     "normal": "b0dfe5b7ae201796079c97145f07b16a8b5b0b7b0f3763fd7b72aaa7c5d9a921",
     "slope": "165c825a09478ff78240aaa534578e0312af603fab3a557e8cdf266fc8a45fbf",
-    "splat": "4d390f94452b36ab52281963baf61170191383217e8dd12b128798d9d6530e96",
-    "water": "87cf9cec5d62735e50d0e1b305398eecabe3098516b662759d364ad0ed35779a",
+    "splat": "e70d4ae488ce32b6b0b22f120da6e93ccd82d360d17d59aba28f01cbc78defd0",
+    "water": "c01b56f54df47a79aeb8a9ab31e372501f5b97cb8ed17f990fee520f017ff576",
 }
 
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from runtime.content import ground, layers, terrain
 from runtime.content.ground import PIXELS_PER_CELL, STEPS_A_METRE, classic_noise, mirrored
+from runtime.content.layers import quarter_metres
 from runtime.content.styles import WEIGHT_SUM, style_weights
-from runtime.content.terrain import HIGHEST_M, LODS, LOWEST_M, quarter_metres
+from runtime.content.terrain import HIGHEST_M, LODS, LOWEST_M
 from runtime.errors import Code, RpcError
 from runtime.local import Local
 from runtime.service import Service
@@ -119,9 +120,9 @@ def test_classic_control_is_another_land_and_repeats(runtime: Local) -> None:
     assert not np.array_equal(learned, classic)
     window = runtime.call("terrain.chunk", control="noise", **place | {"x": 20, "y": 7, "size": 30})["height"]
     assert np.array_equal(classic[7:37, 20:50], window)
-    assert np.array_equal(classic_noise(4, 0, 0, 20), classic_noise(4, 16 * 16384, -16 * 16384, 20))
+    assert np.array_equal(classic_noise(4, 0, 0, 20), classic_noise(4, 16384, -16384, 20))
     assert not np.array_equal(classic_noise(4, 0, 0, 20), classic_noise(5, 0, 0, 20))
-    far = classic_noise(4, 2**52 - 16, 2**51, 40)
+    far = classic_noise(4, 2**48 - 1, 2**47, 40)
     assert np.unique(far).size > 500  # no steps where float32 has lost its fraction
 
 
@@ -166,21 +167,23 @@ def test_the_oldest_control_maps_are_dropped(monkeypatch: pytest.MonkeyPatch) ->
     asked = []
 
     class Counting:
-        def run(self, _model: object, method: str, *_arguments: object) -> NDArray[np.float64]:
+        def run(self, _model: object, method: str, *arguments: Any) -> NDArray[np.float64]:
             asked.append(method)
-            side = ground.SHEET_CELLS + 2 * ground.MARGIN_CELLS
+            side = arguments[3]
             return np.arange(side * side, dtype=np.float64).reshape(1, side, side)
 
     class File:
         sha256 = "a"
 
-    maps = ground.ControlMaps()
+    control = ground.LearnedControl().of(Counting(), File(), 1, (0,))  # type: ignore[arg-type]
     for row in (0, 64, 0, 128, 64):  # 0 was used last when 128 came, so 64 went
-        part = maps.cut(Counting(), File(), 1, (0,), row + 3, 5, 20)  # type: ignore[arg-type]
-        assert part is not None
-        assert part[0, 0, 0] == 3 * 80 + 5
+        assert control(row + 3, 5, 20)[0, 0] == (3 + 16) * 96 + 5 + 16
     assert len(asked) == 4
-    assert maps.cut(Counting(), File(), 1, (0,), 63, 0, 20) is None  # type: ignore[arg-type]
+    assert control(-8, 20, 33).shape == (33, 33)
+    assert len(asked) == 5, "a chunk at the sheet's edge, with its margin, is cut from it"
+    control(20, 20, 80)
+    control(20, 20, 80)
+    assert len(asked) == 7, "a window that reaches beyond the sheet is drawn, and not kept"
 
 
 # --- layers ----------------------------------------------------------------------------------------------------------
