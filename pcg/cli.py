@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -454,12 +455,19 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exits 0, 1 (failed), 2 (wrong usage) or 130 (interrupted)."""
     try:
         result = app(arguments, exit_on_error=False, print_error=True, result_action="return_value")
+        status = result if isinstance(result, int) else 0
     except KeyboardInterrupt:
         say("interrupted")
-        sys.exit(INTERRUPTED)
+        status = INTERRUPTED
+    except BrokenPipeError:
+        status = 1
     except Exception as error:
-        sys.exit(_report(error))
-    sys.exit(result if isinstance(result, int) else 0)
+        status = _report(error)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # what reads our output, such as `head`, has had enough: that needs no words
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(status)
 
 
 def _report(error: Exception) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -48,6 +49,15 @@ def test_every_verb_has_help_with_examples(capsys: pytest.CaptureFixture[str]) -
     for verb in ("serve", "terrain", "call", "train", "export", "demo", "verify", "eval"):
         assert run(verb, "--help") == 0
         assert f"pcg {verb}" in capsys.readouterr().out.split("Examples:")[1]
+
+
+def test_a_reader_that_has_had_enough_is_no_error_worth_telling() -> None:
+    receiver, sender = os.pipe()
+    os.close(receiver)
+    command = [sys.executable, "-m", "pcg.cli", "models", "--json"]
+    done = subprocess.run(command, stdout=sender, stderr=subprocess.PIPE, text=True)
+    os.close(sender)
+    assert done.stderr == ""
 
 
 def test_heightmap_files_agree(made: Path) -> None:
