@@ -1,0 +1,81 @@
+"""Solving Sokoban with the fewest pushes, or proving that it can't be done (docs/levels.md)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from runtime.content.levels import sokoban_search as search
+from runtime.content.levels.rules import SOKOBAN, Outcome, check_rows
+
+LARGEST = 10_000  # tiles
+MOST_BOXES = 100
+WAYS = "udlr"
+OFFSETS = ((-1, 0), (1, 0), (0, -1), (0, 1))
+
+
+def solve(rows: Sequence[str], budget: int = SOKOBAN.budget) -> Outcome:
+    """Solve a level with the fewest pushes; the walks between them are the shortest for those pushes.
+
+    `budget`: positions to look at. They are told apart by where the boxes are and which region the player is in.
+
+    Raises:
+        ValueError: rows are no level, or one of more than 10,000 tiles or 100 boxes.
+    """
+    check_rows(SOKOBAN, rows)
+    if len(rows) * len(rows[0]) > LARGEST:
+        raise ValueError(f"a level of {len(rows[0])}x{len(rows)} is too large to solve; up to {LARGEST} tiles are not")
+    places = [(y, x) for y, row in enumerate(rows) for x, char in enumerate(row) if char != "#"]
+    cell_of = {place: cell for cell, place in enumerate(places)}
+    neighbours = np.array([[cell_of.get((y + dy, x + dx), -1) for dy, dx in OFFSETS] for y, x in places], np.int32)
+    chars = [rows[y][x] for y, x in places]
+    boxes = np.array([cell for cell, char in enumerate(chars) if char in "$*"], np.int32)
+    targets = np.array([cell for cell, char in enumerate(chars) if char in ".*+"], np.int32)
+    player = next(cell for cell, char in enumerate(chars) if char in "@+")
+    if len(boxes) > MOST_BOXES:
+        raise ValueError(f"{len(boxes)} boxes are too many to solve; up to {MOST_BOXES} are not")
+    if len(boxes) < len(targets):
+        return Outcome("unsolvable", "", 0, f"there are {len(targets)} targets and only {len(boxes)} boxes")
+    distances = search.push_distances(neighbours, targets)
+    if search.cheapest_assignment(distances, boxes) >= search.FAR:
+        return Outcome("unsolvable", "", 0, "even alone, the boxes can't be pushed each to a target of its own")
+    # A box is lost where no target can be reached from. With boxes to spare, one may be.
+    dead = (distances == search.FAR).all(axis=0) & (len(boxes) == len(targets))
+    status, nodes, found = search.search(neighbours, distances, dead, boxes, player, budget)
+    if status == search.UNKNOWN:
+        return Outcome("unknown", "", nodes, f"no solution among the first {budget} positions")
+    if status == search.UNSOLVABLE:
+        return Outcome("unsolvable", "", nodes, f"none of the {nodes} positions that pushes can reach is a solution")
+    pushes = [divmod(push, 4) for push in found.tolist()]
+    moves = _with_walks(neighbours.tolist(), set(boxes.tolist()), player, pushes)
+    return Outcome("solved", moves, nodes, f"{len(pushes)} pushes, the fewest there are")
+
+
+def _with_walks(neighbours: list[list[int]], boxes: set[int], player: int, pushes: list[tuple[int, int]]) -> str:
+    """The moves that make the pushes: between them, the player walks to where the next one begins."""
+    moves = []
+    for cell, way in pushes:
+        moves.append(_walk(neighbours, boxes, player, neighbours[cell][search.OPPOSITE[way]]))
+        moves.append(WAYS[way].upper())
+        boxes = boxes - {cell} | {neighbours[cell][way]}
+        player = cell
+    return "".join(moves)
+
+
+def _walk(neighbours: list[list[int]], boxes: set[int], start: int, goal: int) -> str:
+    """The shortest walk from one cell to another around the boxes."""
+    came: dict[int, tuple[int, str]] = {start: (start, "")}
+    queue = deque([start])
+    while goal not in came:
+        cell = queue.popleft()
+        for way, other in zip(WAYS, neighbours[cell], strict=True):
+            if other >= 0 and other not in boxes and other not in came:
+                came[other] = cell, way
+                queue.append(other)
+    steps = []
+    while goal != start:
+        goal, way = came[goal]
+        steps.append(way)
+    return "".join(reversed(steps))
