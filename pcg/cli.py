@@ -404,7 +404,7 @@ def export(run: Path, out: Path, *, coarse: Path) -> None:
     :param out: Model file (.ts); the SHA256SUMS of its folder is brought up to date.
     :param coarse: Folder of a run of terrain-coarse: both levels go into one file.
     """
-    from pcg.export import export_terrain
+    from pcg.terrain.export import export_terrain
 
     if out.suffix != ".ts":
         raise UserError(f"{out}: a model file's name ends in .ts")

@@ -1,6 +1,8 @@
-"""Trained weights to one model file: the scripted module with its card inside, its golden vectors measured.
+"""What every family's export shares: golden vectors measured, a run read back, one model file with its card written.
 
 pcg export runs/00003-terrain-detail runtime/models/terrain-detail.ts --coarse runs/00004-terrain-coarse
+
+Each family's own part is its export.py: which networks, which requests prove them, what its card says.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ import hashlib
 import io
 import json
 import tomllib
-from importlib.metadata import version
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,76 +19,26 @@ import msgspec
 import torch
 
 from pcg.learning import checkpoint
-from pcg.terrain.control import STYLE_SUM, classic_table
-from pcg.terrain.networks import STYLES, CoarseGenerator, Generator
-from pcg.terrain.quantise import quantise
-from pcg.terrain.world import SCALES
 from pcg.writers.files import replace_file
 from runtime import card as cards
-from runtime.card import Card, Golden, Parameter, Quality, Training, TrainingData
-from runtime.engine import digest, make_deterministic
+from runtime.card import Card, Golden, Quality
+from runtime.engine import digest
 from runtime.registry import SUMS, read_sums
 
 CARD_FILE = "card.json"
-DETAIL, COARSE = "terrain-detail", "terrain-coarse"
-SEED_MAX, COORDINATE_MAX, SIZE_MAX = 2**53 - 1, 2**53, 2049
-
-VARIED = [0] * len(STYLES)
-
-# Places of every kind: the origin, negative, an odd corner, beyond 2^31, both far ends, the largest seed.
-GOLDEN_PLACES = (
-    (7, 0, 0, 64),
-    (1, -1000, 250, 100),
-    (123456789, 2**31 + 17, -(2**33) - 5, 64),
-    (SEED_MAX, COORDINATE_MAX, -COORDINATE_MAX, 64),
-    (7, -256, 512, 257),  # a size that is served: kernels may be chosen by shape
-)
-GOLDEN_SIZE = 48  # of the calls that vary something else
+FIRST_MODEL = "terrain-detail"  # what a run of the days when there was one model is of
+SEED_MAX = 2**53 - 1
 
 
-def terrain_parameters() -> dict[str, Parameter]:
-    """The parameters of terrain requests and their ranges."""
-    place = "world pixel of 90 m of the top-left corner; x goes east, y south"
-    limit = COORDINATE_MAX
-    return {
-        "seed": Parameter("integer", "which world", None, 0, SEED_MAX),
-        "x": Parameter("integer", place, 0, -limit, limit, unit="pixels"),
-        "y": Parameter("integer", place, 0, -limit, limit, unit="pixels"),
-        "size": Parameter("integer", "side of the chunk, in pixels of its level", 256, 1, SIZE_MAX, unit="pixels"),
-        "lod": Parameter("integer", "level of detail; each level halves the resolution", 0, 0, SCALES),
-        "style": Parameter(
-            "string",
-            "kind of land; a blend is written alpine:0.7,lowland:0.3; varied changes from place to place",
-            "varied",
-            choices=["varied", *STYLES],
-        ),
-        "control": Parameter("string", "where the large forms come from", "learned", choices=["learned", "noise"]),
-    }
-
-
-def golden_calls(module: Any) -> list[tuple[str, list[Any]]]:
-    """What a world is proved by: places, levels of detail, styles and blends, and the land of a drawn map."""
-    calls: list[tuple[str, list[Any]]] = [
-        ("forward", [[seed], [x], [y], size, 0, [VARIED]]) for seed, x, y, size in GOLDEN_PLACES
-    ]
-    calls += [("forward", [[7], [1600], [-800], GOLDEN_SIZE, lod, [VARIED]]) for lod in range(1, SCALES + 1)]
-    blends = [[STYLE_SUM * (k == i) for k in range(len(STYLES))] for i in range(len(STYLES))]
-    blends.append([STYLE_SUM - 30 * (len(STYLES) - 1), *[30] * (len(STYLES) - 1)])
-    calls += [("forward", [[3], [-500], [70000], GOLDEN_SIZE, 0, [style]]) for style in blends]
-    side = int(module.cells(torch.tensor([0]), torch.tensor([0]), GOLDEN_SIZE, 0))
-    # A cone in the sea, in whole metres.
-    drawn = [[1500 - 90 * abs(i - side // 2) - 130 * abs(j - side // 2) for j in range(side)] for i in range(side)]
-    return [*calls, ("window", [[5], [0], [0], GOLDEN_SIZE, 0, [drawn]])]
-
-
-def measure_golden(module: Any) -> list[Golden]:
-    """Golden vectors of a scripted world, in float32 on this machine; bfloat16 must agree.
+def measure_golden(module: Any, calls: Iterable[tuple[str, list[Any]]]) -> list[Golden]:
+    """Golden vectors of a scripted module: (method, arguments) calls, as `runtime.card.Golden` writes arguments, in
+    float32 on this machine; bfloat16 must agree.
 
     Raises:
         ValueError: the two precisions differ, so the module is not exact.
     """
     golden = []
-    for method, arguments in golden_calls(module):
+    for method, arguments in calls:
         digests = set()
         for precision in (32, 16):
             module.use_precision(precision)
@@ -108,77 +60,22 @@ def read_quality(run: Path) -> list[Quality]:
     return msgspec.json.decode(path.read_bytes(), type=list[Quality])
 
 
-def export_terrain(run: Path, coarse_run: Path, out: Path) -> Card:
-    """Write the averaged generators of a run of either level as one model file; note its checksum in SHA256SUMS.
-
-    Raises:
-        FileNotFoundError: a run has no checkpoint.
-        ValueError: a run is of the other level, or a network can't be made exact.
-    """
-    make_deterministic()
-    states, configs, sources = zip(*(read_run(r, m) for r, m in ((run, DETAIL), (coarse_run, COARSE))), strict=True)
-    generator, coarse = Generator(), CoarseGenerator()
-    generator.load_state_dict(states[0]["average"])
-    coarse.load_state_dict(states[1]["average"])
-    classic = classic_table(torch.tensor(sources[0]["control_quantiles_m"]))
-    module = torch.jit.script(quantise(generator, coarse, classic))
-    regions, maps = sources[0]["regions"], sources[1]["maps"]
-    data = [
-        TrainingData(name, region["licence"], region["pixels"], "pixels of 90 m")
-        for name, region in sorted(regions.items())
-    ] + [
-        TrainingData(
-            name,
-            source["licence"],
-            source["pixels"],
-            "pixels of 9.3 km, read as 1.4 km with lowered heights"
-            if source["rescaled"]
-            else "pixels of 1.1 to 1.9 km",
-        )
-        for name, source in sorted(maps.items())
-    ]
-    card = Card(
-        name=DETAIL,
-        version=version("pcg-plugin"),
-        family="terrain",
-        format=cards.MODULE_FORMAT,
-        description="Endless terrain at 90 m a pixel: one GAN trained on real elevation lays out ranges, plains and "
-        "coasts at 1,440 m a pixel, another puts valleys and ridges into them.",
-        licence="MIT, as far as the training data's terms allow: " + "; ".join(sorted({d.licence for d in data})),
-        parameters=terrain_parameters(),
-        outputs={"height": {"dtype": "<i4", "unit": "metres", "scale": 1 / 64, "offset": 0.0}},
-        training_data=data,
-        training=Training(
-            device=str(states[0]["device"]),
-            steps=states[0]["step"] + states[1]["step"],
-            wall_s=round(states[0]["wall_s"] + states[1]["wall_s"], 1),
-            commit=states[0].get("commit", "not recorded"),
-            config={
-                model: config | {"trained_steps": state["step"], "wall_s": round(state["wall_s"], 1)}
-                for model, config, state in zip((DETAIL, COARSE), configs, states, strict=True)
-            },
-        ),
-        quality=read_quality(run),
-        limits=[
-            "Rivers: valleys were trained to drain, but none is enforced, and closed basins occur.",
-            f"Knows the land it was trained on and no other kind: {', '.join(sorted(regions))}.",
-            "Coasts and islands have the shapes of real ones six times their size, from a world map of 9.3 km pixels.",
-            "The sea floor is made up, from the distance to land; the training data has none.",
-            "control='noise' repeats every 23,593 km and is not promised to be the same on every machine.",
-        ],
-        golden=measure_golden(module),
-    )
-    write_model(module, card, out)
-    return card
+def run_model(run: Path) -> str:
+    """Which model a run trains. Raises FileNotFoundError when the folder is no run."""
+    path = run / "config.toml"
+    if not path.exists():
+        raise FileNotFoundError(f"{run} holds no config.toml; give the folder of a run that has started")
+    return str(tomllib.loads(path.read_text()).get("model", FIRST_MODEL))
 
 
 def read_run(run: Path, model: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Checkpoint, options and sources of a run. Raises ValueError when it is a run of another model."""
     state = checkpoint.load(run)
-    config = tomllib.loads((run / "config.toml").read_text())
-    trained = config.pop("model", DETAIL)
+    trained = run_model(run)
     if trained != model:
         raise ValueError(f"{run} is a run of {trained}; here one of {model} is needed")
+    config = tomllib.loads((run / "config.toml").read_text())
+    config.pop("model", None)
     return state, config, json.loads((run / "data.json").read_text())
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from pcg.export import export_terrain
 from pcg.learning import checkpoint
 from pcg.learning.loop import Run, next_run, to_toml
+from pcg.terrain.export import export_terrain
 from pcg.terrain.lessons import DetailLesson
 from pcg.terrain.networks import CoarseGenerator, Generator
 from pcg.terrain.train import DRAINAGE_STEPS, PRESETS, drainage_share, read_config, train
