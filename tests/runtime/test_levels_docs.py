@@ -20,9 +20,8 @@ def test_examples(capsys: pytest.CaptureFixture[str]) -> None:
         assert capsys.readouterr().out.splitlines() == re.findall(r"print\(.*\)  # (.*)", script)
 
 
-@pytest.mark.parametrize("name", ["sokoban"])
+@pytest.mark.parametrize("name", GAMES)
 def test_every_tile_is_explained(name: str) -> None:
-    title = {"sokoban": "Sokoban"}[name]
-    section = PAGE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    section = PAGE.partition(f"\n## {name.capitalize()}\n")[2].partition("\n## ")[0]
     explained = dict(re.findall(r"\| `(.)` \| ([^|]+?) (?=\|)", section))
     assert explained == {char: tile.name for char, tile in GAMES[name].tiles.items()}

@@ -12,6 +12,7 @@ from runtime.content.levels.rules import SOKOBAN, Outcome, check_rows
 
 LARGEST = 10_000  # tiles
 MOST_BOXES = 100
+FIRST_POSITIONS, GROWTH = 4096, 8
 WAYS = "udlr"
 OFFSETS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
@@ -43,7 +44,11 @@ def solve(rows: Sequence[str], budget: int = SOKOBAN.budget) -> Outcome:
         return Outcome("unsolvable", "", 0, "even alone, the boxes can't be pushed each to a target of its own")
     # A box is lost where no target can be reached from. With boxes to spare, one may be.
     dead = (distances == search.FAR).all(axis=0) & (len(boxes) == len(targets))
-    status, nodes, found = search.search(neighbours, distances, dead, boxes, player, budget)
+    kept = min(budget, FIRST_POSITIONS)
+    status, nodes, found = search.search(neighbours, distances, dead, boxes, player, kept)
+    while status == search.UNKNOWN and kept < budget:  # begin anew with more memory, which easy levels never need
+        kept = min(budget, kept * GROWTH)
+        status, nodes, found = search.search(neighbours, distances, dead, boxes, player, kept)
     if status == search.UNKNOWN:
         return Outcome("unknown", "", nodes, f"no solution among the first {budget} positions")
     if status == search.UNSOLVABLE:

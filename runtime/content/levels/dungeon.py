@@ -1,0 +1,113 @@
+"""Walking through a dungeon with as few hurts as can be, and finding what nobody can reach (docs/levels.md)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from heapq import heappop, heappush
+
+from runtime.content.levels.rules import DUNGEON, Outcome, check_rows, find
+
+Cell = tuple[int, int]  # row, column
+State = tuple[int, int, bool]  # row, column, whether the player has a key
+OFFSETS = {"u": (-1, 0), "d": (1, 0), "l": (0, -1), "r": (0, 1)}
+ENTERED = frozenset(c for c, tile in DUNGEON.tiles.items() if not tile.solid and c != "L")
+HURTS = frozenset(c for c in ENTERED if DUNGEON.tiles[c].hazard)
+
+
+def solve(rows: Sequence[str], budget: int = DUNGEON.budget) -> Outcome:
+    """Walk from the start to the nearest goal: through as few monsters and traps as possible, then the shortest way.
+
+    Dijkstra's search over places, each with and without a key; `budget`: of those, how many to look at.
+
+    Raises:
+        ValueError: rows are no level.
+    """
+    check_rows(DUNGEON, rows)
+    start = (*find(rows, "<")[0], False)
+    came: dict[State, tuple[State, str]] = {start: (start, "")}
+    waiting = [(0, 0, start)]  # hurts, steps, state
+    best = {start: (0, 0)}
+    nodes = 0
+    while waiting:
+        hurts, steps, state = heappop(waiting)
+        if best[state] < (hurts, steps):
+            continue
+        if nodes == budget:
+            return Outcome("unknown", "", nodes, f"no way down among the nearest {budget} places")
+        nodes += 1
+        if rows[state[0]][state[1]] == ">":
+            why = f"{steps} steps, through {hurts} monsters or traps, the fewest there are"
+            return Outcome("solved", _moves(came, state), nodes, why)
+        for move, following in _steps(rows, state):
+            cost = hurts + (rows[following[0]][following[1]] in HURTS), steps + 1
+            if following not in best or cost < best[following]:
+                best[following] = cost
+                came[following] = state, move
+                heappush(waiting, (*cost, following))
+    why = f"none of the {len({s[:2] for s in best})} tiles that can be reached is stairs down"
+    if find(rows, "D") and _open(rows):
+        why += "; a key that can be reached would do"
+    return Outcome("unsolvable", "", nodes, why)
+
+
+def reached(rows: Sequence[str], start: Cell, has_key: bool = False) -> dict[Cell, int]:
+    """Each tile that can be walked to from `start`, and in how many steps, keys and locked doors minded."""
+    first = (*start, has_key or rows[start[0]][start[1]] == "k")
+    distance: dict[Cell, int] = {}
+    steps = {first: 0}
+    queue = deque([first])
+    while queue:
+        state = queue.popleft()
+        distance.setdefault(state[:2], steps[state])
+        for _, following in _steps(rows, state):
+            if following not in steps:
+                steps[following] = steps[state] + 1
+                queue.append(following)
+    return distance
+
+
+def unreached(rows: Sequence[str]) -> list[list[Cell]]:
+    """Rooms that no walk from the start enters: areas of adjacent tiles that could be entered, the largest first.
+
+    Raises:
+        ValueError: rows are no level.
+    """
+    check_rows(DUNGEON, rows)
+    known = reached(rows, find(rows, "<")[0])
+    return sorted(areas(rows, set(known)), key=len, reverse=True)
+
+
+def areas(rows: Sequence[str], without: set[Cell]) -> Iterator[list[Cell]]:
+    """Areas of adjacent tiles that can be entered, locked doors included, but for those in `without`."""
+    seen = set(without)
+    for cell in find(rows, "".join(ENTERED)):
+        if cell not in seen:
+            area = list(reached(rows, cell, has_key=True))
+            yield [other for other in area if other not in seen]
+            seen.update(area)
+
+
+def _steps(rows: Sequence[str], state: State) -> Iterator[tuple[str, State]]:
+    """The moves a player has, and where each leads."""
+    y, x, has_key = state
+    for move, (dy, dx) in OFFSETS.items():
+        row, column = y + dy, x + dx
+        if 0 <= row < len(rows) and 0 <= column < len(rows[0]):
+            char = rows[row][column]
+            if char in ENTERED and (has_key or char != "D"):
+                yield move, (row, column, has_key or char == "k")
+
+
+def _moves(came: dict[State, tuple[State, str]], state: State) -> str:
+    moves = []
+    while came[state][0] != state:
+        state, move = came[state]
+        moves.append(move)
+    return "".join(reversed(moves))
+
+
+def _open(rows: Sequence[str]) -> bool:
+    """Whether there would be a way if no door were locked."""
+    known = reached(rows, find(rows, "<")[0], has_key=True)
+    return any(rows[y][x] == ">" for y, x in known)

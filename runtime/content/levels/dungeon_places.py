@@ -1,0 +1,107 @@
+"""Where a dungeon's start, goal, key and locked door go, if nobody said: rules, the same for everyone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runtime.content.levels.dungeon import Cell, areas, reached, solve
+from runtime.content.levels.rules import DUNGEON, find
+
+
+def place_stairs(rows: Sequence[str]) -> list[str]:
+    """The level with one start and a goal, those it has kept.
+
+    The start is the stairs up from which most tiles can be reached, else the entrance that is best so, else an end of a
+    long walk through the largest area; one that reaches no floor and no goal does not count. Other stairs up become
+    floor. Without stairs down, they go to the floor tile with the longest way from the start. Where several would do,
+    the first in reading order is taken.
+
+    Raises:
+        ValueError: there is no floor for them.
+    """
+    start = _widest(rows, find(rows, "<")) or _widest(rows, find(rows, "@")) or _end_of_a_walk(rows)
+    placed = [row.replace("<", ".") for row in rows]
+    placed = _put(placed, start, "<")
+    if find(rows, ">"):
+        return placed
+    return _put(placed, _farthest(placed, start), ">")
+
+
+def place_key(rows: Sequence[str]) -> list[str]:
+    """The level with a locked door on the only way to the goal, and its key where the way to it is longest.
+
+    Every solution passes the door: of the tiles on the solution that part the start from all goals, it is the last
+    door, else the last floor tile between two solid ones. The key lies on floor on the start's side.
+
+    Raises:
+        ValueError: rows are no level or have no solution, or no such tile or no floor for the key.
+    """
+    solution = solve(rows)
+    if solution.status != "solved":
+        raise ValueError(f"a locked door needs a level with a solution: {solution.why}")
+    start = find(rows, "<")[0]
+    way = _places(start, solution.moves)[1:-1]
+    doors = [cell for cell in way if rows[cell[0]][cell[1]] == "+"]
+    narrow = [cell for cell in way if rows[cell[0]][cell[1]] == DUNGEON.empty and _between_solids(rows, cell)]
+    for cell in (*reversed(doors), *reversed(narrow)):
+        shut = _put(rows, cell, "D")
+        before = reached(shut, start)
+        if not any(rows[y][x] == ">" for y, x in before):
+            floor = [other for other in before if rows[other[0]][other[1]] == DUNGEON.empty]
+            if floor:
+                return _put(shut, _last(before, floor), "k")
+    raise ValueError("no door and no narrow place parts the start from the goal, with floor for a key before it")
+
+
+def _widest(rows: Sequence[str], cells: list[Cell]) -> Cell | None:
+    """The cell that most tiles can be reached from, floor or a goal among them; the first of several, or None."""
+    known = {cell: reached(rows, cell) for cell in cells}
+    able = [c for c in cells if any(rows[y][x] in (DUNGEON.empty, ">") for y, x in known[c])]
+    return max(able, key=lambda cell: len(known[cell]), default=None)
+
+
+def _end_of_a_walk(rows: Sequence[str]) -> Cell:
+    """One end of a long walk: the farthest floor tile from the first one of the largest area."""
+    floors = [[c for c in area if rows[c[0]][c[1]] == DUNGEON.empty] for area in areas(rows, set())]
+    largest = max(floors, key=len, default=[])
+    if not largest:
+        raise ValueError("the level has no floor to start on")
+    return _farthest(rows, min(largest))
+
+
+def _farthest(rows: Sequence[str], start: Cell) -> Cell:
+    distance = reached(rows, start)
+    floor = [c for c in distance if rows[c[0]][c[1]] == DUNGEON.empty and c != start]
+    if not floor:
+        raise ValueError(f"no floor can be reached from row {start[0]}, column {start[1]}")
+    return _last(distance, floor)
+
+
+def _last(distance: dict[Cell, int], cells: list[Cell]) -> Cell:
+    """The farthest of the cells; of several, the first in reading order."""
+    return min(cells, key=lambda cell: (-distance[cell], cell))
+
+
+def _put(rows: Sequence[str], cell: Cell, char: str) -> list[str]:
+    y, x = cell
+    return [row[:x] + char + row[x + 1 :] if i == y else row for i, row in enumerate(rows)]
+
+
+def _places(start: Cell, moves: str) -> list[Cell]:
+    y, x = start
+    places = [start]
+    for move in moves:
+        y, x = y + (move == "d") - (move == "u"), x + (move == "r") - (move == "l")
+        places.append((y, x))
+    return places
+
+
+def _between_solids(rows: Sequence[str], cell: Cell) -> bool:
+    """Whether both sides of a tile are closed, left and right or above and below."""
+
+    def closed(y: int, x: int) -> bool:
+        inside = 0 <= y < len(rows) and 0 <= x < len(rows[0])
+        return not inside or DUNGEON.tiles[rows[y][x]].solid
+
+    y, x = cell
+    return (closed(y, x - 1) and closed(y, x + 1)) or (closed(y - 1, x) and closed(y + 1, x))
