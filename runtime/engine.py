@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,6 +31,10 @@ Argument = NDArray[Any] | int
 EXACT_PRECISIONS = (32, 16)  # bits: float32, bfloat16
 FALLBACK_PRECISION = 64
 WARM_RUNS = 3  # TorchScript specialises on its first runs
+
+
+class Abandoned(Exception):
+    """Work was given up because nobody waits for it any more."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,7 @@ class Engine:
         self.device = torch.device("cuda" if device == "cuda" else "cpu")
         self._loaded: dict[str, Loaded] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
-        self._waiting = 0
-        self._counting = threading.Lock()
+        self._abandoned: Callable[[], bool] = _never
         self.submit(self._start, threads).result()
 
     @staticmethod
@@ -82,19 +84,15 @@ class Engine:
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
         """Run a function in the engine's thread, after those before it."""
-        future = self._thread.submit(function, *arguments)
-        self._count(1)
-        future.add_done_callback(lambda _: self._count(-1))
-        return future
+        return self._thread.submit(function, *arguments)
 
-    def _count(self, change: int) -> None:
-        with self._counting:  # callers come from several threads
-            self._waiting += change
-
-    @property
-    def queue_depth(self) -> int:
-        """Calls that wait or run."""
-        return self._waiting
+    def run_while_wanted(self, function: Callable[[], T], abandoned: Callable[[], bool]) -> T:
+        """What `function` gives; Abandoned from its next `run` once nobody wants it. In the engine's thread."""
+        self._abandoned = abandoned
+        try:
+            return function()
+        finally:
+            self._abandoned = _never
 
     @property
     def loaded(self) -> dict[str, Loaded]:
@@ -165,12 +163,22 @@ class Engine:
         return np.asarray(result) if isinstance(result, int) else result.cpu().numpy()
 
     def run(self, model: ModelFile, method: str, *arguments: Argument) -> NDArray[Any]:
-        """Call a method of a model's module: arrays and integers in, one array out. In the engine's thread."""
+        """Call a method of a model's module: arrays and integers in, one array out. In the engine's thread.
+
+        Raises:
+            Abandoned: nobody wants it any more.
+        """
+        if self._abandoned():
+            raise Abandoned
         return self._call(self.load(model).module, method, arguments)
 
     def close(self) -> None:
         """Finish what runs, drop what waits."""
         self._thread.shutdown(wait=True, cancel_futures=True)
+
+
+def _never() -> bool:
+    return False
 
 
 def _arguments(golden: Golden) -> list[Argument]:

@@ -28,7 +28,7 @@ class Local:
 
     def close(self) -> None:
         """Stop the engine."""
-        self.service.engine.close()
+        self.service.close()
 
     def __enter__(self) -> Self:
         return self

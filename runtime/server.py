@@ -31,6 +31,7 @@ from runtime.protocol import (
     Request,
     Response,
 )
+from runtime.scheduler import Flow
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class Peer:
         self._writing = asyncio.Lock()
         self._calls: dict[int, asyncio.Task[object]] = {}  # by msgid, for as long as they run
         self._answers: set[asyncio.Task[None]] = set()  # each waits for a call and sends its response
+        self.flow = Flow()
         self._draining = False
 
     async def serve(self) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -16,12 +17,12 @@ from runtime.content.ground import LearnedControl
 from runtime.content.regions import Regions
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError, did_you_mean
-from runtime.registry import Registry
+from runtime.registry import ModelFile, Registry
+from runtime.scheduler import MAX_QUEUED, Call, Flow, Priority, Scheduler, Work
 
 PROTOCOL_VERSION = 1
 NAME = "pcg-runtime"
-MAX_QUEUED = 512  # requests that wait for the engine, of all connections together
-RETRY_AFTER_MS = 1000
+MAX_DEADLINE_MS = 24 * 3600 * 1000
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -41,6 +42,28 @@ class Name(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Parameters of models.describe."""
 
     name: str
+
+
+class Options(msgspec.Struct, frozen=True):
+    """Parameters that any request may have: how it is to be answered, not what with."""
+
+    deadline_ms: int | None = None
+    priority: Literal["high", "normal", "low"] = "normal"
+
+
+def take_options(params: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
+    """Options, and the parameters without them. RpcError for an option that can't be."""
+    given = {name: params[name] for name in Options.__struct_fields__ if name in params}
+    if not given:
+        return Options(), params
+    options = parse(given, Options)
+    if options.deadline_ms is not None and not 1 <= options.deadline_ms <= MAX_DEADLINE_MS:
+        raise RpcError(
+            Code.OUT_OF_RANGE,
+            f"deadline_ms {options.deadline_ms} is not in 1..{MAX_DEADLINE_MS}",
+            {"parameter": "deadline_ms", "value": options.deadline_ms, "minimum": 1, "maximum": MAX_DEADLINE_MS},
+        )
+    return options, {name: value for name, value in params.items() if name not in given}
 
 
 def parse(params: dict[str, Any], kind: type[T]) -> T:
@@ -77,21 +100,37 @@ def package_version() -> str:
         return "unknown"
 
 
-class Service:
-    """Answers calls by name. What needs no model is answered at once, the rest in the engine's thread."""
+class Caller(Protocol):
+    """Whoever a call comes from: a connection."""
 
-    def __init__(self, registry: Registry, engine: Engine) -> None:
+    @property
+    def flow(self) -> Flow:
+        """What its calls count to."""
+
+
+class Service:
+    """Answers calls by name. What needs no model is answered at once, the rest by the scheduler.
+
+    `max_queued`: calls that may wait in one model's queue, of one priority.
+    """
+
+    def __init__(self, registry: Registry, engine: Engine, *, max_queued: int = MAX_QUEUED) -> None:
         self.registry, self.engine = registry, engine
         self._started = time.monotonic()
         self._learned, self._regions = LearnedControl(), Regions()
+        self._scheduler = Scheduler(
+            engine.submit,
+            lambda job: engine.run_while_wanted(job.work.run, lambda: job.abandoned),
+            max_queued=max_queued,
+        )
         self._quick: dict[str, Callable[[dict[str, Any]], Any]] = {
             "server.hello": self._hello,
             "server.health": self._health,
             "models.list": self._list,
             "models.describe": self._describe,
         }
-        # These check their parameters at once and give the work that is left for the engine's thread.
-        self._engine_bound: dict[str, Callable[[dict[str, Any]], Callable[[], Any]]] = {
+        # These check their parameters at once; the work that is left waits for its turn.
+        self._scheduled: dict[str, Callable[[dict[str, Any]], Work]] = {
             "terrain.chunk": self._terrain_chunk,
             "terrain.sketch": self._terrain_sketch,
         }
@@ -99,7 +138,7 @@ class Service:
     @property
     def methods(self) -> list[str]:
         """All method names."""
-        return [*self._quick, *self._engine_bound]
+        return [*self._quick, *self._scheduled]
 
     def warm_up(self) -> None:
         """Load every model and prove it; a model that fails is refused with its reason, the others go on."""
@@ -110,31 +149,49 @@ class Service:
                 del self.registry.models[name]
                 self.registry.refused[name] = error.message
 
-    async def call(self, method: str, params: dict[str, Any], *, connection: object = None) -> Any:
-        """Answer one call. Raises RpcError; OVERLOADED when too many wait for the engine."""
-        del connection
+    async def call(self, method: str, params: dict[str, Any], *, connection: Caller) -> Any:
+        """Answer one call of a connection. Cancelled, it gives its place up.
+
+        Raises:
+            RpcError: what was wrong; OVERLOADED where too many wait already, DEADLINE_EXCEEDED past `deadline_ms`.
+        """
+        options, params = take_options(params)
         if quick := self._quick.get(method):
             return quick(params)
-        work = self._handler(method)(params)
-        if self.engine.queue_depth >= MAX_QUEUED:
-            raise RpcError(
-                Code.OVERLOADED,
-                f"{MAX_QUEUED} requests wait already; try again in {RETRY_AFTER_MS} ms",
-                {"retry_after_ms": RETRY_AFTER_MS},
-            )
-        return await asyncio.wrap_future(self.engine.submit(work))
+        call = self._submit(method, params, options, connection.flow)
+        answer = asyncio.wrap_future(call.future)
+        if call.deadline_s is None:
+            return await answer
+        timer = asyncio.get_running_loop().call_later(call.deadline_s, call.expire)
+        try:
+            return await answer
+        finally:
+            timer.cancel()
 
     def call_blocking(self, method: str, params: dict[str, Any]) -> Any:
-        """As `call`, without an event loop."""
+        """As `call`, without an event loop; each call is a flow of its own."""
+        options, params = take_options(params)
         if quick := self._quick.get(method):
             return quick(params)
-        return self.engine.submit(self._handler(method)(params)).result()
+        call = self._submit(method, params, options, Flow())
+        try:
+            return call.future.result(call.deadline_s)
+        except TimeoutError:
+            call.expire()
+            return call.future.result()
 
-    def _handler(self, method: str) -> Callable[[dict[str, Any]], Callable[[], Any]]:
-        if method not in self._engine_bound:
+    def close(self) -> None:
+        """Answer what waits with SHUTTING_DOWN, finish what runs, stop the engine."""
+        self._scheduler.close()
+        self.engine.close()
+
+    def _submit(self, method: str, params: dict[str, Any], options: Options, flow: Flow) -> Call:
+        if method not in self._scheduled:
             near = did_you_mean(method, self.methods) or f"; there are: {', '.join(self.methods)}"
             raise RpcError(Code.METHOD_NOT_FOUND, f"unknown method {method!r:.80}{near}")
-        return self._engine_bound[method]
+        work = self._scheduled[method](params)
+        deadline_s = None if options.deadline_ms is None else options.deadline_ms / 1000
+        return self._scheduler.submit(work, flow, Priority[options.priority.upper()], deadline_s)
 
     def _hello(self, params: dict[str, Any]) -> dict[str, Any]:
         parse(params, Hello)
@@ -153,7 +210,8 @@ class Service:
             "ready": len(loaded) == len(self.registry.models) > 0,
             "models": loaded,
             "refused": dict(self.registry.refused),
-            "queue_depth": self.engine.queue_depth,
+            "queue_depth": self._scheduler.busy,
+            "queues": self._scheduler.depths(),
             "uptime_s": round(time.monotonic() - self._started, 3),
             "device": str(self.engine.device),
         }
@@ -178,14 +236,22 @@ class Service:
         model = self.registry.find(parse(params, Name).name)
         return {"sha256": model.sha256, "card": cards.to_dict(model.card)}
 
-    def _terrain_chunk(self, params: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    def _terrain_chunk(self, params: dict[str, Any]) -> Work:
         request = parse(params, terrain.TerrainRequest)
         model = self.registry.find(request.model)
         terrain.check(request, model)
-        return lambda: terrain.chunk(self.engine, self._learned, self._regions, model, request)
+        run = functools.partial(terrain.chunk, self.engine, self._learned, self._regions, model, request)
+        return work(model, "terrain.chunk", request, run)
 
-    def _terrain_sketch(self, params: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    def _terrain_sketch(self, params: dict[str, Any]) -> Work:
         request = parse(params, terrain.SketchRequest)
         model = self.registry.find(request.model)
         control = terrain.check_sketch(request, model)
-        return lambda: terrain.sketch(self.engine, self._regions, model, request, control)
+        canonical = msgspec.structs.replace(request, control=[control.shape, terrain.digest(control)])
+        run = functools.partial(terrain.sketch, self.engine, self._regions, model, request, control)
+        return work(model, "terrain.sketch", canonical, run)
+
+
+def work(model: ModelFile, method: str, canonical: msgspec.Struct, run: Callable[[], Any]) -> Work:
+    """Work for one model. `canonical`: the checked parameters with their defaults, as MessagePack holds them."""
+    return Work(model.card.name, msgspec.msgpack.encode([method, model.sha256, canonical]), run)

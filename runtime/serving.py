@@ -43,7 +43,7 @@ def serve_until_stopped(
             raise ValueError(f"no usable model in {registry.folder}")
         asyncio.run(_serve(service, host, port))
     finally:
-        engine.close()
+        service.close()
 
 
 async def _serve(service: Service, host: str, port: int) -> None:

@@ -201,15 +201,19 @@ def chunk(
     }
 
 
+def digest(control: NDArray[np.float32]) -> str:
+    """The SHA-256 of a control map, hexadecimal."""
+    return hashlib.sha256(np.ascontiguousarray(control, "<f4").tobytes()).hexdigest()
+
+
 def sketch(
     engine: Engine, regions: Regions, model: ModelFile, request: SketchRequest, control: NDArray[np.float32]
 ) -> dict[str, Any]:
     """The land of a checked sketch, or a window of it. In the engine's thread."""
     window = sketch_window(request, control.shape)
     params = {name: getattr(request, name) for name in request.__struct_fields__ if name != "control"}
-    digest = hashlib.sha256(np.ascontiguousarray(control, "<f4").tobytes()).hexdigest()
-    params["control_sha256"] = digest
-    key = (model.sha256, request.seed, control.shape, digest)
+    params["control_sha256"] = digest(control)
+    key = (model.sha256, request.seed, control.shape, params["control_sha256"])
     land = Land(engine, model, request.seed, drawn_control(control), key)
     return _made(land, regions, window, request) | {
         "provenance": provenance(model, "terrain.sketch", params),

@@ -15,7 +15,7 @@ from model_files import card, write_model
 
 from runtime import card as cards
 from runtime.card import Golden
-from runtime.engine import Engine, digest
+from runtime.engine import Abandoned, Engine, digest
 from runtime.errors import Code, RpcError
 from runtime.registry import Registry
 
@@ -84,7 +84,7 @@ DIGESTS: list[dict[str, str]] = []  # by place, one for each instruction set so 
 
 WORLD_SCRIPT = """
 import json, numpy as np
-from runtime.engine import Engine, digest
+from runtime.engine import Abandoned, Engine, digest
 from runtime.registry import Registry
 places = [(7, 0, 0), (1, -1000, 250), (123456789, 2**31 + 17, -(2**33) - 5), (5, -(2**53), 2**53)]
 styles = [(0, 0, 0, 0), (0, 0, 0, 0), (127, 0, 0, 0), (30, 40, 0, 57)]
@@ -162,3 +162,19 @@ def test_a_large_chunk_is_made_of_the_same_land_as_a_small_one() -> None:
             rows = min(size, 513 - top)
             columns = min(size, 513 - left)
             assert np.array_equal(part[:rows, :columns], whole[top : top + rows, left : left + columns])
+
+
+def test_work_that_nobody_wants_stops_at_its_next_run(engine: Engine, tmp_path: Path) -> None:
+    write_model(tmp_path)
+    model = Registry(tmp_path).find("doubler")
+    wanted = [True, True, False]
+    runs = []
+
+    def work() -> None:
+        while True:
+            runs.append(engine.run(model, "forward", np.array([1])))
+
+    with pytest.raises(Abandoned):
+        engine.submit(engine.run_while_wanted, work, lambda: not wanted.pop(0)).result()
+    assert len(runs) == 2
+    assert engine.submit(engine.run, model, "forward", np.array([1])).result().tolist() == [2]

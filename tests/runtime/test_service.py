@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import pytest
 from model_files import card, write_model
 
 from runtime import card as cards
-from runtime import service
 from runtime.card import Golden
 from runtime.errors import Code, RpcError
 from runtime.local import Local
+from runtime.scheduler import Flow
+from runtime.service import Service
 
 
 @pytest.fixture(scope="module")
@@ -97,26 +99,85 @@ def test_a_bad_model_does_not_keep_the_good_ones_from_serving(tmp_path: Path) ->
         assert fault(runtime, "models.describe", name="bad").code is Code.MODEL_REFUSED
 
 
-async def test_overload_is_said_and_cancelled_work_is_not_done(runtime: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+class Caller:
+    def __init__(self) -> None:
+        self.flow = Flow()
+
+
+@pytest.fixture
+def held(runtime: Local) -> Iterator[threading.Event]:
+    """The engine busy until the event is set."""
     gate = threading.Event()
-    blocker = runtime.service.engine.submit(gate.wait, 30)
-    queued = asyncio.ensure_future(runtime.service.call("terrain.chunk", {"seed": 1, "size": 8}))
+    runtime.service.engine.submit(gate.wait, 30)
+    yield gate
+    gate.set()
+
+
+async def test_overload_is_said_and_cancelled_work_is_not_done(runtime: Local, held: threading.Event) -> None:
+    service, caller = Service(runtime.service.registry, runtime.service.engine, max_queued=1), Caller()
+    queued = asyncio.ensure_future(service.call("terrain.chunk", {"seed": 1, "size": 8}, connection=caller))
     await asyncio.sleep(0)
-    assert runtime.call("server.health")["queue_depth"] == 2
-    monkeypatch.setattr(service, "MAX_QUEUED", 2)
+    health = await service.call("server.health", {}, connection=caller)
+    assert (health["queue_depth"], health["queues"]) == (1, {"terrain-detail": 1})
     with pytest.raises(RpcError) as caught:
-        await runtime.service.call("terrain.chunk", {"seed": 1, "size": 8})
+        await service.call("terrain.chunk", {"seed": 2, "size": 8}, connection=caller)
     assert caught.value.code is Code.OVERLOADED
     assert caught.value.details["retry_after_ms"] > 0
     with pytest.raises(RpcError, match="size 0"):  # told at once, however long the queue
-        await runtime.service.call("terrain.chunk", {"seed": 1, "size": 0})
+        await service.call("terrain.chunk", {"seed": 1, "size": 0}, connection=caller)
     queued.cancel()
-    gate.set()
-    assert blocker.result()
     with pytest.raises(asyncio.CancelledError):
         await queued
-    assert runtime.call("terrain.chunk", seed=1, size=8)["height"].shape == (8, 8)
+    assert (await service.call("server.health", {}, connection=caller))["queue_depth"] == 0
+    held.set()
+    made = await service.call("terrain.chunk", {"seed": 1, "size": 8}, connection=caller)
+    assert made["height"].shape == (8, 8)
+
+
+@pytest.mark.usefixtures("held")
+async def test_a_deadline_ends_a_call_that_waits(runtime: Local) -> None:
+    with pytest.raises(RpcError, match="within the 20 ms") as caught:
+        await runtime.service.call("terrain.chunk", {"seed": 1, "size": 8, "deadline_ms": 20}, connection=Caller())
+    assert caught.value.code is Code.DEADLINE_EXCEEDED
+    assert fault(runtime, "terrain.chunk", seed=1, size=8, deadline_ms=20).code is Code.DEADLINE_EXCEEDED
     assert runtime.call("server.health")["queue_depth"] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        ({"deadline_ms": 0}, Code.OUT_OF_RANGE, "deadline_ms 0 is not in 1.."),
+        ({"deadline_ms": "soon"}, Code.INVALID_PARAMS, "deadline_ms 'soon'"),
+        ({"priority": "urgent"}, Code.INVALID_PARAMS, "priority 'urgent'"),
+        ({"priority": 1}, Code.INVALID_PARAMS, "priority 1"),
+    ],
+)
+def test_bad_options_are_named(runtime: Local, options: dict[str, Any], code: Code, words: str) -> None:
+    for method in ("terrain.chunk", "server.health"):
+        error = fault(runtime, method, seed=1, size=8, **options)
+        assert error.code is code
+        assert words in error.message
+
+
+def test_options_do_not_change_the_result(runtime: Local) -> None:
+    plain = runtime.call("terrain.chunk", seed=1, size=8)
+    hurried = runtime.call("terrain.chunk", seed=1, size=8, deadline_ms=60_000, priority="high")
+    assert np.array_equal(plain.pop("height"), hurried.pop("height"))
+    assert plain == hurried
+
+
+def test_equal_requests_are_equal_work_and_others_are_not(runtime: Local) -> None:
+    def key(method: str, **params: Any) -> bytes:
+        return runtime.service._scheduled[method](params).key
+
+    chunk = key("terrain.chunk", seed=1)
+    assert chunk == key("terrain.chunk", style="varied", x=0, seed=1, layers=["height"])
+    others = [{"seed": 2}, {"seed": 1, "x": 1}, {"seed": 1, "size": 255}, {"seed": 1, "layers": ["height", "slope"]}]
+    assert len({chunk, *(key("terrain.chunk", **params) for params in others)}) == 5
+    flat, hill = np.zeros((4, 4), np.float32), np.eye(4, dtype=np.float32)
+    sketches = [key("terrain.sketch", seed=1, control=c) for c in (flat, flat.copy(), hill, flat[:, :2], flat[:2])]
+    assert sketches[0] == sketches[1]
+    assert len(set(sketches)) == 4
 
 
 def test_hello_health_and_models(runtime: Local) -> None:
