@@ -234,6 +234,45 @@ def terrain(
 
 
 @app.command(group=MAKING)
+def solve(
+    file: Path,
+    *,
+    game: str | None = None,
+    budget: int | None = None,
+    json_: Annotated[bool, Parameter("--json")] = False,
+    server: Server = None,
+    models: Models = None,
+) -> int:
+    """Say whether a level can be completed, and with which moves (docs/levels.md). Exit code 1 if it isn't solved.
+
+    Examples:
+
+        pcg solve warehouse.txt
+        pcg solve crypt.txt --game dungeon --budget 10000 --json
+
+    :param file: A level as text, one character a tile; lines that begin with ";" are left out.
+    :param game: Whose rules: sokoban or dungeon; by default the only game that has all of the level's tiles.
+    :param budget: Nodes that the solver may look at; by default the game's own budget.
+    :param json_: The whole answer as JSON; otherwise the moves.
+    """
+    from pcg.writers.tilemap import read_level
+
+    level = read_level(file, game)
+    params: dict[str, Any] = {"game": level.game, "rows": list(level.rows)}
+    if budget is not None:
+        params["budget"] = budget
+    with open_runtime(server, models) as runtime:
+        answer = runtime.call("levels.solve", **params)
+    if json_:
+        print(json.dumps(answer, indent=1))
+    else:
+        say(f"{file}: {answer['game']}, {answer['status']}: {answer['why']} ({answer['nodes']} nodes)")
+        if answer["solution"] is not None:
+            print(answer["solution"])
+    return 0 if answer["status"] == "solved" else 1
+
+
+@app.command(group=MAKING)
 def verify(
     *files: Path, server: Server = None, models: Models = None, json_: Annotated[bool, Parameter("--json")] = False
 ) -> int:

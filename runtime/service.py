@@ -14,6 +14,7 @@ import msgspec
 from runtime import card as cards
 from runtime.content import terrain
 from runtime.content.ground import LearnedControl
+from runtime.content.levels import solving
 from runtime.content.regions import Regions
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError, did_you_mean
@@ -133,6 +134,7 @@ class Service:
         self._scheduled: dict[str, Callable[[dict[str, Any]], Work]] = {
             "terrain.chunk": self._terrain_chunk,
             "terrain.sketch": self._terrain_sketch,
+            "levels.solve": self._levels_solve,
         }
 
     @property
@@ -250,6 +252,11 @@ class Service:
         canonical = msgspec.structs.replace(request, control=[control.shape, terrain.digest(control)])
         run = functools.partial(terrain.sketch, self.engine, self._regions, model, request, control)
         return work(model, "terrain.sketch", canonical, run)
+
+    def _levels_solve(self, params: dict[str, Any]) -> Work:
+        request = solving.check(parse(params, solving.SolveRequest))
+        key = msgspec.msgpack.encode(["levels.solve", request])
+        return Work("levels.solve", key, functools.partial(solving.solve, request))
 
 
 def work(model: ModelFile, method: str, canonical: msgspec.Struct, run: Callable[[], Any]) -> Work:

@@ -7,7 +7,13 @@ import importlib
 
 import pytest
 
-MODULES = ["runtime.arrays", "runtime.content.levels.rules", "runtime.errors", "demos.world.runtime_process"]
+MODULES = [
+    "runtime.arrays",
+    "runtime.content.levels.rules",
+    "runtime.errors",
+    "pcg.writers.tilemap",
+    "demos.world.runtime_process",
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -11,8 +11,8 @@ from runtime.content.levels.rules import DUNGEON, find
 def place_stairs(rows: Sequence[str]) -> list[str]:
     """The level with one start and a goal, those it has kept.
 
-    The start is the stairs up from which most tiles can be reached, else the entrance that is best so, else an end of a
-    long walk through the largest area; one that reaches no floor and no goal does not count. Other stairs up become
+    The start is the stairs up in the largest area, else the entrance in the largest, else an end of a long walk through
+    the largest of all; areas without floor or goal don't count, and locked doors count as open. Other stairs up become
     floor. Without stairs down, they go to the floor tile with the longest way from the start. Where several would do,
     the first in reading order is taken.
 
@@ -54,10 +54,13 @@ def place_key(rows: Sequence[str]) -> list[str]:
 
 
 def _widest(rows: Sequence[str], cells: list[Cell]) -> Cell | None:
-    """The cell that most tiles can be reached from, floor or a goal among them; the first of several, or None."""
-    known = {cell: reached(rows, cell) for cell in cells}
-    able = [c for c in cells if any(rows[y][x] in (DUNGEON.empty, ">") for y, x in known[c])]
-    return max(able, key=lambda cell: len(known[cell]), default=None)
+    """The first cell in the largest area that has one, and floor or a goal; None if there is no such cell."""
+    able = []
+    for area in areas(rows, set()):
+        inside = set(cells).intersection(area)
+        if inside and any(rows[y][x] in (DUNGEON.empty, ">") for y, x in area):
+            able.append((-len(area), min(inside)))
+    return min(able)[1] if able else None
 
 
 def _end_of_a_walk(rows: Sequence[str]) -> Cell:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from runtime.errors import did_you_mean
 
-LARGEST_SIDE = 4096  # tiles; a level is held and searched whole
+LARGEST_SIDE, MOST_TILES = 4096, 1 << 19  # a level is held and searched whole
 
 
 @dataclass(frozen=True)
@@ -130,26 +130,36 @@ def check_rows(game: Game, rows: Sequence[str]) -> None:
     """See that rows are a level of the game: a rectangle of its tiles with one start and at least one goal.
 
     Raises:
-        ValueError: naming the row, column (from 0) and tile that is wrong.
+        ValueError: as check_tiles; or saying how many starts or goals there are.
     """
-    if not rows or not rows[0]:
-        raise ValueError("a level has at least one row of one tile")
-    width = len(rows[0])
-    if max(width, len(rows)) > LARGEST_SIDE:
-        raise ValueError(f"a level of {width}x{len(rows)} tiles is too large; a side has up to {LARGEST_SIDE}")
-    for y, row in enumerate(rows):
-        if len(row) != width:
-            raise ValueError(f"row {y} has {len(row)} tiles, row 0 has {width}; all rows of a level are as long")
-        for x, char in enumerate(row):
-            if char not in game.tiles:
-                raise ValueError(
-                    f"row {y}, column {x}: {char!r} is no tile of {game.name}; there are: {''.join(game.tiles)!r}"
-                )
+    check_tiles(game, rows)
     starts = find(rows, starts_of(game))
     if len(starts) != 1:
         raise ValueError(f"{game.name} has one start ({_either(starts_of(game))}); this level has {len(starts)}")
     if not find(rows, goals_of(game)):
         raise ValueError(f"the level has no goal ({_either(goals_of(game))})")
+
+
+def check_tiles(game: Game, rows: Sequence[str]) -> None:
+    """See that rows are a rectangle of the game's tiles.
+
+    Raises:
+        ValueError: naming the row, column (from 0) and tile that is wrong.
+    """
+    if not rows or not rows[0]:
+        raise ValueError("a level has at least one row of one tile")
+    width = len(rows[0])
+    if max(width, len(rows)) > LARGEST_SIDE or width * len(rows) > MOST_TILES:
+        most = f"a side has up to {LARGEST_SIDE}, the whole {MOST_TILES}"
+        raise ValueError(f"a level of {width}x{len(rows)} tiles is too large; {most}")
+    for y, row in enumerate(rows):
+        if len(row) != width:
+            raise ValueError(f"row {y} has {len(row)} tiles, row 0 has {width}; all rows of a level are as long")
+        if not game.tiles.keys() >= set(row):
+            x, char = next((x, char) for x, char in enumerate(row) if char not in game.tiles)
+            raise ValueError(
+                f"row {y}, column {x}: {char!r} is no tile of {game.name}; there are: {''.join(game.tiles)!r}"
+            )
 
 
 def _either(chars: Iterable[str]) -> str:

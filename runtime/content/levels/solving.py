@@ -1,0 +1,98 @@
+"""Levels to proofs: levels.solve, its parameters checked, and every solution played through before it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from runtime.content.levels import dungeon, dungeon_replay, sokoban, sokoban_replay
+from runtime.content.levels.dungeon_places import place_stairs
+from runtime.content.levels.rules import DUNGEON, Outcome, check_tiles, find, find_game
+from runtime.errors import Code, RpcError
+
+MOST_BUDGET = 10  # times the game's own budget
+
+
+@dataclass(frozen=True)
+class Solver:
+    """A game's search, and the player that verifies what it finds."""
+
+    solve: Callable[[Sequence[str], int], Outcome]
+    replay: Callable[[Sequence[str], str], bool]
+
+
+SOLVERS: Mapping[str, Solver] = {
+    "sokoban": Solver(sokoban.solve, sokoban_replay.replay),
+    "dungeon": Solver(dungeon.solve, dungeon_replay.replay),
+}
+
+
+class SolveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The parameters of levels.solve. `budget`: nodes to look at; by default the game's own."""
+
+    game: str
+    rows: list[str]
+    budget: int | None = None
+
+
+def prove(game: str, rows: Sequence[str], budget: int) -> Outcome:
+    """What the game's solver says of a level. A solution has been played through by the rules.
+
+    Raises:
+        ValueError: rows are no level of the game, or one too large for its solver.
+        RuntimeError: the solution breaks the rules, which would be a fault of the solver.
+    """
+    solver = SOLVERS[game]
+    outcome = solver.solve(rows, budget)
+    if outcome.status == "solved" and not solver.replay(rows, outcome.moves):
+        raise RuntimeError(f"{game}: the solver's moves do not complete the level: {outcome.moves}")
+    return outcome
+
+
+def check(request: SolveRequest) -> SolveRequest:
+    """The request with its budget.
+
+    Raises:
+        RpcError: INVALID_PARAMS for an unknown game, OUT_OF_RANGE for the budget.
+    """
+    try:
+        game = find_game(request.game)
+    except ValueError as error:
+        raise RpcError(Code.INVALID_PARAMS, str(error), {"parameter": "game"}) from error
+    budget = game.budget if request.budget is None else request.budget
+    most = MOST_BUDGET * game.budget
+    if not 1 <= budget <= most:
+        raise RpcError(
+            Code.OUT_OF_RANGE,
+            f"budget {budget} is out of range; {game.name} takes 1 to {most} nodes",
+            {"parameter": "budget", "value": budget, "minimum": 1, "maximum": most},
+        )
+    return SolveRequest(game.name, request.rows, budget)
+
+
+def solve(request: SolveRequest) -> dict[str, Any]:
+    """The answer to a checked request; a dungeon without both stairs gets them by rule. In the engine's thread.
+
+    Raises:
+        RpcError: INVALID_PARAMS for rows that are no level of the game, or one too large for its solver.
+    """
+    assert request.budget is not None  # since check
+    game, rows = find_game(request.game), request.rows
+    try:
+        check_tiles(game, rows)
+        if game is DUNGEON and (len(find(rows, "<")) != 1 or not find(rows, ">")):
+            rows = place_stairs(rows)
+        outcome = prove(game.name, rows, request.budget)
+    except ValueError as error:
+        raise RpcError(Code.INVALID_PARAMS, f"rows: {error}", {"parameter": "rows"}) from error
+    return {
+        "game": game.name,
+        "rows": rows,
+        "status": outcome.status,
+        "solution": outcome.moves if outcome.status == "solved" else None,
+        "why": outcome.why,
+        "nodes": outcome.nodes,
+    }

@@ -1,0 +1,76 @@
+"""pcg solve, as its users run it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pcg.cli import main
+from runtime.content.levels.sokoban_replay import replay
+
+BOX = "; a title\n\n#####\n#@ $ .#\n#######\n"  # a row that an editor cut short
+
+
+def run(*arguments: str | Path) -> int:
+    """Exit code of one command, in this process."""
+    with pytest.raises(SystemExit) as caught:
+        main([str(a) for a in arguments])
+    return caught.value.code or 0
+
+
+def test_solve_prints_the_moves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "box.txt").write_text(BOX)
+    assert run("solve", tmp_path / "box.txt") == 0
+    told = capsys.readouterr()
+    assert told.out == "rRR\n"
+    assert "sokoban, solved: 2 pushes" in told.err
+    assert run("solve", tmp_path / "box.txt", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert replay(answer["rows"], answer["solution"])
+
+
+def test_solve_fails_where_there_is_no_solution(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "corner.txt").write_text("#####\n#$@.#\n#####\n")
+    assert run("solve", tmp_path / "corner.txt") == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "unsolvable: even alone" in told.err
+    assert run("solve", tmp_path / "corner.txt", "--budget", "0") == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "code", "words"),
+    [
+        (b"@#.", (), 1, "could be of several games; say which with --game: sokoban, dungeon"),
+        (b"@$!", (), 1, "tiles that no game has together"),
+        (b"@$.", ("--game", "sokobn"), 1, "did you mean 'sokoban'"),
+        (b"@$.", ("--game", "dungeon"), 1, "'$' is no tile of dungeon"),
+        (b"\n;\n", (), 1, "it has no row of tiles"),
+        (b"\xff\xfe", (), 1, "is no text"),
+        (b"@$ .", ("--budget", "x"), 2, "budget"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(
+    content: bytes,
+    options: tuple[str, ...],
+    code: int,
+    words: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "level.txt").write_bytes(content)
+    assert run("solve", tmp_path / "level.txt", *options) == code
+    output = capsys.readouterr()
+    assert words in " ".join((output.err + output.out).replace("│", "").split())
+
+
+def test_a_missing_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("solve", tmp_path / "gone.txt") == 1
+    assert "gone.txt" in capsys.readouterr().err
+
+
+def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("solve", "--help") == 0
+    assert "pcg solve" in capsys.readouterr().out.split("Examples:")[1]
