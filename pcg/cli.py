@@ -239,6 +239,7 @@ def solve(
     *,
     game: str | None = None,
     budget: int | None = None,
+    out: Path | None = None,
     json_: Annotated[bool, Parameter("--json")] = False,
     server: Server = None,
     models: Models = None,
@@ -249,14 +250,21 @@ def solve(
 
         pcg solve warehouse.txt
         pcg solve crypt.txt --game dungeon --budget 10000 --json
+        pcg solve warehouse.txt --out solved.json
 
-    :param file: A level as text, one character a tile; lines that begin with ";" are left out.
-    :param game: Whose rules: sokoban or dungeon; by default the only game that has all of the level's tiles.
+    :param file: A level: text (one character a tile; lines that begin with ";" are left out), .csv or .json.
+    :param game: Whose rules: sokoban or dungeon; by default the one that the file names, or the only one that has all
+        of the level's tiles.
     :param budget: Nodes that the solver may look at; by default the game's own budget.
+    :param out: Also write the level there, with its solution if there is one; the format follows from the suffix.
     :param json_: The whole answer as JSON; otherwise the moves.
     """
-    from pcg.writers.tilemap import read_level
+    from dataclasses import replace
 
+    from pcg.writers.tilemap import check_suffix, read_level, write_level
+
+    if out is not None:
+        check_suffix(out)
     level = read_level(file, game)
     params: dict[str, Any] = {"game": level.game, "rows": list(level.rows)}
     if budget is not None:
@@ -269,6 +277,9 @@ def solve(
         say(f"{file}: {answer['game']}, {answer['status']}: {answer['why']} ({answer['nodes']} nodes)")
         if answer["solution"] is not None:
             print(answer["solution"])
+    if out is not None:
+        solved = replace(level, rows=tuple(answer["rows"]), solution=answer["solution"])
+        say(f"wrote {', '.join(map(str, write_level(out, solved)))}")
     return 0 if answer["status"] == "solved" else 1
 
 

@@ -1,54 +1,80 @@
-"""Tile levels in files."""
+"""Tile levels to files and back: which suffix is which format (docs/levels.md)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from pcg.writers import tilemap_plain
+from pcg.writers.files import replace_file
+from pcg.writers.level import Level
 from runtime.content.levels.rules import GAMES, Game, find_game, goals_of, starts_of
+from runtime.errors import did_you_mean
+
+# What a level becomes under a path: the files, by path, the one asked for first.
+Encoder = Callable[[Level, Path], dict[Path, bytes]]
+# What a file holds, given the path and the game if that is known. Raises ValueError.
+Decoder = Callable[[bytes, Path, str | None], Level]
+
+ENCODERS: dict[str, Encoder] = {
+    ".txt": tilemap_plain.encode_text,
+    ".csv": tilemap_plain.encode_csv,
+    ".json": tilemap_plain.encode_json,
+}
+DECODERS: dict[str, Decoder] = {
+    ".txt": tilemap_plain.decode_text,
+    ".csv": tilemap_plain.decode_csv,
+    ".json": tilemap_plain.decode_json,
+}
 
 
-@dataclass(frozen=True)
-class Level:
-    """A level of a game: its rows from the top down, one character a tile."""
+def check_suffix(path: Path) -> str:
+    """The suffix that says which format a level file has. Raises ValueError if there is no such format."""
+    suffix = path.suffix.lower()
+    if suffix not in ENCODERS:
+        near = did_you_mean(suffix, ENCODERS) or f"; there are: {', '.join(ENCODERS)}"
+        raise ValueError(f"{path}: no level format is called {suffix or 'nothing'!r}{near}")
+    return suffix
 
-    game: str
-    rows: tuple[str, ...]
+
+def write_level(path: Path, level: Level) -> list[Path]:
+    """Write a level in the format that the path's suffix names; gives all files written, `path` first.
+
+    Raises:
+        ValueError: no such format; OSError.
+    """
+    files = ENCODERS[check_suffix(path)](level, path)
+    for name, data in files.items():
+        replace_file(name, data)
+    return list(files)
 
 
 def read_level(path: Path, game: str | None = None) -> Level:
-    """A level from a file, of the game given or the only one it can be of.
+    """A level from a file: of the game given, the one the file names, or the only one it can be of.
+
+    A file with another suffix than those of DECODERS is read as text.
 
     Raises:
         ValueError: it holds no level, or not clearly one of one game; OSError.
     """
+    if game is not None:
+        find_game(game)
     try:
-        text = path.read_text()
+        level = DECODERS.get(path.suffix.lower(), tilemap_plain.decode_text)(path.read_bytes(), path, game)
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is no text: {error}") from error
-    rows = parse_text(text)
-    if not rows:
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if not level.rows:
         raise ValueError(f"{path} holds no level: it has no row of tiles")
-    chosen = find_game(game) if game is not None else _game_of(path, rows)
-    return Level(chosen.name, fill_up(chosen, rows))
+    if game is not None and level.game not in ("", game):
+        raise ValueError(f"{path} holds a level of {level.game}, not of {game}")
+    chosen = find_game(game or level.game) if game or level.game else _game_of(path, level.rows)
+    return replace(level, game=chosen.name, rows=_fill_up(chosen, level.rows))
 
 
-def parse_text(text: str) -> list[str]:
-    """The rows of a level in a text: its lines without those that begin with ";" and empty ones around the level.
-
-    >>> parse_text("; a title\\n\\n###\\n#.#\\n")
-    ['###', '#.#']
-    """
-    lines = [line for line in text.splitlines() if not line.startswith(";")]
-    while lines and not lines[0].strip():
-        lines.pop(0)
-    while lines and not lines[-1].strip():
-        lines.pop()
-    return lines
-
-
-def fill_up(game: Game, rows: Sequence[str]) -> tuple[str, ...]:
+def _fill_up(game: Game, rows: Sequence[str]) -> tuple[str, ...]:
     """Rows made as long as the longest where the game's empty tile is a space, which editors drop from line ends."""
     width = max(map(len, rows)) if game.empty == " " else 0
     return tuple(row.ljust(width) for row in rows)

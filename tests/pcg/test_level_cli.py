@@ -74,3 +74,12 @@ def test_a_missing_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("solve", "--help") == 0
     assert "pcg solve" in capsys.readouterr().out.split("Examples:")[1]
+
+
+def test_solve_writes_the_level_with_its_solution(tmp_path: Path) -> None:
+    (tmp_path / "box.txt").write_text(BOX)
+    assert run("solve", tmp_path / "box.txt", "--out", tmp_path / "box.json") == 0
+    said = json.loads((tmp_path / "box.json").read_text())
+    assert (said["game"], said["solution"]) == ("sokoban", "rRR")
+    assert run("solve", tmp_path / "box.json") == 0
+    assert run("solve", tmp_path / "box.txt", "--out", tmp_path / "box.exe") == 1

@@ -11,7 +11,6 @@ MODULES = [
     "runtime.arrays",
     "runtime.content.levels.rules",
     "runtime.errors",
-    "pcg.writers.tilemap",
     "demos.world.runtime_process",
 ]
 

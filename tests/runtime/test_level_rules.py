@@ -87,3 +87,10 @@ def test_dungeon_refuses(moves: str, words: str) -> None:
     with pytest.raises(IllegalMove, match=words):
         dungeon_replay.replay(("L..", "<#>", "..."), moves)
     assert dungeon_replay.replay(("L..", "<#>", "..."), "drru")
+
+
+def test_paths_begin_with_the_start_and_have_a_place_a_move() -> None:
+    assert sokoban_replay.path(PUSH_ONE, "rR") == [(24, 24), (40, 24), (56, 24)]
+    assert dungeon_replay.path(KEY, "drurrr")[:3] == [(24, 24), (24, 40), (40, 40)]
+    with pytest.raises(IllegalMove):
+        sokoban_replay.path(PUSH_ONE, "l")

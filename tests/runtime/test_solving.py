@@ -7,6 +7,7 @@ import random
 import pytest
 
 from runtime.content.levels import solving
+from runtime.content.levels.playing import PLAYERS
 from runtime.content.levels.rules import GAMES, Outcome
 from runtime.errors import Code, RpcError
 from runtime.local import Local
@@ -20,8 +21,8 @@ def runtime():
         yield runtime
 
 
-def test_every_game_has_a_solver() -> None:
-    assert solving.SOLVERS.keys() == GAMES.keys()
+def test_every_game_has_a_solver_and_a_player() -> None:
+    assert solving.SOLVERS.keys() == PLAYERS.keys() == GAMES.keys()
 
 
 def test_a_solution(runtime: Local) -> None:
@@ -72,8 +73,7 @@ def test_what_can_not_be_solved_is_told(runtime: Local, params: dict, code: Code
 
 
 def test_a_solver_that_is_wrong_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = solving.Solver(lambda *_: Outcome("solved", "r", 1, ""), solving.SOLVERS["sokoban"].replay)
-    monkeypatch.setitem(solving.SOLVERS, "sokoban", wrong)
+    monkeypatch.setitem(solving.SOLVERS, "sokoban", lambda *_: Outcome("solved", "r", 1, ""))
     with pytest.raises(RuntimeError, match="do not complete"):
         solving.prove("sokoban", BOX, 10)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from runtime.content.levels.rules import DUNGEON, IllegalMove, check_rows
+from runtime.content.levels.rules import DUNGEON, TILE, IllegalMove, check_rows
 
 WAYS = {"u": (-1, 0), "d": (1, 0), "l": (0, -1), "r": (0, 1)}
 
@@ -16,9 +16,21 @@ def replay(rows: Sequence[str], moves: str) -> bool:
         IllegalMove: a step out of the level, into something solid, into lava, or into a locked door without a key.
         ValueError: rows are no level, as check_rows says.
     """
+    y, x = list(_walk(rows, moves))[-1]
+    return rows[y][x] == ">"
+
+
+def path(rows: Sequence[str], moves: str) -> list[tuple[int, int]]:
+    """Where the player's middle is, x and y in pixels, before the first of `moves` and after each. Raises as replay."""
+    return [(TILE * x + TILE // 2, TILE * y + TILE // 2) for y, x in _walk(rows, moves)]
+
+
+def _walk(rows: Sequence[str], moves: str) -> Iterator[tuple[int, int]]:
+    """Where the player is (row, column), before the first move and after each."""
     check_rows(DUNGEON, rows)
     y, x = next((y, row.index("<")) for y, row in enumerate(rows) if "<" in row)
     has_key = False
+    yield y, x
     for number, move in enumerate(moves):
         if move not in WAYS:
             raise IllegalMove(f"move {number}, {move!r}: there are only {', '.join(WAYS)}")
@@ -29,4 +41,4 @@ def replay(rows: Sequence[str], moves: str) -> bool:
         if tile.solid or tile.char == "L" or (tile.char == "D" and not has_key):
             raise IllegalMove(f"move {number}, {move!r}: {tile.name} is in the way at row {y}, column {x}")
         has_key = has_key or tile.char == "k"
-    return rows[y][x] == ">"
+        yield y, x

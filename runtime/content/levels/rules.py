@@ -15,6 +15,7 @@ from typing import Literal
 from runtime.errors import did_you_mean
 
 LARGEST_SIDE, MOST_TILES = 4096, 1 << 19  # a level is held and searched whole
+TILE = 16  # pixels a side, wherever a place is given in pixels
 
 
 @dataclass(frozen=True)

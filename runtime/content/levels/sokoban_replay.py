@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from runtime.content.levels.rules import SOKOBAN, IllegalMove, check_rows
+from runtime.content.levels.rules import SOKOBAN, TILE, IllegalMove, check_rows
 
 WAYS = {"u": (-1, 0), "d": (1, 0), "l": (0, -1), "r": (0, 1)}
 
@@ -18,11 +18,23 @@ def replay(rows: Sequence[str], moves: str) -> bool:
         IllegalMove: a walk into a wall or a box, a push with no box or no free floor behind it.
         ValueError: rows are no level, as check_rows says.
     """
+    targets = {(y, x) for y, row in enumerate(rows) for x, char in enumerate(row) if char in ".*+"}
+    *_, (_, boxes) = _play(rows, moves)
+    return targets <= boxes
+
+
+def path(rows: Sequence[str], moves: str) -> list[tuple[int, int]]:
+    """Where the player's middle is, x and y in pixels, before the first of `moves` and after each. Raises as replay."""
+    return [(TILE * x + TILE // 2, TILE * y + TILE // 2) for (y, x), _ in _play(rows, moves)]
+
+
+def _play(rows: Sequence[str], moves: str) -> Iterator[tuple[tuple[int, int], set[tuple[int, int]]]]:
+    """Where the player and the boxes are (row, column), before the first move and after each."""
     check_rows(SOKOBAN, rows)
     tiles = {(y, x): char for y, row in enumerate(rows) for x, char in enumerate(row)}
     boxes = {at for at, char in tiles.items() if char in "$*"}
-    targets = {at for at, char in tiles.items() if char in ".*+"}
     y, x = next(at for at, char in tiles.items() if char in "@+")
+    yield (y, x), boxes
     for number, move in enumerate(moves):
         if move.lower() not in WAYS:
             raise IllegalMove(f"move {number}, {move!r}: there are only {', '.join(SOKOBAN.moves)}")
@@ -39,4 +51,4 @@ def replay(rows: Sequence[str], moves: str) -> bool:
             boxes.remove(ahead)
             boxes.add(behind)
         y, x = ahead
-    return targets <= boxes
+        yield (y, x), boxes

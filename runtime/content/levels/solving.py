@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from runtime.content.levels import dungeon, dungeon_replay, sokoban, sokoban_replay
+from runtime.content.levels import dungeon, sokoban
 from runtime.content.levels.dungeon_places import place_stairs
+from runtime.content.levels.playing import PLAYERS
 from runtime.content.levels.rules import DUNGEON, Outcome, check_tiles, find, find_game
 from runtime.errors import Code, RpcError
 
 MOST_BUDGET = 10  # times the game's own budget
 
 
-@dataclass(frozen=True)
-class Solver:
-    """A game's search, and the player that verifies what it finds."""
-
-    solve: Callable[[Sequence[str], int], Outcome]
-    replay: Callable[[Sequence[str], str], bool]
-
-
-SOLVERS: Mapping[str, Solver] = {
-    "sokoban": Solver(sokoban.solve, sokoban_replay.replay),
-    "dungeon": Solver(dungeon.solve, dungeon_replay.replay),
-}
+SOLVERS: Mapping[str, Callable[[Sequence[str], int], Outcome]] = {"sokoban": sokoban.solve, "dungeon": dungeon.solve}
 
 
 class SolveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,9 +34,8 @@ def prove(game: str, rows: Sequence[str], budget: int) -> Outcome:
         ValueError: rows are no level of the game, or one too large for its solver.
         RuntimeError: the solution breaks the rules, which would be a fault of the solver.
     """
-    solver = SOLVERS[game]
-    outcome = solver.solve(rows, budget)
-    if outcome.status == "solved" and not solver.replay(rows, outcome.moves):
+    outcome = SOLVERS[game](rows, budget)
+    if outcome.status == "solved" and not PLAYERS[game].replay(rows, outcome.moves):
         raise RuntimeError(f"{game}: the solver's moves do not complete the level: {outcome.moves}")
     return outcome
 

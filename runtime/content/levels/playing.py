@@ -1,0 +1,26 @@
+"""Each game's player: it plays given moves by the rules, without the search that found them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from runtime.content.levels import dungeon_replay, sokoban_replay
+
+
+@dataclass(frozen=True)
+class Player:
+    """`replay(rows, moves)`: whether the moves complete the level. `path`: the player's middle, (x, y) in pixels.
+
+    The path begins with the start and has a place for each move. Both raise IllegalMove, and ValueError for rows that
+    are no level.
+    """
+
+    replay: Callable[[Sequence[str], str], bool]
+    path: Callable[[Sequence[str], str], list[tuple[int, int]]]
+
+
+PLAYERS: Mapping[str, Player] = {
+    "sokoban": Player(sokoban_replay.replay, sokoban_replay.path),
+    "dungeon": Player(dungeon_replay.replay, dungeon_replay.path),
+}

@@ -1,0 +1,103 @@
+"""Levels to files and back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pcg.writers.level import Level
+from pcg.writers.tilemap import DECODERS, ENCODERS, read_level, write_level
+from runtime.content.levels.rules import GAMES
+
+BOX = Level("sokoban", ("######", "#@ $.#", "######"), "rR", {"model": "a test's"})
+
+
+@st.composite
+def levels(draw: st.DrawFn) -> Level:
+    """Any rectangle of any game's tiles, playable or not."""
+    game = draw(st.sampled_from(sorted(GAMES)))
+    width, height = draw(st.integers(1, 7)), draw(st.integers(1, 5))
+    row = st.text(list(GAMES[game].tiles), min_size=width, max_size=width)
+    return Level(game, tuple(draw(st.lists(row, min_size=height, max_size=height))), draw(st.none() | st.text("udlr")))
+
+
+@pytest.mark.parametrize("suffix", [s for s in ENCODERS if s in DECODERS])
+@given(level=levels())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+def test_what_is_written_is_read_again(level: Level, suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"level{suffix}"
+    written = write_level(path, level)
+    assert written[0] == path
+    assert all(name.exists() for name in written)
+    if suffix == ".txt" and set("".join(level.rows)) == {" "}:
+        return  # nothing but spaces: no level in a text
+    again = read_level(path)
+    expected = level.rows
+    if suffix == ".txt":  # lines of spaces around the level
+        while not expected[0].strip():
+            expected = expected[1:]
+        while not expected[-1].strip():
+            expected = expected[:-1]
+    assert (again.game, again.rows) == (level.game, expected)
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_json_keeps_everything(tmp_path: Path) -> None:
+    write_level(tmp_path / "box.json", BOX)
+    assert read_level(tmp_path / "box.json") == BOX
+    said = json.loads((tmp_path / "box.json").read_text())
+    assert said["legend"] == {" ": "floor", "#": "wall", ".": "target", "$": "box", "@": "player"}
+    assert (said["start"], said["goals"], said["enemies"]) == ([1, 1], [[4, 1]], [])
+    assert (said["width"], said["height"], said["solution"]) == (6, 3, "rR")
+
+
+def test_text_and_csv_have_a_sidecar(tmp_path: Path) -> None:
+    text, beside = write_level(tmp_path / "box.txt", BOX)
+    assert text.read_text() == "######\n#@ $.#\n######\n"
+    said = json.loads(beside.read_text())
+    assert (beside.name, said["solution"], said["provenance"]) == ("box.txt.json", "rR", {"model": "a test's"})
+    table, beside = write_level(tmp_path / "box.csv", BOX)
+    assert table.read_text().splitlines()[1] == "1,5,0,3,2,1"
+    assert json.loads(beside.read_text())["tiles"] == "".join(GAMES["sokoban"].tiles)
+    beside.unlink()
+    assert read_level(table, "sokoban").rows == BOX.rows
+
+
+def test_a_text_from_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "many.sok").write_text("; 12\n\n####\n#@$.#\n####\n\n")
+    level = read_level(tmp_path / "many.sok")
+    assert (level.game, level.rows) == ("sokoban", ("#### ", "#@$.#", "#### "))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "game", "words"),
+    [
+        ("l.csv", "1,2", None, "say which with --game"),
+        ("l.csv", "1,99", "sokoban", "row 0, column 1: '99' is no tile; sokoban has 0 to 6"),
+        ("l.csv", "1,x", "sokoban", "'x' is no tile"),
+        ("l.csv", "", "sokoban", "no row of tiles"),
+        ("l.json", "[", None, "l.json"),
+        ("l.json", "[]", None, 'an object with "rows"'),
+        ("l.json", '{"rows": [1]}', None, 'an object with "rows"'),
+        ("l.json", '{"rows": ["@"], "game": 3}', None, "game is 3; it must be a str"),
+        ("l.json", '{"rows": ["@"], "game": "chess"}', None, "unknown game 'chess'"),
+        ("l.json", '{"rows": ["@"], "game": "dungeon"}', "sokoban", "holds a level of dungeon, not of sokoban"),
+        ("l.json", '{"rows": []}', "sokoban", "no row of tiles"),
+    ],
+)
+def test_what_is_no_level_is_told(name: str, content: str, game: str | None, words: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match="(?s)" + words.replace("(", r"\(")):
+        read_level(tmp_path / name, game)
+
+
+def test_an_unknown_format_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"did you mean '\.json'"):
+        write_level(tmp_path / "level.jso", BOX)
+    with pytest.raises(ValueError, match=r"there are: \.txt"):
+        write_level(tmp_path / "level", BOX)
+    assert not list(tmp_path.iterdir())
