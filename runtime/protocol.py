@@ -1,16 +1,16 @@
 """MessagePack-RPC as a state machine: bytes in, events out.
 
 Theory of operation. A `Connection` is one side of one connection. It never reads or writes: whoever owns the
-socket hands what arrived to `receive_data` and gets events back, and sends the bytes that `send_request`,
-`send_response` and `send_notification` return. So one implementation serves TCP, Unix sockets, WebSocket and
+socket hands what arrived to `receive_data` and gets events back (or to `feed`, and takes one event after the other
+with `next_event` when it is ready for it), and sends the bytes that `send_request`, `send_response` and
+`send_notification` return. So one implementation serves TCP, Unix sockets, WebSocket and
 tests, and however the bytes are cut up, the same bytes give the same events.
 
 Bytes become events in three steps:
 
-1. *Cut*: find where a message ends. Length-prefixed framing says it; on the plain stream `_Extent` reads only the
+1. *Cut*: find where a message ends. Length-prefixed framing says it; on the plain stream `Extent` reads only the
    MessagePack headers, and keeps its place between calls. Both refuse a message that is too long, too deep or has
-   too many values as soon as a header announces it: before it is buffered and before anything is allocated for it.
-   (Five bytes can announce an array of 4 billion; a decoder that believes them is a way to fill the memory.)
+   too many values as soon as a header announces it.
 2. *Decode* the whole message with msgpack.
 3. *Classify* it as a request, a response or a notification, as the specification lays them out
    (github.com/msgpack-rpc/msgpack-rpc, spec.md).
@@ -23,18 +23,16 @@ why with `send_fatal`, an `error` notification, and closes. After it a `Connecti
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 import msgpack
 
 from runtime.errors import Code, RpcError
+from runtime.extent import MAX_DEPTH, MAX_VALUES, Extent, unreadable
 
 MAX_MESSAGE_BYTES = (1 << 24) - 1  # the largest whose length prefix still begins with 0x00
-MAX_DEPTH = 64  # arrays and maps inside each other, the message itself counted
-MAX_VALUES = 1 << 17  # values in one message, keys counted; a byte that says "empty map" costs 64 bytes decoded
 MAX_METHOD_CHARS = 128
 MAX_MSGID = (1 << 32) - 1
 
@@ -47,6 +45,7 @@ class Framing(Enum):
 
     STREAM = "stream"  # one MessagePack value after another
     PREFIXED = "prefixed"  # each after its length, a big-endian u32
+    FRAMES = "frames"  # each in a frame of its own, of a transport that has frames (WebSocket)
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,14 @@ class Request:
     msgid: int
     method: str
     params: list[Any]
+    size: int = field(default=0, compare=False)  # bytes it came in
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A value that is MessagePack already: a result that may be sent many times is packed once."""
+
+    data: bytes
 
 
 @dataclass(frozen=True)
@@ -107,8 +114,8 @@ class Connection:
     """One side of a MessagePack-RPC connection.
 
     `framing` None is the server's side: it follows the peer's first byte. A client names the framing it speaks.
-    `max_message_bytes` bounds a message in both directions, its length prefix not counted; ValueError if that is
-    not in 1..MAX_MESSAGE_BYTES.
+    `max_message_bytes` bounds a message that arrives and `max_sent_bytes` one that leaves, a length prefix not counted;
+    ValueError if one is not in 1..MAX_MESSAGE_BYTES. `max_message_bytes` may be changed between messages.
 
     >>> client, server = Connection(Framing.STREAM), Connection()
     >>> server.receive_data(client.send_request(7, "server.health", []))
@@ -117,27 +124,50 @@ class Connection:
     [Response(msgid=7, error=None, result={'ready': True})]
     """
 
-    def __init__(self, framing: Framing | None = None, *, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
-        if not 1 <= max_message_bytes <= MAX_MESSAGE_BYTES:
-            raise ValueError(f"max_message_bytes {max_message_bytes} is not in 1..{MAX_MESSAGE_BYTES}")
+    def __init__(
+        self,
+        framing: Framing | None = None,
+        *,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        max_sent_bytes: int = MAX_MESSAGE_BYTES,
+        max_depth: int = MAX_DEPTH,
+        max_values: int = MAX_VALUES,
+    ) -> None:
+        for name, limit in (("max_message_bytes", max_message_bytes), ("max_sent_bytes", max_sent_bytes)):
+            if not 1 <= limit <= MAX_MESSAGE_BYTES:
+                raise ValueError(f"{name} {limit} is not in 1..{MAX_MESSAGE_BYTES}")
         self.framing = framing
         self.max_message_bytes = max_message_bytes
+        self._max_sent_bytes, self._max_depth, self._max_values = max_sent_bytes, max_depth, max_values
         self._buffer = bytearray()  # begins where a message (or its prefix) begins
-        self._extent = _Extent(max_message_bytes)  # of the message at the buffer's start, on the plain stream
+        self._extent: Extent | None = None  # of the message at the buffer's start, on the plain stream
         self._failed = False
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> list[Event]:
         """The events that `data` completes, in order; none after a Fatal."""
+        self.feed(data)
+        return list(iter(self.next_event, None))
+
+    def feed(self, data: bytes | bytearray | memoryview) -> None:
+        """Take what arrived; with Framing.FRAMES, exactly one frame."""
         if self._failed:
-            return []
+            return
+        if self.framing is Framing.FRAMES:
+            self._buffer += len(data).to_bytes(_PREFIX_BYTES, "big")
         self._buffer += data
-        events: list[Event] = []
+
+    def next_event(self) -> Event | None:
+        """The next event of what was fed; None until more is, and after a Fatal."""
         try:
-            for message in self._messages():
-                events.append(_classify(_decode(message)))
+            message = self._cut()
+            return None if message is None else _classify(_decode(message), len(message))
         except RpcError as error:
-            events.append(self._fail(error.code, error.message))
-        return events
+            return self._fail(error.code, error.message)
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that were fed and are in no event yet."""
+        return len(self._buffer)
 
     def receive_eof(self) -> list[Event]:
         """The peer sends no more: a Fatal if that cuts a message short, else nothing."""
@@ -156,6 +186,8 @@ class Connection:
 
         MessageTooLarge over the limit; TypeError, ValueError or OverflowError for what MessagePack can't hold.
         """
+        if error is None and isinstance(result, Packed):
+            return self._framed(b"\x94\x01" + msgpack.packb(msgid) + b"\xc0" + result.data)
         return self._encode([_RESPONSE, msgid, error, result if error is None else None])
 
     def send_notification(self, method: str, params: list[Any]) -> bytes:
@@ -167,9 +199,11 @@ class Connection:
         return self.send_notification("error", [{"code": int(code), "message": message}])
 
     def _encode(self, message: list[Any]) -> bytes:
-        payload: bytes = msgpack.packb(message)
-        if len(payload) > self.max_message_bytes:
-            raise MessageTooLarge(len(payload), self.max_message_bytes)
+        return self._framed(msgpack.packb(message))
+
+    def _framed(self, payload: bytes) -> bytes:
+        if len(payload) > self._max_sent_bytes:
+            raise MessageTooLarge(len(payload), self._max_sent_bytes)
         if self.framing is Framing.PREFIXED:
             return len(payload).to_bytes(_PREFIX_BYTES, "big") + payload
         return payload  # the plain stream too before the peer's first byte: a server then has only errors to send
@@ -179,37 +213,44 @@ class Connection:
         self._buffer.clear()
         return Fatal(code, message)
 
-    def _messages(self) -> Iterator[bytearray]:
-        """The whole messages at the buffer's start, taken off it. RpcError for what can't be cut."""
-        if self.framing is None and self._buffer:
+    def _cut(self) -> bytearray | None:
+        """The whole message at the buffer's start, taken off it; None while it isn't whole. RpcError if refused."""
+        if not self._buffer:
+            return None
+        if self.framing is None:
             self.framing = _detect(self._buffer[0])
-        cut = self._cut_prefixed if self.framing is Framing.PREFIXED else self._cut_stream
-        while (message := cut()) is not None:
-            yield message
+        return self._cut_stream() if self.framing is Framing.STREAM else self._cut_prefixed()
 
     def _cut_stream(self) -> bytearray | None:
-        if not self._extent.advance(self._buffer):
+        extent = self._extent = self._extent or self._new_extent(self.max_message_bytes)
+        if not extent.advance(self._buffer):
             return None
-        message = self._take(self._extent.end)
-        self._extent = _Extent(self.max_message_bytes)
-        return message
+        self._extent = None
+        return self._take(extent.end)
 
     def _cut_prefixed(self) -> bytearray | None:
         if len(self._buffer) < _PREFIX_BYTES:
             return None
         length = int.from_bytes(self._buffer[:_PREFIX_BYTES], "big")
         if not 1 <= length <= self.max_message_bytes:
-            raise _unreadable(f"a length prefix of {length} bytes; a message has 1 to {self.max_message_bytes}")
+            raise unreadable(f"{self._a_length} of {length} bytes; a message has 1 to {self.max_message_bytes}")
         if len(self._buffer) < _PREFIX_BYTES + length:
             return None
         self._take(_PREFIX_BYTES)
         message = self._take(length)
-        extent = _Extent(length)
+        extent = self._new_extent(length)
         if not extent.advance(message):
-            raise _unreadable(f"a length prefix of {length} bytes, but the message goes on")
+            raise unreadable(f"{self._a_length} of {length} bytes, but the message goes on")
         if extent.end < length:
-            raise _unreadable(f"a length prefix of {length} bytes, but the message ends after {extent.end}")
+            raise unreadable(f"{self._a_length} of {length} bytes, but the message ends after {extent.end}")
         return message
+
+    @property
+    def _a_length(self) -> str:
+        return "a frame" if self.framing is Framing.FRAMES else "a length prefix"
+
+    def _new_extent(self, max_bytes: int) -> Extent:
+        return Extent(max_bytes, self._max_depth, self._max_values)
 
     def _take(self, length: int) -> bytearray:
         taken = self._buffer[:length]
@@ -223,99 +264,34 @@ def _detect(first: int) -> Framing:
         return Framing.PREFIXED
     if first in (0x93, 0x94, 0xDC):  # an array of 3, of 4, or of a 16-bit count
         return Framing.STREAM
-    raise _unreadable(
+    raise unreadable(
         f"the first byte is 0x{first:02x}; MessagePack-RPC begins with 0x93, 0x94 or 0xdc, length-prefixed with 0x00"
     )
-
-
-def _unreadable(message: str) -> RpcError:
-    return RpcError(Code.PARSE_ERROR, message)
-
-
-# What each first byte of a MessagePack value announces: (bytes of the count that follows, count or what to add to
-# it, values per item). With 0 values per item the count is of bytes to skip. None: the byte no value begins with.
-# github.com/msgpack/msgpack/blob/master/spec.md, "Overview".
-_HEADS: list[tuple[int, int, int] | None] = [(0, 0, 0)] * 256  # integers of one byte, nil, false, true
-for _n in range(16):
-    _HEADS[0x80 + _n] = (0, _n, 2)  # fixmap
-    _HEADS[0x90 + _n] = (0, _n, 1)  # fixarray
-for _n in range(32):
-    _HEADS[0xA0 + _n] = (0, _n, 0)  # fixstr
-_HEADS[0xC1] = None
-for _n in range(3):
-    _HEADS[0xC4 + _n] = (1 << _n, 0, 0)  # bin 8, 16, 32
-    _HEADS[0xC7 + _n] = (1 << _n, 1, 0)  # ext 8, 16, 32, and its type
-    _HEADS[0xD9 + _n] = (1 << _n, 0, 0)  # str 8, 16, 32
-for _n in range(2):
-    _HEADS[0xCA + _n] = (0, 4 << _n, 0)  # float 32, 64
-    _HEADS[0xDC + _n] = (2 << _n, 0, 1)  # array 16, 32
-    _HEADS[0xDE + _n] = (2 << _n, 0, 2)  # map 16, 32
-for _n in range(4):
-    _HEADS[0xCC + _n] = (0, 1 << _n, 0)  # uint 8, 16, 32, 64
-    _HEADS[0xD0 + _n] = (0, 1 << _n, 0)  # int 8, 16, 32, 64
-for _n in range(5):
-    _HEADS[0xD4 + _n] = (0, 1 + (1 << _n), 0)  # fixext 1, 2, 4, 8, 16, and its type
-
-
-class _Extent:
-    """Where the MessagePack value at a buffer's start ends, found from the headers alone."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self.end = 0  # bytes known to belong to the value so far; they may not all be here yet
-        self._max_bytes = max_bytes
-        self._values = 1
-        self._open = [1]  # values still to come, for each container that is open
-
-    def advance(self, data: bytearray) -> bool:
-        """Whether all of the value is in `data`, which has only grown since the last call. RpcError if refused."""
-        while self._open and self.end < len(data):
-            head = _HEADS[data[self.end]]
-            if head is None:
-                raise _unreadable("the byte 0xc1, which no MessagePack value begins with")
-            count_bytes, count, values_per_item = head
-            start = self.end + 1
-            if start + count_bytes > len(data):
-                return False
-            count += int.from_bytes(data[start : start + count_bytes], "big")
-            self._open[-1] -= 1
-            if values_per_item:
-                self.end = start + count_bytes
-                self._enter(count * values_per_item)
-            else:
-                self.end = start + count_bytes + count
-            while self._open and not self._open[-1]:
-                self._open.pop()
-            if self.end > self._max_bytes:
-                raise _unreadable(f"a message of {self.end} bytes or more; the limit is {self._max_bytes}")
-        return not self._open and self.end <= len(data)
-
-    def _enter(self, values: int) -> None:
-        self._values += values
-        if self._values > MAX_VALUES:
-            raise _unreadable(f"a message of {self._values} values or more; the limit is {MAX_VALUES}")
-        self._open.append(values)
-        if len(self._open) > MAX_DEPTH + 1:  # + 1: the entry for the message itself
-            raise _unreadable(f"arrays and maps nested more than {MAX_DEPTH} deep")
 
 
 def _decode(message: bytearray) -> Any:
     try:
         return msgpack.unpackb(message)
     except ValueError as error:  # text that is not UTF-8, a map key that is not text, a malformed timestamp
-        raise _unreadable(f"a value that can't be read: {error}") from error
+        raise unreadable(f"a value that can't be read: {error}") from error
 
 
 def _is_msgid(value: Any) -> bool:
     return type(value) is int and 0 <= value <= MAX_MSGID  # not isinstance: True is no msgid
 
 
-def _classify(message: Any) -> Event:
-    """The event a decoded message is. RpcError if it is none and there is no msgid to answer to."""
+def pack(value: Any) -> Packed:
+    """A value's MessagePack. TypeError, ValueError or OverflowError for what it can't hold."""
+    return Packed(msgpack.packb(value))
+
+
+def _classify(message: Any, size: int) -> Event:
+    """The event a decoded message of `size` bytes is. RpcError if it is none and there is no msgid to answer to."""
     # A pattern compares with ==, for which False is 0 and 1.0 is 1: so the type is looked at first.
     kind = message[0] if isinstance(message, list) and message and type(message[0]) is int else None
     match kind, message:
         case 0, [_, msgid, str(method), list(params)] if _is_msgid(msgid) and len(method) <= MAX_METHOD_CHARS:
-            return Request(msgid, method, params)
+            return Request(msgid, method, params, size)
         case 0, [_, msgid, *_] if _is_msgid(msgid):
             return Invalid(
                 msgid,

@@ -56,8 +56,15 @@ class Flow:
     """The calls of one connection, or of one thread of this process."""
 
     def __init__(self) -> None:
-        self.congested = False  # set by its connection; `Scheduler.wake` once it is not any more
+        self.congested = False  # set by its connection, and ended by `clear`
         self.lanes = {priority: _Lane() for priority in Priority}
+        self.scheduler: Scheduler | None = None  # that has calls of it
+
+    def clear(self) -> None:
+        """It is congested no more."""
+        self.congested = False
+        if self.scheduler is not None:
+            self.scheduler.wake()
 
 
 class _Lane:
@@ -149,10 +156,9 @@ class Scheduler:
         call.future.add_done_callback(lambda _: self._leave(call))
         return call
 
-    def wake(self, flow: Flow) -> None:
-        """Tell that a flow is congested no more."""
+    def wake(self) -> None:
+        """Look again for what can run: a flow is congested no more."""
         with self._lock:
-            flow.congested = False
             self._issue_tickets()
 
     def depths(self) -> dict[str, int]:
@@ -181,6 +187,7 @@ class Scheduler:
         place = call.job.work.queue, call.priority
         if self._depths[place] >= self._max_queued:
             raise self._overloaded(*place)
+        call.flow.scheduler = self
         lane = call.flow.lanes[call.priority]
         if not lane.waiting:
             lane.used_s = max(lane.used_s, self._level[call.priority])

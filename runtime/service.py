@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
+from runtime import arrays
 from runtime import card as cards
 from runtime.content import terrain
 from runtime.content.ground import LearnedControl
@@ -18,6 +19,7 @@ from runtime.content.levels import solving
 from runtime.content.regions import Regions
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError, did_you_mean
+from runtime.protocol import Packed, pack
 from runtime.registry import ModelFile, Registry
 from runtime.scheduler import MAX_QUEUED, Call, Flow, Priority, Scheduler, Work
 
@@ -151,31 +153,30 @@ class Service:
                 del self.registry.models[name]
                 self.registry.refused[name] = error.message
 
-    async def call(self, method: str, params: dict[str, Any], *, connection: Caller) -> Any:
-        """Answer one call of a connection. Cancelled, it gives its place up.
+    def call(self, method: str, params: dict[str, Any], *, connection: Caller) -> Packed | asyncio.Future[Packed]:
+        """The result of one call of a connection, or a future of it. Cancelled, it gives its place up.
 
         Raises:
-            RpcError: what was wrong; OVERLOADED where too many wait already, DEADLINE_EXCEEDED past `deadline_ms`.
+            RpcError: what was wrong; OVERLOADED where too many wait already. In the future also DEADLINE_EXCEEDED.
         """
         options, params = take_options(params)
         if quick := self._quick.get(method):
-            return quick(params)
-        call = self._submit(method, params, options, connection.flow)
+            return pack(quick(params))
+        work = self._work(method, params)
+        packed = Work(work.queue, b"packed" + work.key, lambda: pack(arrays.to_wire(work.run())))
+        call = self._submit(packed, options, connection.flow)
         answer = asyncio.wrap_future(call.future)
-        if call.deadline_s is None:
-            return await answer
-        timer = asyncio.get_running_loop().call_later(call.deadline_s, call.expire)
-        try:
-            return await answer
-        finally:
-            timer.cancel()
+        if call.deadline_s is not None:
+            timer = asyncio.get_running_loop().call_later(call.deadline_s, call.expire)
+            answer.add_done_callback(lambda _: timer.cancel())
+        return answer
 
     def call_blocking(self, method: str, params: dict[str, Any]) -> Any:
         """As `call`, without an event loop; each call is a flow of its own."""
         options, params = take_options(params)
         if quick := self._quick.get(method):
             return quick(params)
-        call = self._submit(method, params, options, Flow())
+        call = self._submit(self._work(method, params), options, Flow())
         try:
             return call.future.result(call.deadline_s)
         except TimeoutError:
@@ -187,11 +188,13 @@ class Service:
         self._scheduler.close()
         self.engine.close()
 
-    def _submit(self, method: str, params: dict[str, Any], options: Options, flow: Flow) -> Call:
+    def _work(self, method: str, params: dict[str, Any]) -> Work:
         if method not in self._scheduled:
             near = did_you_mean(method, self.methods) or f"; there are: {', '.join(self.methods)}"
             raise RpcError(Code.METHOD_NOT_FOUND, f"unknown method {method!r:.80}{near}")
-        work = self._scheduled[method](params)
+        return self._scheduled[method](params)
+
+    def _submit(self, work: Work, options: Options, flow: Flow) -> Call:
         deadline_s = None if options.deadline_ms is None else options.deadline_ms / 1000
         return self._scheduler.submit(work, flow, Priority[options.priority.upper()], deadline_s)
 

@@ -30,14 +30,14 @@ class FakeService:
                 return {"values": params["values"] * 2}
             case "array":
                 return {"height": np.arange(params["count"], dtype="<u2")}
-            case "wait":
+            case "wait" | "wait_array":
                 await self._note(self.started, params.get("name"))
                 try:
                     await self.gate.wait()
                 except asyncio.CancelledError:
                     await self._note(self.cancelled, params.get("name"))
                     raise
-                return params
+                return {"height": np.arange(params["count"], dtype="<u2")} if "count" in params else params
             case "fail":
                 raise ZeroDivisionError("a secret of the server")
             case "refuse":

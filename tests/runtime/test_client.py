@@ -12,8 +12,9 @@ import pytest
 
 from runtime.client import AsyncClient, Client, ConnectionLost, NoRuntime
 from runtime.errors import Code, RpcError
+from runtime.limits import Limits
 from runtime.protocol import Connection, Framing, Notification, Request
-from runtime.server import Limits, Server
+from runtime.server import Server
 
 FRAMINGS = list(Framing)
 
@@ -341,7 +342,7 @@ async def test_a_lost_connection_ends_every_call_that_waits(server, service):
         calls = [asyncio.create_task(client.call("wait")) for _ in range(3)]
         await service.until(service.started, 3)
         [peer] = server._peers
-        peer._writer.transport.abort()
+        peer._link.abort()
         for call in calls:
             with pytest.raises(ConnectionLost):
                 await call

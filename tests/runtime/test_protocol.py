@@ -9,12 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.errors import Code
+from runtime.extent import MAX_DEPTH, MAX_VALUES
 from runtime.protocol import (
-    MAX_DEPTH,
     MAX_MESSAGE_BYTES,
     MAX_METHOD_CHARS,
     MAX_MSGID,
-    MAX_VALUES,
     Connection,
     Fatal,
     Framing,
@@ -23,9 +22,10 @@ from runtime.protocol import (
     Notification,
     Request,
     Response,
+    pack,
 )
 
-FRAMINGS = list(Framing)
+FRAMINGS = [Framing.STREAM, Framing.PREFIXED]
 
 values = st.recursive(
     st.none()
@@ -297,8 +297,72 @@ def test_nesting(framing, nest):
 
 @pytest.mark.parametrize("limit", [0, -1, MAX_MESSAGE_BYTES + 1])
 def test_a_limit_out_of_range(limit):
-    with pytest.raises(ValueError, match=str(limit)):
-        Connection(max_message_bytes=limit)
+    for name in ("max_message_bytes", "max_sent_bytes"):
+        with pytest.raises(ValueError, match=f"{name} {limit}"):
+            Connection(**{name: limit})
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_stricter_limits_of_depth_and_values(framing):
+    def after(params: bytes) -> list:
+        wire = Connection(max_depth=3, max_values=8)
+        return wire.receive_data(framed(framing, b"\x94\x00\x01\xa1m" + params))
+
+    assert isinstance(after(b"\x91\x91\xc0")[0], Request)
+    assert "nested more than 3" in after(b"\x91\x91\x91\xc0")[0].message
+    assert isinstance(after(b"\x93\xc0\xc0\xc0")[0], Request)
+    assert "the limit is 8" in after(b"\x94\xc0\xc0\xc0\xc0")[0].message
+
+
+# Frames
+
+
+@given(st.lists(events, max_size=6))
+def test_frames_hold_one_message_each(messages):
+    wire = Connection(Framing.FRAMES)
+    assert fed(wire, [encode(Connection(Framing.FRAMES), message) for message in messages]) == messages
+    assert wire.receive_eof() == []
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (b"", "a frame of 0 bytes; a message has 1 to"),
+        (b"\x94\x00\x01", "a frame of 3 bytes, but the message goes on"),
+        (b"\x94\x00\x01\xa1a\x90" * 2, "a frame of 12 bytes, but the message ends after 6"),
+        (bytes(21), "a frame of 21 bytes; a message has 1 to 20"),
+    ],
+)
+def test_frames_that_do_not(frame, reason):
+    [event] = Connection(Framing.FRAMES, max_message_bytes=20).receive_data(frame)
+    assert event.code is Code.PARSE_ERROR
+    assert reason in event.message
+
+
+# Events when they are wanted, and results packed before
+
+
+def test_events_may_be_taken_one_by_one():
+    wire = Connection()
+    wire.feed(b"\x94\x00\x01\xa1a\x90" * 3 + b"\x94")
+    assert wire.next_event() == Request(1, "a", [])
+    assert wire.buffered == 13
+    assert wire.next_event().size == 6
+    wire.max_message_bytes = 5
+    assert isinstance(wire.next_event(), Fatal)
+    wire.feed(b"\x94")
+    assert wire.next_event() is None
+
+
+@given(st.sampled_from(FRAMINGS), msgids, values)
+def test_a_packed_result_is_sent_as_the_value_it_holds(framing, msgid, value):
+    wire = Connection(framing)
+    assert wire.send_response(msgid, result=pack(value)) == wire.send_response(msgid, result=value)
+
+
+def test_a_packed_result_over_the_limit():
+    with pytest.raises(MessageTooLarge):
+        Connection(Framing.STREAM, max_sent_bytes=20).send_response(1, result=pack(bytes(20)))
 
 
 # Malformed
@@ -419,7 +483,7 @@ def test_a_msgid_to_send_out_of_range(msgid):
 
 @pytest.mark.parametrize("framing", FRAMINGS)
 def test_a_message_to_send_over_the_limit(framing):
-    wire = Connection(framing, max_message_bytes=20)
+    wire = Connection(framing, max_sent_bytes=20)
     assert len(wire.send_response(1, result=bytes(14))) in (20, 24)
     with pytest.raises(MessageTooLarge) as caught:
         wire.send_response(1, result=bytes(15))

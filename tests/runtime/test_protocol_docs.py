@@ -12,8 +12,8 @@ import pytest
 from runtime import protocol
 from runtime.arrays import DTYPES, from_wire, to_wire
 from runtime.errors import Code
+from runtime.limits import Limits
 from runtime.protocol import Connection, Framing, Notification, Request, Response
-from runtime.server import Limits
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 BLOCKS = dict(re.findall(r"^```(?:hex|python) (\w+)\n(.*?)^```$", PAGE, re.M | re.S))
@@ -80,13 +80,17 @@ def test_errors_are_those_of_the_code():
 def test_limits_are_those_of_the_code():
     limits = Limits()
     assert [float(value) for _, value, _ in table("Limits")] == [
-        protocol.MAX_MESSAGE_BYTES,
-        protocol.MAX_DEPTH,
-        protocol.MAX_VALUES,
+        limits.max_message_bytes,
+        limits.max_result_bytes,
+        limits.max_depth,
+        limits.max_values,
         protocol.MAX_METHOD_CHARS,
         limits.max_in_flight,
+        limits.max_in_flight_bytes,
+        limits.max_unsent_bytes,
         limits.max_connections,
         limits.idle_timeout_s,
+        limits.message_timeout_s,
         limits.send_timeout_s,
     ]
     assert limits.max_message_bytes == protocol.MAX_MESSAGE_BYTES

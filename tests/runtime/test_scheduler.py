@@ -239,7 +239,7 @@ def test_a_congested_connection_is_passed_over_until_it_reads(bench: Bench) -> N
     bench.submit("o", other)
     assert bench.run() == ["o"]
     assert bench.scheduler.depths() == {"model": 1}
-    bench.scheduler.wake(slow)
+    slow.clear()
     assert bench.run() == ["s"]
 
 
@@ -303,10 +303,10 @@ def test_whatever_happens_every_call_is_answered_and_nothing_is_left(
         elif what == "congest":
             flow.congested = True
         elif what == "wake":
-            bench.scheduler.wake(flow)
+            flow.clear()
         assert bench.scheduler.busy == sum(bench.scheduler.depths().values()) <= 18
     for flow in flows:
-        bench.scheduler.wake(flow)
+        flow.clear()
     bench.run()
     for call in calls:
         assert call.future.cancelled() or call.future.result(0) == call.job.work.key.decode()

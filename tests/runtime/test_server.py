@@ -10,10 +10,11 @@ import pytest
 
 from runtime.arrays import from_wire
 from runtime.errors import Code
+from runtime.limits import Limits
 from runtime.protocol import Connection, Framing, Notification, Response
-from runtime.server import Limits, Server
+from runtime.server import Server
 
-FRAMINGS = list(Framing)
+FRAMINGS = [Framing.STREAM, Framing.PREFIXED]
 ECHOED = Response(9, None, {"alive": True})
 
 
@@ -77,7 +78,7 @@ async def test_nagle_is_off(server, service, connect):
     await peer.send(wait_request(peer, 1))
     await service.until(service.started, 1)
     [served] = server._peers
-    assert served._writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    assert served._link.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 # Errors
@@ -138,7 +139,7 @@ async def test_a_msgid_that_is_still_running(server, service, connect):
 
 
 async def test_a_result_larger_than_a_message(service, connect):
-    async with Server(service, port=0, limits=Limits(max_message_bytes=1000)) as server:
+    async with Server(service, port=0, limits=Limits(max_result_bytes=1000)) as server:
         peer = await connect(server)
         response = await peer.call(1, "array", [{"count": 500}])
         assert response.error[0] == Code.OUT_OF_RANGE
@@ -243,7 +244,7 @@ async def test_a_huge_length_prefix_on_a_later_message(server, connect, prefix):
 @pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize("abrupt", [False, True])
 async def test_a_disconnect_inside_a_message(server, connect, framing, abrupt, caplog):
-    caplog.set_level(logging.INFO, "runtime.server")
+    caplog.set_level(logging.INFO, "runtime.peer")
     leaver, stayer = await connect(server, framing), await connect(server)
     assert await still_serves(leaver)
     await leaver.send(leaver.wire.send_request(1, "echo", [{"text": "x" * 100}])[:-50])
@@ -326,9 +327,9 @@ async def test_a_slow_reader_holds_up_only_itself(service):
         for i in range(50):
             writer.write(other.send_request(i, "echo", []))
             assert other.receive_data(await reader.read(1000)) == [Response(i, None, {})]
-        [peer] = [peer for peer in server._peers if peer._answers]
-        assert peer._writer.transport.get_write_buffer_size() < 2 * (1 << 19)  # one response, and a little
-        assert len(peer._answers) == 4
+        [peer] = [peer for peer in server._peers if not peer._outbox.open]
+        assert peer._link.get_write_buffer_size() < 2 * (1 << 19)  # one response, and a little
+        assert len(peer._outbox) + len(peer._calls) <= 4
 
         got = []
         while len(got) < 64:
@@ -432,3 +433,102 @@ async def test_a_server_that_never_started_closes(service):
 async def test_a_port_in_use(server, service):
     with pytest.raises(OSError, match="address already in use"):
         await Server(service, port=server.port).start()
+
+
+# Limits of bytes and time
+
+
+async def test_a_message_over_the_limit(service, connect):
+    async with Server(service, port=0, limits=Limits(max_message_bytes=100)) as server:
+        peer = await connect(server)
+        assert await still_serves(peer)
+        await peer.send(peer.wire.send_request(1, "echo", [{"data": bytes(100)}]))
+        notice = await peer.receive()
+        assert notice.params[0]["code"] == Code.PARSE_ERROR
+        assert "the limit is 100" in notice.params[0]["message"]
+
+
+async def test_depth_and_values_over_the_limit(service, connect):
+    async with Server(service, port=0, limits=Limits(max_depth=4, max_values=20)) as server:
+        for bad, words in (([[[[]]]], "nested more than 4"), (list(range(20)), "the limit is 20")):
+            peer = await connect(server)
+            assert await still_serves(peer)
+            await peer.send(peer.wire.send_request(1, "echo", [{"data": bad}]))
+            assert words in (await peer.receive()).params[0]["message"]
+
+
+async def test_bytes_in_flight_are_limited(service, connect):
+    """Large requests wait unread although there are few of them."""
+    limits = Limits(max_in_flight_bytes=2500)
+    async with Server(service, port=0, limits=limits) as server:
+        busy, other = await connect(server), await connect(server)
+        await busy.send(b"".join(wait_request(busy, i, data=bytes(1000)) for i in range(6)))
+        await service.until(service.started, 3)
+        assert await still_serves(other)
+        assert service.started == [0, 1, 2]
+        service.gate.set()
+        assert sorted([(await busy.receive()).msgid for _ in range(6)]) == list(range(6))
+
+
+async def test_a_request_over_the_bytes_in_flight_is_served_alone(service, connect):
+    async with Server(service, port=0, limits=Limits(max_in_flight_bytes=100)) as server:
+        peer = await connect(server)
+        assert (await peer.call(1, "echo", [{"data": bytes(500)}])).result == {"data": bytes(500)}
+
+
+async def test_a_message_that_takes_too_long_to_arrive(service, connect):
+    async with Server(service, port=0, limits=Limits(message_timeout_s=0.1)) as server:
+        slow, other = await connect(server), await connect(server)
+        assert await still_serves(slow)
+        receiving = asyncio.create_task(slow.receive())
+        for byte in slow.wire.send_request(1, "echo", [{"text": "x" * 100}]):
+            slow.writer.write(bytes([byte]))
+            if receiving.done():
+                break
+            await asyncio.sleep(0.01)
+        notice = await receiving
+        assert notice.params[0]["code"] == Code.DEADLINE_EXCEEDED
+        assert "longer than 0.1 s" in notice.params[0]["message"]
+        assert await still_serves(other)
+
+
+async def test_whole_messages_may_be_far_apart_and_wait_for_their_turn(service, connect):
+    """Neither a pause between messages nor a request that waits for room counts as a slow message."""
+    async with Server(service, port=0, limits=Limits(message_timeout_s=0.05, max_in_flight=1)) as server:
+        peer = await connect(server)
+        await peer.send(wait_request(peer, 1) + wait_request(peer, 2))
+        await asyncio.sleep(0.15)
+        service.gate.set()
+        assert await peer.receive() == Response(1, None, {"name": 1})
+        assert await peer.receive() == Response(2, None, {"name": 2})
+
+
+async def test_a_peer_that_does_not_read_is_congested_and_then_not(service):
+    async with Server(service, port=0, limits=Limits(max_unsent_bytes=1 << 20)) as server:
+        slow = socket.socket()
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 14)
+        slow.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(slow, ("127.0.0.1", server.port))
+        wire = Connection(Framing.STREAM)
+        requests = [wire.send_request(i, "wait_array", [{"name": i, "count": 1 << 18}]) for i in range(20)]
+        await loop.sock_sendall(slow, b"".join(requests))
+        await service.until(service.started, 20)
+        [peer] = server._peers
+        assert not peer.flow.congested
+        service.gate.set()
+        while not peer.flow.congested:
+            await asyncio.sleep(0.01)
+        got = []
+        while len(got) < 20:
+            got += wire.receive_data(await loop.sock_recv(slow, 1 << 20))
+        assert not peer.flow.congested
+        assert peer._outbox.bytes == 0
+        slow.close()
+
+
+@pytest.mark.parametrize("bad", [{"max_in_flight": 0}, {"idle_timeout_s": -1.0}, {"max_message_bytes": 1 << 24}])
+def test_limits_that_can_not_be(bad):
+    [name] = bad
+    with pytest.raises(ValueError, match=name):
+        Limits(**bad)

@@ -1,0 +1,293 @@
+"""One connected client: its messages become calls, and what they give becomes answers.
+
+Theory of operation. A `Peer` is fed by a link, which is an asyncio transport or behaves like one, and hands each
+request to the service. What is known at once (a cached result, an error) is written at once, with no task and no queue
+between; what takes time comes as a future, and is written when it is done. Requests of one connection run at the same
+time, and are answered as they finish.
+
+What keeps one peer from harming the rest:
+
+- At most `max_in_flight` of its requests run or wait to be sent. The next one is held, what follows stays undecoded,
+  then unread, and TCP slows the peer down.
+- Answers that it does not read wait in its outbox. When they are too many, nothing more is begun for it.
+- Whatever it sends that can't be understood ends its own connection, and only that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from runtime import answers, arrays
+from runtime.errors import Code, RpcError
+from runtime.limits import Limits
+from runtime.outbox import Link, Outbox
+from runtime.protocol import Connection, Event, Fatal, Framing, Invalid, Notification, Packed, Request
+from runtime.scheduler import Flow
+from runtime.timers import Timers
+
+logger = logging.getLogger(__name__)
+
+CLOSE_S = 1.0  # how long a connection that ends may take over its last bytes
+
+
+class Service(Protocol):
+    """What a server serves."""
+
+    def call(self, method: str, params: dict[str, Any], *, connection: Peer) -> object:
+        """The result of one request, or a coroutine or future of it.
+
+        A result is `Packed`, or what MessagePack holds, and numpy arrays. RpcError for an error to report; any other
+        exception is logged, and reported as INTERNAL_ERROR without its text. Cancelled when the client cancels or goes
+        away. Array maps in `params` have become numpy arrays.
+        """
+
+
+class Peer(asyncio.Protocol):
+    """A client. It begins with `attach`; `on_lost` is called when it has gone."""
+
+    _link: Link
+    _outbox: Outbox
+
+    def __init__(
+        self,
+        service: Service,
+        limits: Limits,
+        on_made: Callable[[Peer], None] = lambda _: None,
+        on_lost: Callable[[Peer], None] = lambda _: None,
+        framing: Framing | None = None,
+    ) -> None:
+        self.name = "a client"
+        self.flow = Flow()
+        self._service, self._limits = service, limits
+        self._on_made, self._on_lost = on_made, on_lost
+        self._wire = Connection(
+            framing,
+            max_message_bytes=limits.max_message_bytes,
+            max_sent_bytes=limits.max_result_bytes,
+            max_depth=limits.max_depth,
+            max_values=limits.max_values,
+        )
+        self._loop = asyncio.get_running_loop()
+        self._timers = Timers()
+        self._heard = self._loop.time()
+        self._calls: dict[int, asyncio.Future[Any]] = {}  # by msgid: what waits or runs
+        self._call_bytes = 0  # of their requests
+        self._held: Event | None = None  # has arrived, and waits for room; nothing after it is decoded
+        self._paused = False  # the link is told not to read
+        self._draining = False  # no request is taken any more
+        self._ended = False  # nothing that arrives or is done matters any more
+        self._quiet = asyncio.Event()  # set when nothing waits, runs or is unsent
+
+    # What the link tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        address = transport.get_extra_info("peername")
+        self.attach(transport, "{}:{}".format(*address[:2]) if isinstance(address, tuple) else "a local client")
+
+    def attach(self, link: Link, name: str) -> None:
+        """Begin. `name` is for the log."""
+        self._link, self.name = link, name
+        self._outbox = Outbox(link, self.flow, self._limits.max_unsent_bytes)
+        self._timers.start("idle", self._limits.idle_timeout_s, self._check_idle)
+        self._on_made(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._ended:
+            return
+        self._heard = self._loop.time()
+        self._wire.feed(data)
+        self._work()
+
+    def eof_received(self) -> None:
+        for event in self._wire.receive_eof():
+            logger.info("%s: %s", self.name, event)
+        self._end()  # and the link closes, since this returns None
+
+    def pause_writing(self) -> None:
+        self._outbox.pause()
+        self._timers.start("send", self._limits.send_timeout_s, self._give_up_sending)
+
+    def resume_writing(self) -> None:
+        self._timers.stop("send")
+        self._outbox.resume()
+        self._work()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:
+            logger.info("%s: %s", self.name, exc)
+        self._end()
+        self._timers.stop_all()
+        self._outbox.drop()
+        self._on_lost(self)
+
+    # What the server and the service ask
+
+    async def notify(self, method: str, params: dict[str, Any]) -> None:
+        """Send a notification, once what was sent before has left; numpy arrays become array maps.
+
+        OSError if the peer has gone.
+        """
+        message = self._wire.send_notification(method, [arrays.to_wire(params)])
+        await self._outbox.empty()
+        if self._ended:
+            raise ConnectionResetError(f"{self.name} has gone")
+        self._send(message)
+
+    def refuse(self, code: Code, message: str) -> None:
+        """Tell the peer why it is cut off, and cut it off."""
+        logger.info("%s: refused: %s", self.name, message)
+        self._link.write(self._wire.send_fatal(code, message))
+        self._end()
+        # Closing a socket that has unread bytes resets the connection, and the peer may lose what was just sent. So
+        # what still comes is read, and dropped, for a while.
+        if self._link.can_write_eof():
+            with contextlib.suppress(OSError):  # gone already
+                self._link.write_eof()
+            self._read_on()
+            self._timers.start("linger", CLOSE_S, self.close)
+        else:
+            self.close()
+
+    async def drain(self, grace_s: float) -> None:
+        """Take no more requests, wait up to `grace_s` seconds for those that run, then end the rest with an error."""
+        self._draining = True
+        await self._until_quiet(grace_s)
+        for call in list(self._calls.values()):
+            call.cancel()
+        await self._until_quiet(CLOSE_S)
+        self.close()
+
+    def close(self) -> None:
+        """End the connection when what was written has left, or after CLOSE_S."""
+        self._end()
+        self._timers.start("abort", CLOSE_S, self._link.abort)
+        self._link.close()
+
+    def _end(self) -> None:
+        self._ended = True
+        for call in list(self._calls.values()):
+            call.cancel()
+
+    async def _until_quiet(self, timeout_s: float) -> None:
+        self._quiet.clear()
+        self._note_quiet()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._quiet.wait()
+
+    def _note_quiet(self) -> None:
+        if not self._calls and not self._outbox:
+            self._quiet.set()
+
+    # Requests
+
+    def _work(self) -> None:
+        """Take up what has arrived, as far as there is room."""
+        while not self._ended and (event := self._held or self._wire.next_event()) is not None:
+            self._timers.stop("message")
+            needs_room = isinstance(event, Request | Invalid)
+            self._held = event if needs_room and not self._has_room() else None
+            if self._held is not None:
+                break
+            self._handle(event)
+        self._note_quiet()
+        if self._ended:
+            return
+        if self._held is None:
+            self._read_on()
+        elif not self._paused:
+            self._paused = True
+            self._link.pause_reading()
+        if self._wire.buffered and not self._paused:
+            self._timers.start("message", self._limits.message_timeout_s, self._give_up_receiving)
+        else:
+            self._timers.stop("message")
+
+    def _has_room(self) -> bool:
+        return (
+            len(self._calls) + len(self._outbox) < self._limits.max_in_flight
+            and self._call_bytes < self._limits.max_in_flight_bytes
+            and self._outbox.open
+        )
+
+    def _read_on(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._link.resume_reading()
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Request():
+                self._start(event)
+            case Notification("cancel", [{"msgid": int(msgid)}]) if msgid in self._calls:
+                self._calls[msgid].cancel()
+            case Invalid(msgid, message):
+                self._send(answers.refusal(self._wire, msgid, RpcError(Code.INVALID_REQUEST, message)))
+            case Fatal(code, message):
+                self.refuse(code, message)
+            case _:  # also the cancelling of what is done already, or was never asked for
+                logger.debug("%s: ignored %r", self.name, event)
+
+    def _start(self, request: Request) -> None:
+        try:
+            if self._draining:
+                raise RpcError(Code.SHUTTING_DOWN, "the server is shutting down")
+            if request.msgid in self._calls:
+                raise RpcError(Code.INVALID_REQUEST, f"msgid {request.msgid} is that of a request still running")
+            answer = self._service.call(request.method, answers.one_map(request.params), connection=self)
+        except Exception as error:
+            self._send(answers.failure(self._wire, request, error))
+            return
+        if isinstance(answer, Packed) or not (asyncio.isfuture(answer) or asyncio.iscoroutine(answer)):
+            self._send(answers.success(self._wire, request, answer))
+            return
+        call = asyncio.ensure_future(answer)
+        self._calls[request.msgid] = call
+        self._call_bytes += request.size
+        call.add_done_callback(functools.partial(self._finish, request))
+
+    def _finish(self, request: Request, call: asyncio.Future[Any]) -> None:
+        del self._calls[request.msgid]  # before the response leaves: the peer may use the msgid again at once
+        self._call_bytes -= request.size
+        error = self._cancelled() if call.cancelled() else call.exception()
+        if self._ended:
+            return
+        if error is None:
+            self._send(answers.success(self._wire, request, call.result()))
+        else:
+            self._send(answers.failure(self._wire, request, error))
+        self._work()
+
+    def _cancelled(self) -> RpcError:
+        if self._draining:
+            return RpcError(Code.SHUTTING_DOWN, "the server shut down before this was done")
+        return RpcError(Code.CANCELLED, "cancelled")
+
+    def _send(self, data: bytes) -> None:
+        if not self._ended:
+            self._outbox.send(data)
+
+    # Time
+
+    def _check_idle(self) -> None:
+        limit = self._limits.idle_timeout_s
+        assert limit is not None
+        left = limit if self._calls or self._outbox else self._heard + limit - self._loop.time()
+        if left > 0:
+            self._timers.start("idle", left, self._check_idle)
+        else:
+            logger.info("%s: idle for %s s, closed", self.name, limit)
+            self.close()
+
+    def _give_up_receiving(self) -> None:
+        self.refuse(Code.DEADLINE_EXCEEDED, f"a message took longer than {self._limits.message_timeout_s} s to arrive")
+
+    def _give_up_sending(self) -> None:
+        logger.info("%s: took no data for %s s, cut off", self.name, self._limits.send_timeout_s)
+        self._link.abort()
