@@ -7,26 +7,26 @@ import functools
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol
 
 import msgspec
 
 from runtime import arrays
 from runtime import card as cards
+from runtime.cache import Cache, DiskCache
 from runtime.content import terrain
 from runtime.content.ground import LearnedControl
 from runtime.content.levels import solving
 from runtime.content.regions import Regions
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError, did_you_mean
+from runtime.parameters import Options, parse, take_options
 from runtime.protocol import Packed, pack
 from runtime.registry import ModelFile, Registry
 from runtime.scheduler import MAX_QUEUED, Call, Flow, Priority, Scheduler, Work
 
 PROTOCOL_VERSION = 1
 NAME = "pcg-runtime"
-MAX_DEADLINE_MS = 24 * 3600 * 1000
-T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Hello(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,54 +45,6 @@ class Name(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Parameters of models.describe."""
 
     name: str
-
-
-class Options(msgspec.Struct, frozen=True):
-    """Parameters that any request may have: how it is to be answered, not what with."""
-
-    deadline_ms: int | None = None
-    priority: Literal["high", "normal", "low"] = "normal"
-
-
-def take_options(params: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
-    """Options, and the parameters without them. RpcError for an option that can't be."""
-    given = {name: params[name] for name in Options.__struct_fields__ if name in params}
-    if not given:
-        return Options(), params
-    options = parse(given, Options)
-    if options.deadline_ms is not None and not 1 <= options.deadline_ms <= MAX_DEADLINE_MS:
-        raise RpcError(
-            Code.OUT_OF_RANGE,
-            f"deadline_ms {options.deadline_ms} is not in 1..{MAX_DEADLINE_MS}",
-            {"parameter": "deadline_ms", "value": options.deadline_ms, "minimum": 1, "maximum": MAX_DEADLINE_MS},
-        )
-    return options, {name: value for name, value in params.items() if name not in given}
-
-
-def parse(params: dict[str, Any], kind: type[T]) -> T:
-    """Parameters as a record.
-
-    Raises:
-        RpcError: INVALID_PARAMS, naming the parameter and, for an unknown one, the nearest right name.
-    """
-    known = kind.__struct_fields__
-    for name in params:
-        if name not in known:
-            near = did_you_mean(name, known) or (f"; there are: {', '.join(known)}" if known else "; it takes none")
-            raise RpcError(Code.INVALID_PARAMS, f"unknown parameter {name!r:.80}{near}", {"parameter": name[:80]})
-    try:
-        return msgspec.convert(params, kind)
-    except msgspec.ValidationError as error:
-        raise _invalid(str(error), params) from error
-
-
-def _invalid(message: str, params: dict[str, Any]) -> RpcError:
-    """msgspec's "Expected `int`, got `str` - at `$.seed`" with the parameter first, and its value."""
-    what, _, path = message.partition(" - at `$.")
-    name = path.rstrip("`").partition("[")[0]
-    if name in params:
-        what = f"{name} {params[name]!r:.60}: {what[:1].lower()}{what[1:]}"
-    return RpcError(Code.INVALID_PARAMS, what, {"parameter": name} if name else {})
 
 
 def package_version() -> str:
@@ -114,11 +66,22 @@ class Caller(Protocol):
 class Service:
     """Answers calls by name. What needs no model is answered at once, the rest by the scheduler.
 
-    `max_queued`: calls that may wait in one model's queue, of one priority.
+    `max_queued`: calls that may wait in one model's queue, of one priority. Results of `call` are kept in `cache`, and
+    in `disk` if there is one.
     """
 
-    def __init__(self, registry: Registry, engine: Engine, *, max_queued: int = MAX_QUEUED) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        engine: Engine,
+        *,
+        max_queued: int = MAX_QUEUED,
+        cache: Cache | None = None,
+        disk: DiskCache | None = None,
+    ) -> None:
         self.registry, self.engine = registry, engine
+        self._cache = Cache() if cache is None else cache
+        self._disk = disk
         self._started = time.monotonic()
         self._learned, self._regions = LearnedControl(), Regions()
         self._scheduler = Scheduler(
@@ -163,13 +126,11 @@ class Service:
         if quick := self._quick.get(method):
             return pack(quick(params))
         work = self._work(method, params)
-        packed = Work(work.queue, b"packed" + work.key, lambda: pack(arrays.to_wire(work.run())))
-        call = self._submit(packed, options, connection.flow)
-        answer = asyncio.wrap_future(call.future)
-        if call.deadline_s is not None:
-            timer = asyncio.get_running_loop().call_later(call.deadline_s, call.expire)
-            answer.add_done_callback(lambda _: timer.cancel())
-        return answer
+        if (kept := self._cache.get(work.key)) is not None:
+            return kept
+        if self._disk is not None and work.key in self._disk:
+            return asyncio.ensure_future(self._read(self._disk, work, options, connection.flow))
+        return self._begin(work, options, connection.flow)
 
     def call_blocking(self, method: str, params: dict[str, Any]) -> Any:
         """As `call`, without an event loop; each call is a flow of its own."""
@@ -187,12 +148,38 @@ class Service:
         """Answer what waits with SHUTTING_DOWN, finish what runs, stop the engine."""
         self._scheduler.close()
         self.engine.close()
+        if self._disk is not None:
+            self._disk.close()
 
     def _work(self, method: str, params: dict[str, Any]) -> Work:
         if method not in self._scheduled:
             near = did_you_mean(method, self.methods) or f"; there are: {', '.join(self.methods)}"
             raise RpcError(Code.METHOD_NOT_FOUND, f"unknown method {method!r:.80}{near}")
         return self._scheduled[method](params)
+
+    def _begin(self, work: Work, options: Options, flow: Flow) -> asyncio.Future[Packed]:
+        """A future of the packed result of work that is put in its queue; it is kept when it is done."""
+        call = self._submit(Work(work.queue, b"packed" + work.key, lambda: self._make(work)), options, flow)
+        answer = asyncio.wrap_future(call.future)
+        if call.deadline_s is not None:
+            timer = asyncio.get_running_loop().call_later(call.deadline_s, call.expire)
+            answer.add_done_callback(lambda _: timer.cancel())
+        return answer
+
+    def _make(self, work: Work) -> Packed:
+        result = pack(arrays.to_wire(work.run()))
+        self._cache.put(work.key, result)
+        if self._disk is not None:
+            self._disk.write(work.key, result)
+        return result
+
+    async def _read(self, disk: DiskCache, work: Work, options: Options, flow: Flow) -> Packed:
+        """The result from the disk, or made again if it can't be read."""
+        result = await asyncio.wrap_future(disk.read(work.key))
+        if result is None:
+            return await self._begin(work, options, flow)
+        self._cache.put(work.key, result)
+        return result
 
     def _submit(self, work: Work, options: Options, flow: Flow) -> Call:
         deadline_s = None if options.deadline_ms is None else options.deadline_ms / 1000

@@ -15,9 +15,11 @@ from model_files import card, write_model
 
 from runtime import arrays
 from runtime import card as cards
+from runtime.cache import DiskCache
 from runtime.card import Golden
 from runtime.errors import Code, RpcError
 from runtime.local import Local
+from runtime.protocol import Packed
 from runtime.scheduler import Flow
 from runtime.service import Service
 
@@ -196,3 +198,63 @@ def test_hello_health_and_models(runtime: Local) -> None:
     assert card["parameters"]["size"]["maximum"] == 2049
     assert fault(runtime, "models.describe", name="x").code is Code.MODEL_NOT_FOUND
     assert "it takes none" in fault(runtime, "server.health", verbose=True).message
+
+
+# Results that are kept
+
+
+@pytest.fixture
+def runs(runtime: Local, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The methods that models have been run by since the test began."""
+    runs: list[str] = []
+    run = runtime.service.engine.run
+
+    def noted(model: Any, method: str, *arguments: Any) -> Any:
+        runs.append(method)
+        return run(model, method, *arguments)
+
+    monkeypatch.setattr(runtime.service.engine, "run", noted)
+    return runs
+
+
+async def answer(service: Service, **params: Any) -> Packed:
+    given = service.call("terrain.chunk", params, connection=Caller())
+    return given if isinstance(given, Packed) else await given
+
+
+async def test_a_result_is_made_once_and_answered_at_once_from_then_on(runtime: Local, runs: list[str]) -> None:
+    service = Service(runtime.service.registry, runtime.service.engine)
+    first = await answer(service, seed=11, size=8)
+    assert runs
+    runs.clear()
+    again = service.call("terrain.chunk", {"size": 8, "x": 0, "seed": 11, "priority": "low"}, connection=Caller())
+    assert again is first
+    assert await answer(service, seed=12, size=8) != first
+    assert runs
+
+
+async def test_a_result_kept_on_disk_outlives_the_service(runtime: Local, runs: list[str], tmp_path: Path) -> None:
+    def new_service() -> Service:
+        return Service(runtime.service.registry, runtime.service.engine, disk=DiskCache(tmp_path))
+
+    before = new_service()
+    first = await answer(before, seed=13, size=8)
+    before._disk.close()
+    runs.clear()
+    assert await answer(new_service(), seed=13, size=8) == first
+    assert not runs
+    for path in tmp_path.rglob("*.result"):
+        path.write_bytes(b"damaged")
+    after = new_service()
+    assert await answer(after, seed=13, size=8) == first
+    assert runs
+    assert after.call("terrain.chunk", {"seed": 13, "size": 8}, connection=Caller()) == first
+
+
+async def test_errors_are_not_kept(runtime: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service(runtime.service.registry, runtime.service.engine)
+    with monkeypatch.context() as patch:
+        patch.setattr(runtime.service.engine, "run", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await answer(service, seed=14, size=8)
+    assert await answer(service, seed=14, size=8)

@@ -1,0 +1,60 @@
+"""A call's parameters: checked against the record that a method wants, and the options that every call may have."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from runtime.errors import Code, RpcError, did_you_mean
+
+MAX_DEADLINE_MS = 24 * 3600 * 1000
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Options(msgspec.Struct, frozen=True):
+    """Parameters that any request may have: how it is to be answered, not what with."""
+
+    deadline_ms: int | None = None
+    priority: Literal["high", "normal", "low"] = "normal"
+
+
+def take_options(params: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
+    """Options, and the parameters without them. RpcError for an option that can't be."""
+    given = {name: params[name] for name in Options.__struct_fields__ if name in params}
+    if not given:
+        return Options(), params
+    options = parse(given, Options)
+    if options.deadline_ms is not None and not 1 <= options.deadline_ms <= MAX_DEADLINE_MS:
+        raise RpcError(
+            Code.OUT_OF_RANGE,
+            f"deadline_ms {options.deadline_ms} is not in 1..{MAX_DEADLINE_MS}",
+            {"parameter": "deadline_ms", "value": options.deadline_ms, "minimum": 1, "maximum": MAX_DEADLINE_MS},
+        )
+    return options, {name: value for name, value in params.items() if name not in given}
+
+
+def parse(params: dict[str, Any], kind: type[T]) -> T:
+    """Parameters as a record.
+
+    Raises:
+        RpcError: INVALID_PARAMS, naming the parameter and, for an unknown one, the nearest right name.
+    """
+    known = kind.__struct_fields__
+    for name in params:
+        if name not in known:
+            near = did_you_mean(name, known) or (f"; there are: {', '.join(known)}" if known else "; it takes none")
+            raise RpcError(Code.INVALID_PARAMS, f"unknown parameter {name!r:.80}{near}", {"parameter": name[:80]})
+    try:
+        return msgspec.convert(params, kind)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error), params) from error
+
+
+def _invalid(message: str, params: dict[str, Any]) -> RpcError:
+    """msgspec's "Expected `int`, got `str` - at `$.seed`" with the parameter first, and its value."""
+    what, _, path = message.partition(" - at `$.")
+    name = path.rstrip("`").partition("[")[0]
+    if name in params:
+        what = f"{name} {params[name]!r:.60}: {what[:1].lower()}{what[1:]}"
+    return RpcError(Code.INVALID_PARAMS, what, {"parameter": name} if name else {})
