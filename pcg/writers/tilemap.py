@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pcg.writers import tilemap_plain
+from pcg.writers import tilemap_plain, tilemap_tiled
 from pcg.writers.files import replace_file
 from pcg.writers.level import Level
 from runtime.content.levels.rules import GAMES, Game, find_game, goals_of, starts_of
@@ -21,11 +21,15 @@ ENCODERS: dict[str, Encoder] = {
     ".txt": tilemap_plain.encode_text,
     ".csv": tilemap_plain.encode_csv,
     ".json": tilemap_plain.encode_json,
+    ".tmj": tilemap_tiled.encode_tmj,
+    ".tmx": tilemap_tiled.encode_tmx,
 }
 DECODERS: dict[str, Decoder] = {
     ".txt": tilemap_plain.decode_text,
     ".csv": tilemap_plain.decode_csv,
     ".json": tilemap_plain.decode_json,
+    ".tmj": tilemap_tiled.decode_tmj,
+    ".tmx": tilemap_tiled.decode_tmx,
 }
 
 

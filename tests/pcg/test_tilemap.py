@@ -22,7 +22,7 @@ def levels(draw: st.DrawFn) -> Level:
     game = draw(st.sampled_from(sorted(GAMES)))
     width, height = draw(st.integers(1, 7)), draw(st.integers(1, 5))
     row = st.text(list(GAMES[game].tiles), min_size=width, max_size=width)
-    return Level(game, tuple(draw(st.lists(row, min_size=height, max_size=height))), draw(st.none() | st.text("udlr")))
+    return Level(game, tuple(draw(st.lists(row, min_size=height, max_size=height))))
 
 
 @pytest.mark.parametrize("suffix", [s for s in ENCODERS if s in DECODERS])

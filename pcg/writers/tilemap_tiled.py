@@ -1,0 +1,235 @@
+"""Levels as maps of the Tiled editor: TMJ (JSON) and TMX (XML), format version 1.10.
+
+Written from Tiled's documentation of both formats. The tile layer "ground" holds what stays, object layers what stands
+on it: "start", "enemies", "boxes" and "items" hold tile objects; "goals" and "solution" show, as rectangles and as a
+line, what the tiles and moves already say, and are not read.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pcg.writers.level import Level
+from pcg.writers.tiled_xml import from_xml, to_xml
+from pcg.writers.tilemap_objects import KINDS, Actor, goal_areas, kind_of, put_together, take_apart
+from pcg.writers.tiles import background, draw
+from pcg.writers.tileset import COLUMNS, tileset_name, tileset_png, tileset_rows
+from runtime.content.levels.playing import PLAYERS
+from runtime.content.levels.rules import MOST_TILES, TILE, Game, Tile, find_game
+
+FLIPS = 0xE0000000  # bits of a tile's number that say how it is turned
+FLAGS = ("solid", "hazard", "enemy", "collectible", "start", "goal", "pushable", "diggable", "oneway")
+GROUND = "ground"
+
+
+def encode_tmj(level: Level, path: Path) -> dict[Path, bytes]:
+    """NAME.tmj, and its tileset's picture beside it."""
+    game = level.rules
+    return {path: json.dumps(to_map(level), indent=1).encode(), path.with_name(tileset_name(game)): tileset_png(game)}
+
+
+def encode_tmx(level: Level, path: Path) -> dict[Path, bytes]:
+    """NAME.tmx, and its tileset's picture beside it."""
+    game = level.rules
+    return {path: to_xml(to_map(level)), path.with_name(tileset_name(game)): tileset_png(game)}
+
+
+def decode_tmj(data: bytes, path: Path, game: str | None = None) -> Level:
+    """A level from a TMJ map. Raises ValueError if it is none, or uses what is not understood here."""
+    del path
+    made = json.loads(data)
+    if not isinstance(made, dict) or made.get("type", "map") != "map":
+        raise ValueError("this is no map of Tiled")
+    return from_map(made, game)
+
+
+def decode_tmx(data: bytes, path: Path, game: str | None = None) -> Level:
+    """A level from a TMX map. Raises ValueError if it is none, or uses what is not understood here."""
+    del path
+    return from_map(from_xml(data), game)
+
+
+def from_map(made: dict[str, Any], named: str | None) -> Level:
+    """A level from a map as TMJ has it: its tile layers one over the other, and the tile objects on them.
+
+    Tiles are known by the property "char" that they have in their tileset.
+
+    Raises:
+        ValueError: naming what is wrong.
+    """
+    facts = {one["name"]: one["value"] for one in made.get("properties", [])}
+    if named is None and not isinstance(facts.get("game"), str):
+        raise ValueError('the map has no property "game"; say which with --game')
+    game = find_game(named or facts["game"])
+    chars = _chars(game, made.get("tilesets", []))
+    width, height = made.get("width", 0), made.get("height", 0)
+    if made.get("infinite") or not 0 < width * height <= MOST_TILES:
+        raise ValueError(f"the map is infinite or has {width}x{height} tiles; up to {MOST_TILES} can be read")
+    ground = [[game.empty] * width for _ in range(height)]
+    actors = []
+    for layer in made.get("layers", []):
+        data = layer.get("data", [])
+        if isinstance(data, str) or (data and len(data) != width * height):
+            raise ValueError(f"layer {layer.get('name')!r}: only CSV is read; choose it as the map's Tile Layer Format")
+        for at, number in enumerate(data):
+            if number:
+                ground[at // width][at % width] = _char(chars, number, f"layer {layer.get('name')!r}")
+        for one in layer.get("objects", []):
+            if "gid" in one:
+                char = _char(chars, one["gid"], f"object {one.get('id')}")
+                if (kind := kind_of(game.tiles[char])) is None:
+                    raise ValueError(f"object {one.get('id')} is {game.tiles[char].name}, which belongs to the tiles")
+                column, row = (round(one[axis] / TILE) for axis in ("x", "y"))
+                actors.append(Actor(kind, char, column, row - 1))  # an object's place is its bottom left
+    rows = put_together(game, ["".join(row) for row in ground], actors)
+    provenance = json.loads(facts["provenance"]) if "provenance" in facts else None
+    return Level(game.name, tuple(rows), facts.get("solution"), provenance)
+
+
+def _chars(game: Game, tilesets: list[dict[str, Any]]) -> dict[int, str]:
+    """The characters of tiles by their number in the map."""
+    chars = {}
+    for tileset in tilesets:
+        if "source" in tileset:
+            raise ValueError(f"the tileset {tileset['source']!r} is a file of its own; embed it in the map")
+        for tile in tileset.get("tiles", []):
+            for one in tile.get("properties", []):
+                if one["name"] == "char" and one["value"] in game.tiles:
+                    chars[tileset["firstgid"] + tile["id"]] = one["value"]
+    return chars
+
+
+def _char(chars: dict[int, str], number: int, where: str) -> str:
+    number &= ~FLIPS
+    if number not in chars:
+        raise ValueError(f'{where} uses tile {number}, which has no property "char" that the game knows')
+    return chars[number]
+
+
+def to_map(level: Level) -> dict[str, Any]:
+    game = level.rules
+    ground, actors = take_apart(game, level.rows)
+    layers: list[dict[str, Any]] = [_tile_layer(game, ground)]
+    objects = {kind: [_tile_object(game, a) for a in actors if a.kind == kind] for kind in KINDS}
+    objects["goals"] = [
+        _object("goal", TILE * a.column, TILE * a.row, TILE * a.width, TILE * a.height)
+        for a in goal_areas(game, level.rows)
+    ]
+    if level.solution is not None:
+        objects["solution"] = [_line(level.game, level)]
+    number = 0
+    for name, members in objects.items():
+        for member in members:
+            number += 1
+            member["id"] = number
+        layers.append(
+            {"type": "objectgroup", "id": len(layers) + 1, "name": name, "x": 0, "y": 0, "opacity": 1, "visible": True}
+            | {"draworder": "topdown", "objects": members}
+        )
+    facts = {"game": game.name, "solution": level.solution}
+    facts |= {"provenance": json.dumps(dict(level.provenance))} if level.provenance else {}
+    return {
+        "type": "map",
+        "version": "1.10",
+        "tiledversion": "1.10.2",
+        "orientation": "orthogonal",
+        "renderorder": "right-down",
+        "compressionlevel": -1,
+        "infinite": False,
+        "width": len(ground[0]),
+        "height": len(ground),
+        "tilewidth": TILE,
+        "tileheight": TILE,
+        "backgroundcolor": "#{:02x}{:02x}{:02x}".format(*background(game.name)),
+        "nextlayerid": len(layers) + 1,
+        "nextobjectid": number + 1,
+        "properties": _properties({name: fact for name, fact in facts.items() if fact is not None}),
+        "tilesets": [_tileset(game)],
+        "layers": layers,
+    }
+
+
+# --- a map, as TMJ has it ---------------------------------------------------------------------------------------------
+
+
+def _tile_layer(game: Game, ground: list[str]) -> dict[str, Any]:
+    numbers = {char: 0 if _invisible(game, char) else i + 1 for i, char in enumerate(game.tiles)}
+    return {
+        "type": "tilelayer",
+        "id": 1,
+        "name": GROUND,
+        "x": 0,
+        "y": 0,
+        "width": len(ground[0]),
+        "height": len(ground),
+        "opacity": 1,
+        "visible": True,
+        "data": [numbers[char] for row in ground for char in row],
+    }
+
+
+def _invisible(game: Game, char: str) -> bool:
+    """Whether the tile is nothing, and looks it: then its number is 0, as where nothing was painted."""
+    return char == game.empty and not draw(game.name, game.tiles[char]).pixels.any()
+
+
+def _tile_object(game: Game, actor: Actor) -> dict[str, Any]:
+    """An object with a tile's picture; its place is the bottom left of the picture."""
+    name = game.tiles[actor.char].name
+    made = _object(name, TILE * actor.column, TILE * (actor.row + 1), TILE, TILE)
+    return made | {"gid": list(game.tiles).index(actor.char) + 1}
+
+
+def _line(game: str, level: Level) -> dict[str, Any]:
+    """The player's way as a line, without the places where it goes straight on."""
+    places = PLAYERS[game].path(level.rows, level.solution or "")
+    corners = [
+        place
+        for i, place in enumerate(places)
+        if i in (0, len(places) - 1)
+        or (place[0] - places[i - 1][0], place[1] - places[i - 1][1])
+        != (places[i + 1][0] - place[0], places[i + 1][1] - place[1])
+    ]
+    x, y = corners[0]
+    made = _object("solution", x, y, 0, 0)
+    made["properties"] = _properties({"moves": level.solution or ""})
+    return made | {"polyline": [{"x": px - x, "y": py - y} for px, py in corners]}
+
+
+def _object(name: str, x: int, y: int, width: int, height: int) -> dict[str, Any]:
+    place = {"x": x, "y": y, "width": width, "height": height}
+    return {"id": 0, "name": name, "type": name, **place, "rotation": 0, "visible": True}
+
+
+def _tileset(game: Game) -> dict[str, Any]:
+    rows = tileset_rows(game)
+    return {
+        "firstgid": 1,
+        "name": f"{game.name} tiles",
+        "tilewidth": TILE,
+        "tileheight": TILE,
+        "tilecount": rows * COLUMNS,
+        "columns": COLUMNS,
+        "image": tileset_name(game),
+        "imagewidth": COLUMNS * TILE,
+        "imageheight": rows * TILE,
+        "margin": 0,
+        "spacing": 0,
+        "tiles": [
+            {"id": number, "type": tile.name, "properties": _properties(_facts(tile))}
+            for number, tile in enumerate(game.tiles.values())
+        ],
+    }
+
+
+def _facts(tile: Tile) -> dict[str, Any]:
+    return {"char": tile.char} | {flag: True for flag in FLAGS if getattr(tile, flag)}
+
+
+def _properties(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "type": "bool" if isinstance(fact, bool) else "string", "value": fact}
+        for name, fact in sorted(facts.items())
+    ]
