@@ -26,6 +26,7 @@ Models = Annotated[Path | None, Parameter(help="Models folder with its SHA256SUM
 Device = Literal["auto", "cpu", "cuda"]
 DEFAULT_PORT = 7767
 INTERRUPTED = 130
+TRAINERS = {"terrain": "pcg.terrain.train", "character": "pcg.characters.train"}  # by a model name's first word
 EXTRAS = {"pygame": "demo", "scipy": "train"}  # what an optional module is installed with
 
 
@@ -373,7 +374,7 @@ def _summary(array: Any) -> dict[str, Any]:
 
 @app.command(group=TRAINING)
 def train(
-    model: Literal["terrain-detail", "terrain-coarse"],
+    model: Literal["terrain-detail", "terrain-coarse", "character-front"],
     *,
     data: Path,
     out: Path | None = None,
@@ -392,6 +393,7 @@ def train(
 
         pcg train terrain-detail --data dem/ --out runs/mine
         pcg train terrain-coarse --data dem/ --out runs/coarse
+        pcg train character-front --data characters/ --out runs/fronts
         pcg train terrain-detail --data dem/ --out runs/mine --resume --steps 40000
         pcg train terrain-detail --data dem/ --preset smoke --device cuda
 
@@ -405,15 +407,15 @@ def train(
     :param dry_run: Print the resolved options and stop.
     """
     import dataclasses
+    import importlib
 
     import torch
 
     from pcg.learning.loop import next_run, to_toml
-    from pcg.terrain.train import PRESETS, read_config
-    from pcg.terrain.train import train as train_terrain
     from runtime.errors import did_you_mean
 
-    presets = PRESETS[model]
+    trainer = importlib.import_module(TRAINERS[model.partition("-")[0]])
+    presets = trainer.PRESETS[model]
     if preset is not None and preset not in presets:
         near = did_you_mean(preset, presets) or f"; there are: {', '.join(presets)}"
         raise UserError(f"unknown preset {preset!r}{near}")
@@ -422,7 +424,7 @@ def train(
             raise UserError("--resume needs --out, the folder of the run to go on with")
         if preset is not None:
             raise UserError("--resume goes on with the run's own options; leave out --preset")
-        config = read_config(out)
+        config = trainer.read_config(out)
         if config.model != model:
             raise UserError(f"{out} is a run of {config.model}, not of {model}")
     else:
@@ -437,7 +439,7 @@ def train(
     # the first parallel work, since the worker threads inherit it.
     torch.set_flush_denormal(True)
     try:
-        return 0 if train_terrain(config, data, folder, device, resume) else INTERRUPTED
+        return 0 if trainer.train(config, data, folder, device, resume) else INTERRUPTED
     finally:
         torch.set_flush_denormal(False)
 

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcg.characters.attributes import BODIES, grouped
-from pcg.characters.layers import SHEET_SHAPE, Item
+from pcg.characters.layers import FRAME_PX, Item
 
 ATTRIBUTES_KEPT = ("hair", "torso", "outer")
 SHARE = 0.1  # of an attribute's items
-OVERLAP = 0.85  # intersection over union of two silhouettes, from which they are near-duplicates
+OVERLAP = 0.85  # intersection over union of two silhouettes, standing, from which they are near-duplicates
 
 
 def held_out(items: dict[str, Item]) -> frozenset[str]:
@@ -54,12 +54,12 @@ def near_duplicates(items: Iterable[Item]) -> list[set[str]]:
 
 
 def _silhouettes(item: Item) -> dict[str, NDArray[np.bool_]]:
-    """Where an item covers a sheet, for each body that it fits."""
+    """What an item covers of the four standing frames, for each body that it fits."""
     shapes: dict[str, NDArray[np.bool_]] = {}
     for sheet in item.sheets:
-        covers = (sheet.counts() > 0)[sheet.pixels]
+        covers = (sheet.counts() > 0)[sheet.pixels[:, :FRAME_PX]]
         for body in sheet.bodies & set(BODIES):
-            shapes[body] = shapes.get(body, np.zeros(SHEET_SHAPE, bool)) | covers
+            shapes[body] = shapes.get(body, np.zeros_like(covers)) | covers
     return shapes
 
 

@@ -6,7 +6,7 @@ is worn doesn't depend on the skin.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +57,7 @@ class Wardrobe:
         self.layers = layers
         self.prefer = frozenset(prefer)
         self.groups = grouped(set(layers.items) - set(without))
+        self._fitting: dict[tuple[str, str], dict[str, list[str]]] = {}
         self.values = {n: v for values in grouped(layers.items).values() for v, names in values.items() for n in names}
 
     def draw(self, rng: np.random.Generator) -> Outfit:
@@ -132,26 +133,27 @@ class Wardrobe:
     def _value(self, worn: Mapping[str, Worn], attribute: str) -> str:
         return self.values[worn[attribute].item] if attribute in worn else NONE
 
-    def _fitting(self, attribute: str, body: str, only: Iterable[str] | None = None) -> dict[str, list[str]]:
+    def fitting(self, attribute: str, body: str) -> dict[str, list[str]]:
         """The values of an attribute that have items for a body, with these."""
-        values = {
-            value: [n for n in names if self.layers.items[n].fits(body)]
-            for value, names in self.groups.get(attribute, {}).items()
-            if only is None or value in only
-        }
-        values = {value: names for value, names in values.items() if names}
-        preferred = {v: liked for v, names in values.items() if (liked := [n for n in names if n in self.prefer])}
-        return preferred or values
+        if (attribute, body) not in self._fitting:
+            values = {
+                value: [n for n in names if self.layers.items[n].fits(body)]
+                for value, names in self.groups.get(attribute, {}).items()
+            }
+            values = {value: names for value, names in values.items() if names}
+            preferred = {v: liked for v, names in values.items() if (liked := [n for n in names if n in self.prefer])}
+            self._fitting[attribute, body] = preferred or values
+        return self._fitting[attribute, body]
 
     def _item(self, attribute: str, body: str, rng: np.random.Generator, only: Iterable[str] | None) -> Item | None:
-        values = self._fitting(attribute, body, only)
-        if not values:
+        values = self.fitting(attribute, body)
+        known = sorted(value for value in values if only is None or value in only)
+        if not known:
             return None
-        names = values[str(rng.choice(sorted(values)))]
-        return self.layers.items[str(rng.choice(names))]
+        return self.layers.items[_pick(values[_pick(known, rng)], rng)]
 
     def _species(self, body: str, rng: np.random.Generator) -> str:
-        values = sorted(self._fitting("species", body))
+        values = sorted(self.fitting("species", body))
         others = [v for v in values if v not in SPECIES_SHARES]
         rest = 1 - sum(SPECIES_SHARES.values())
         shares = np.array([SPECIES_SHARES.get(v, rest / max(1, len(others))) for v in values])
@@ -159,28 +161,33 @@ class Wardrobe:
 
     def _head(self, body: str, species: str, rng: np.random.Generator) -> Item:
         """A head of the body's sex, where heads have one."""
-        names = self._fitting("species", body)[species]
+        names = self.fitting("species", body)[species]
         avoided = {"male": "female", "female": "_male"}.get(body)
         fitting = [n for n in names if avoided is None or avoided not in n] or names
-        return self.layers.items[str(rng.choice(fitting))]
+        return self.layers.items[_pick(fitting, rng)]
 
     def _skin(self, head: Item, species: str, rng: np.random.Generator) -> str:
         if species in ("human", "elder"):
-            return str(rng.choice(SKINS))
+            return _pick(SKINS, rng)
         own = head.recolours[0].name if head.recolours else ""
         if own and rng.random() >= OTHER_SKIN:
             return own
-        return str(rng.choice(FURS if own.startswith("fur") else HIDES))
+        return _pick(FURS if own.startswith("fur") else HIDES, rng)
 
     def _hair_colour(self, species: str, rng: np.random.Generator) -> str:
         names = list(self.layers.tables["hair"])
         grey = [n for n in GREYS if n in names]
-        return str(rng.choice(grey if species == "elder" and grey else names))
+        return _pick(grey if species == "elder" and grey else names, rng)
 
     def _colour(self, material: str, rng: np.random.Generator) -> str:
-        return str(rng.choice(list(self.layers.tables[material])))
+        return _pick(list(self.layers.tables[material]), rng)
 
     def _dress(self, item: Item, chosen: dict[str, str], rng: np.random.Generator) -> Worn:
         """A variant of an item and a table for each of its materials; the same one for all of the hair and the skin."""
         colours = {r.material: chosen.get(r.material) or self._colour(r.material, rng) for r in item.recolours}
-        return Worn(item.name, str(rng.choice(item.variants)), colours)
+        return Worn(item.name, _pick(item.variants, rng), colours)
+
+
+def _pick(names: Sequence[str], rng: np.random.Generator) -> str:
+    """One of the names; a fifth of the time that `rng.choice` takes."""
+    return names[int(rng.integers(len(names)))]

@@ -13,13 +13,13 @@ Windows: with n cells asked for, the control map has n + 16 (8 on each side) and
 each side. No layer pads.
 """
 
-import math
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pcg.convolutions import downsampling_body, initialise
 from pcg.exact import ACTIVATION_MAX, LEAK, binomial, crop, refine_means, refine_smooth, subtract_block_mean
 
 WIDTHS = (96, 64, 48, 32, 16)  # channels at 1,440, 720, 360, 180 and 90 m
@@ -259,25 +259,3 @@ class CoarseDiscriminator(nn.Module):
     def forward(self, view: Tensor) -> Tensor:
         """(N, 11, S, S) to logits (N,)."""
         return self.head(self.body(view).flatten(1))[:, 0]
-
-
-def downsampling_body(channels: int, size: int, widths: tuple[int, ...]) -> nn.Sequential:
-    """A discriminator's convolutions: (N, channels, size, size) to (N, widths[-1], 1, 1), halving between widths."""
-    layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], 3, padding=1), nn.LeakyReLU(0.2)]
-    for a, b in pairwise(widths):
-        layers += [nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
-        layers += [nn.Conv2d(b, b, 3, padding=1), nn.LeakyReLU(0.2)]
-    side = size // 2 ** (len(widths) - 1)
-    layers += [nn.Conv2d(widths[-1], widths[-1], side), nn.LeakyReLU(0.2)]
-    for module in layers:
-        if isinstance(module, nn.Conv2d):
-            initialise(module)
-    return nn.Sequential(*layers)
-
-
-def initialise(layer: nn.Conv2d | nn.ConvTranspose2d) -> None:
-    """He initialisation (He et al. 2015) by the inputs that reach one output pixel; no bias."""
-    taps = layer.weight[0, 0].numel() // (layer.stride[0] ** 2 if isinstance(layer, nn.ConvTranspose2d) else 1)
-    nn.init.normal_(layer.weight, std=math.sqrt(2 / (1 + LEAK**2) / (layer.in_channels * taps)))
-    assert layer.bias is not None
-    nn.init.zeros_(layer.bias)

@@ -1,0 +1,30 @@
+"""Float convolutions that the families' networks share: how they begin, and a discriminator's way down."""
+
+import math
+from itertools import pairwise
+
+from torch import nn
+
+from pcg.exact import LEAK
+
+
+def downsampling_body(channels: int, size: int, widths: tuple[int, ...]) -> nn.Sequential:
+    """A discriminator's convolutions: (N, channels, size, size) to (N, widths[-1], 1, 1), halving between widths."""
+    layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], 3, padding=1), nn.LeakyReLU(0.2)]
+    for a, b in pairwise(widths):
+        layers += [nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        layers += [nn.Conv2d(b, b, 3, padding=1), nn.LeakyReLU(0.2)]
+    side = size // 2 ** (len(widths) - 1)
+    layers += [nn.Conv2d(widths[-1], widths[-1], side), nn.LeakyReLU(0.2)]
+    for module in layers:
+        if isinstance(module, nn.Conv2d):
+            initialise(module)
+    return nn.Sequential(*layers)
+
+
+def initialise(layer: nn.Conv2d | nn.ConvTranspose2d) -> None:
+    """He initialisation (He et al. 2015) by the inputs that reach one output pixel; no bias."""
+    taps = layer.weight[0, 0].numel() // (layer.stride[0] ** 2 if isinstance(layer, nn.ConvTranspose2d) else 1)
+    nn.init.normal_(layer.weight, std=math.sqrt(2 / (1 + LEAK**2) / (layer.in_channels * taps)))
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
