@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from pcg.writers.level import Level
 from pcg.writers.tilemap import DECODERS, ENCODERS, read_level, write_level
+from pcg.writers.tilemap_picture import picture
 from runtime.content.levels.rules import GAMES
 
 BOX = Level("sokoban", ("######", "#@ $.#", "######"), "rR", {"model": "a test's"})
@@ -100,4 +104,31 @@ def test_an_unknown_format_is_told(tmp_path: Path) -> None:
         write_level(tmp_path / "level.jso", BOX)
     with pytest.raises(ValueError, match=r"there are: \.txt"):
         write_level(tmp_path / "level", BOX)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_picture_shows_the_way(tmp_path: Path) -> None:
+    [path] = write_level(tmp_path / "box.png", BOX)
+    with Image.open(path) as image:
+        shown = np.asarray(image).astype(int)
+    assert shown.shape == (3 * 16, 6 * 16, 3)
+    without = picture(replace(BOX, solution=None)).astype(int)
+    changed = np.argwhere((shown != without).any(axis=2))
+    assert changed.min(axis=0).tolist() == [22, 25]  # from the player's middle, 24, 24 ...
+    assert changed.max(axis=0).tolist() == [25, 57]  # ... to the middle of the box's first place, 56, 24
+    walked, pushed = shown[24, 32], shown[24, 50]
+    assert walked.sum() < pushed.sum()
+    assert read_level(path) == BOX
+
+
+def test_a_picture_from_elsewhere_holds_no_level(tmp_path: Path) -> None:
+    Image.new("L", (4, 4)).save(tmp_path / "foreign.png")
+    with pytest.raises(ValueError, match="carries no level"):
+        read_level(tmp_path / "foreign.png")
+
+
+def test_a_solution_that_breaks_the_rules_is_not_drawn(tmp_path: Path) -> None:
+    for suffix in (".png", ".tmx", ".tmj"):
+        with pytest.raises(ValueError, match="a wall is in the way"):
+            write_level(tmp_path / f"box{suffix}", replace(BOX, solution="u"))
     assert not list(tmp_path.iterdir())

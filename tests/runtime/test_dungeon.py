@@ -93,7 +93,7 @@ def test_closed_rooms_are_found() -> None:
 @given(levels())
 def test_what_is_reached_and_what_is_not_is_all(rows: list[str]) -> None:
     start = next((y, row.index("<")) for y, row in enumerate(rows) if "<" in row)
-    inside = set(reached(rows, start))
+    inside = set(reached(rows, [start]))
     outside = [cell for room in unreached(rows) for cell in room]
     assert len(outside) == len(set(outside))
     assert inside.isdisjoint(outside)
@@ -141,6 +141,7 @@ def test_a_locked_door_parts_start_and_goal() -> None:
     outcome = solve(rows)
     assert outcome.status == "solved"
     assert solve([row.replace("k", ".") for row in rows]).status == "unsolvable"
+    assert place_key(("#####.", "#<..+>", "##.###", "##.###"))[3] == "##k###"  # at the end of the side passage
 
 
 @given(st.text("#..M~", min_size=8, max_size=8), st.integers(0, 3), st.sampled_from(".+"))

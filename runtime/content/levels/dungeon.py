@@ -51,12 +51,11 @@ def solve(rows: Sequence[str], budget: int = DUNGEON.budget) -> Outcome:
     return Outcome("unsolvable", "", nodes, why)
 
 
-def reached(rows: Sequence[str], start: Cell, has_key: bool = False) -> dict[Cell, int]:
-    """Each tile that can be walked to from `start`, and in how many steps, keys and locked doors minded."""
-    first = (*start, has_key or rows[start[0]][start[1]] == "k")
+def reached(rows: Sequence[str], starts: Sequence[Cell], has_key: bool = False) -> dict[Cell, int]:
+    """Each tile that can be walked to from one of `starts`, and in how many steps, keys and locked doors minded."""
+    steps: dict[State, int] = {(y, x, has_key or rows[y][x] == "k"): 0 for y, x in starts}
     distance: dict[Cell, int] = {}
-    steps = {first: 0}
-    queue = deque([first])
+    queue = deque(steps)
     while queue:
         state = queue.popleft()
         distance.setdefault(state[:2], steps[state])
@@ -74,7 +73,7 @@ def unreached(rows: Sequence[str]) -> list[list[Cell]]:
         ValueError: rows are no level.
     """
     check_rows(DUNGEON, rows)
-    known = reached(rows, find(rows, "<")[0])
+    known = reached(rows, find(rows, "<"))
     return sorted(areas(rows, set(known)), key=len, reverse=True)
 
 
@@ -83,7 +82,7 @@ def areas(rows: Sequence[str], without: set[Cell]) -> Iterator[list[Cell]]:
     seen = set(without)
     for cell in find(rows, "".join(ENTERED)):
         if cell not in seen:
-            area = list(reached(rows, cell, has_key=True))
+            area = list(reached(rows, [cell], has_key=True))
             yield [other for other in area if other not in seen]
             seen.update(area)
 
@@ -109,5 +108,5 @@ def _moves(came: dict[State, tuple[State, str]], state: State) -> str:
 
 def _open(rows: Sequence[str]) -> bool:
     """Whether there would be a way if no door were locked."""
-    known = reached(rows, find(rows, "<")[0], has_key=True)
+    known = reached(rows, find(rows, "<"), has_key=True)
     return any(rows[y][x] == ">" for y, x in known)

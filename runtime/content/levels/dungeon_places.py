@@ -28,10 +28,11 @@ def place_stairs(rows: Sequence[str]) -> list[str]:
 
 
 def place_key(rows: Sequence[str]) -> list[str]:
-    """The level with a locked door on the only way to the goal, and its key where the way to it is longest.
+    """The level with a locked door on the only way to the goal, and its key off that way.
 
     Every solution passes the door: of the tiles on the solution that part the start from all goals, it is the last
-    door, else the last floor tile between two solid ones. The key lies on floor on the start's side.
+    door, else the last floor tile between two solid ones. The key lies on the start's side, on the floor tile that is
+    most steps away from the solution; of several, on the one farthest from the start, then the first in reading order.
 
     Raises:
         ValueError: rows are no level or have no solution, or no such tile or no floor for the key.
@@ -39,17 +40,16 @@ def place_key(rows: Sequence[str]) -> list[str]:
     solution = solve(rows)
     if solution.status != "solved":
         raise ValueError(f"a locked door needs a level with a solution: {solution.why}")
-    start = find(rows, "<")[0]
-    way = _places(start, solution.moves)[1:-1]
+    way = _places(find(rows, "<")[0], solution.moves)
     doors = [cell for cell in way if rows[cell[0]][cell[1]] == "+"]
     narrow = [cell for cell in way if rows[cell[0]][cell[1]] == DUNGEON.empty and _between_solids(rows, cell)]
     for cell in (*reversed(doors), *reversed(narrow)):
         shut = _put(rows, cell, "D")
-        before = reached(shut, start)
-        if not any(rows[y][x] == ">" for y, x in before):
-            floor = [other for other in before if rows[other[0]][other[1]] == DUNGEON.empty]
-            if floor:
-                return _put(shut, _last(before, floor), "k")
+        before = reached(shut, way[:1])
+        floor = [other for other in before if rows[other[0]][other[1]] == DUNGEON.empty]
+        if floor and not any(rows[y][x] == ">" for y, x in before):
+            aside = reached(shut, way[: way.index(cell)])
+            return _put(shut, min(floor, key=lambda other: (-aside[other], -before[other], other)), "k")
     raise ValueError("no door and no narrow place parts the start from the goal, with floor for a key before it")
 
 
@@ -73,16 +73,12 @@ def _end_of_a_walk(rows: Sequence[str]) -> Cell:
 
 
 def _farthest(rows: Sequence[str], start: Cell) -> Cell:
-    distance = reached(rows, start)
+    """The floor tile with the longest way from a cell; of several, the first in reading order."""
+    distance = reached(rows, [start])
     floor = [c for c in distance if rows[c[0]][c[1]] == DUNGEON.empty and c != start]
     if not floor:
         raise ValueError(f"no floor can be reached from row {start[0]}, column {start[1]}")
-    return _last(distance, floor)
-
-
-def _last(distance: dict[Cell, int], cells: list[Cell]) -> Cell:
-    """The farthest of the cells; of several, the first in reading order."""
-    return min(cells, key=lambda cell: (-distance[cell], cell))
+    return min(floor, key=lambda cell: (-distance[cell], cell))
 
 
 def _put(rows: Sequence[str], cell: Cell, char: str) -> list[str]:
