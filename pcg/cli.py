@@ -26,7 +26,8 @@ Models = Annotated[Path | None, Parameter(help="Models folder with its SHA256SUM
 Device = Literal["auto", "cpu", "cuda"]
 DEFAULT_PORT = 7767
 INTERRUPTED = 130
-TRAINERS = {"terrain": "pcg.terrain.train", "character": "pcg.characters.train"}  # by a model name's first word
+# By a model name's first word.
+TRAINERS = {"terrain": "pcg.terrain.train", "character": "pcg.characters.train", "level": "pcg.levels.train"}
 EXTRAS = {"pygame": "demo", "scipy": "train"}  # what an optional module is installed with
 
 
@@ -375,7 +376,7 @@ def _summary(array: Any) -> dict[str, Any]:
 
 @app.command(group=TRAINING)
 def train(
-    model: Literal["terrain-detail", "terrain-coarse", "character-front"],
+    model: Literal["terrain-detail", "terrain-coarse", "character-front", "level-sokoban", "level-dungeon"],
     *,
     data: Path,
     out: Path | None = None,
@@ -397,13 +398,15 @@ def train(
         pcg train character-front --data characters/ --out runs/fronts
         pcg train terrain-detail --data dem/ --out runs/mine --resume --steps 40000
         pcg train terrain-detail --data dem/ --preset smoke --device cuda
+        pcg train level-sokoban --data levels/ --out runs/sokoban
 
     :param data: Folder of training data.
     :param out: The run's folder; by default a new numbered one in runs/.
-    :param preset: Named options: "standard" (the default), or "smoke" for a few tiny steps.
+    :param preset: Named options: "standard" (the default), or "smoke" for a few tiny steps; of a level model also
+        "small", for a few minutes.
     :param device: auto, cpu, cuda or cuda:N.
-    :param steps: Steps in all; by default the preset's. The learning rate falls over the second half of them, so
-        more steps on --resume also raise it again.
+    :param steps: Steps in all; by default the preset's. The learning rate falls with them, so more steps on --resume
+        also raise it again.
     :param resume: Go on with the run in --out, with its own options.
     :param dry_run: Print the resolved options and stop.
     """
@@ -412,6 +415,7 @@ def train(
 
     import torch
 
+    from pcg.export import run_model
     from pcg.learning.loop import next_run, to_toml
     from runtime.errors import did_you_mean
 
@@ -425,9 +429,9 @@ def train(
             raise UserError("--resume needs --out, the folder of the run to go on with")
         if preset is not None:
             raise UserError("--resume goes on with the run's own options; leave out --preset")
+        if (trained := run_model(out)) != model:
+            raise UserError(f"{out} is a run of {trained}, not of {model}")
         config = trainer.read_config(out)
-        if config.model != model:
-            raise UserError(f"{out} is a run of {config.model}, not of {model}")
     else:
         config = presets[preset or "standard"]
     if steps is not None:
@@ -446,22 +450,34 @@ def train(
 
 
 @app.command(group=TRAINING)
-def export(run: Path, out: Path, *, coarse: Path) -> None:
-    """Quantise trained runs and write them as one model file, its card and golden vectors inside.
+def export(run: Path, out: Path, *, coarse: Path | None = None) -> None:
+    """Quantise a trained run and write it as one model file, its card and golden vectors inside.
 
     Examples:
 
         pcg export runs/00003-terrain-detail models/terrain-detail.ts --coarse runs/00004-terrain-coarse
+        pcg export runs/00005-level-sokoban models/level-sokoban.ts
 
-    :param run: Folder of a run of terrain-detail.
+    :param run: Folder of a run.
     :param out: Model file (.ts); the SHA256SUMS of its folder is brought up to date.
-    :param coarse: Folder of a run of terrain-coarse: both levels go into one file.
+    :param coarse: With a run of terrain-detail, folder of a run of terrain-coarse: both levels go into one file.
     """
-    from pcg.terrain.export import export_terrain
+    from pcg.export import run_model
 
     if out.suffix != ".ts":
         raise UserError(f"{out}: a model file's name ends in .ts")
-    card = export_terrain(run, coarse, out)
+    if run_model(run).startswith("level-"):
+        from pcg.levels.export import export_level
+
+        if coarse is not None:
+            raise UserError(f"--coarse goes with a run of terrain-detail; {run} is one of {run_model(run)}")
+        card = export_level(run, out)
+    else:
+        from pcg.terrain.export import export_terrain
+
+        if coarse is None:
+            raise UserError("a world has two levels: add --coarse, the folder of a run of terrain-coarse")
+        card = export_terrain(run, coarse, out)
     megabytes = out.stat().st_size / 1e6
     say(f"{card.name}, {card.training.steps} steps, {megabytes:.2f} MB, {len(card.golden)} golden vectors")
     print(out)

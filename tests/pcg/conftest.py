@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_levels import DUNGEON_LEGEND, SOKOBAN_LEGEND, room, write_corpus
 
 from pcg.characters.layers import FILES
 from pcg.characters.wardrobe import FURS, HIDES, SKINS
@@ -158,4 +159,20 @@ def characters_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.write()
     tables = {f"{m}.ulpc": {n: colour_table(m, n) for n in named} for m, named in TABLES.items()}
     (folder / "lpc" / "palettes.json").write_text(json.dumps(tables))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def level_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sokoban rooms, and dungeons of two corpora."""
+    folder = tmp_path_factory.mktemp("levels")
+    rng = np.random.default_rng(0)
+    sokoban = [{"name": f"room_{k}", "group": f"room_{k}", "rows": room(rng, 8, 7, "$$..@", " ")} for k in range(60)]
+    write_corpus(folder / "boxoban", SOKOBAN_LEGEND, sokoban)
+    for name in ("dcss-vaults", "nethack-levels"):
+        levels: list[dict[str, object]] = [
+            {"name": f"vault_{k}", "rows": room(rng, 9 + k % 4, 8 + k % 3, "MML" + "i" * (k % 3) + "<>", ".")}
+            for k in range(30)
+        ]
+        write_corpus(folder / name, DUNGEON_LEGEND, levels)
     return folder

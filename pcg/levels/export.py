@@ -1,0 +1,133 @@
+"""A trained level model to one model file: what proves it, and what its card says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pcg.export import SEED_MAX, measure_golden, read_quality, read_run, run_model, write_model
+from pcg.levels.games import Alphabet, LevelGame, find_game
+from pcg.levels.quantise import quantise
+from pcg.levels.samples import make_sampler
+from pcg.levels.train import LevelConfig, new_network
+from runtime import card as cards
+from runtime.card import Card, Parameter, Training, TrainingData
+from runtime.engine import make_deterministic
+
+CANDIDATE_MAX = 2**31 - 1
+TEMPERATURES = (0, 400)  # hundredths
+GOLDEN_SIDE = 20  # tiles; of the levels that prove a model
+
+
+def level_parameters(game: LevelGame, alphabet: Alphabet) -> dict[str, Parameter]:
+    """The parameters of level requests and their ranges."""
+    (narrowest, widest), (lowest, highest) = game.sides
+    return {
+        "seed": Parameter("integer", "which level", None, 0, SEED_MAX),
+        "candidate": Parameter("integer", "which of the levels of a seed", 0, 0, CANDIDATE_MAX),
+        "width": Parameter("integer", "tiles across", min(widest, 200), narrowest, widest, unit="tiles"),
+        "height": Parameter("integer", "tiles from top to bottom", min(highest, 20), lowest, highest, unit="tiles"),
+        "difficulty": Parameter(
+            "integer",
+            "share of its training levels that are easier; -1 leaves it to the model",
+            -1,
+            -1,
+            100,
+            unit="%",
+        ),
+        **{
+            f"counts.{name}": Parameter(
+                "integer",
+                f"how many {chars!r}, fixed ones included; -1 leaves it to the model",
+                -1,
+                -1,
+                unit="tiles",
+            )
+            for name, chars in alphabet.counts.items()
+        },
+        "fixed": Parameter("array", "number of each tile that is given, -1 where the model is free"),
+        "temperature": Parameter("integer", "how freely it writes", 100, *TEMPERATURES, unit="hundredths"),
+        "top_k": Parameter("integer", "only the likeliest so many tiles; 0 for all", 0, 0, len(alphabet.tiles)),
+    }
+
+
+def golden_calls(game: LevelGame, alphabet: Alphabet) -> list[tuple[str, list[Any]]]:
+    """What a model is proved by: sizes, counts, given tiles, temperatures, both ends of the seeds."""
+    (narrowest, widest), (lowest, highest) = game.sides
+    kinds = len(alphabet.counts)
+
+    def call(
+        seeds: list[int], width: int, height: int, difficulty: int, count: int, given: Mapping[int, int], *how: int
+    ) -> tuple[str, list[Any]]:
+        every = range(len(seeds))
+        fixed = [[[given.get(y * width + x, -1) for x in range(width)] for y in range(height)] for _ in every]
+        asked = [[count] * kinds for _ in every]
+        return "forward", [seeds, list(every), width, height, [difficulty for _ in every], asked, fixed, *how]
+
+    wide, high = min(widest, GOLDEN_SIDE), min(highest, GOLDEN_SIDE)
+    last = len(alphabet.tiles) - 1
+    return [
+        call([7], wide, high, -1, -1, {}, 100, 0),
+        call([0, SEED_MAX, 2**31 + 5], narrowest, lowest, 50, 2, {}, 100, 0),
+        call([1], wide, lowest, 100, 3, {3: last, 5: 0, wide * lowest - 1: 1}, 130, 0),
+        call([2], narrowest, high, 0, -1, dict.fromkeys(range(narrowest), 1), 80, 3),
+    ]
+
+
+def export_level(run: Path, out: Path) -> Card:
+    """Write a run's network as one model file; note its checksum in SHA256SUMS.
+
+    Raises:
+        FileNotFoundError: the run has no checkpoint.
+        ValueError: it is no run of a level model, or the network can't be made exact.
+    """
+    make_deterministic()
+    model = run_model(run)
+    game = find_game(model.removeprefix("level-"))
+    state, options, about = read_run(run, model)
+    alphabet = Alphabet(about["tiles"], about["counts"])
+    network = new_network(LevelConfig(model=model, **options), len(alphabet.tiles), len(alphabet.counts))
+    network.load_state_dict(state["network"])
+    module = torch.jit.script(make_sampler(quantise(network.eval()), alphabet, by_columns=game.by_columns))
+    data = [TrainingData(s["name"], s["licence"], s["levels"], "levels") for s in about["sources"]]
+    card = Card(
+        name=model,
+        version=version("pcg-plugin"),
+        family="levels",
+        format=cards.MODULE_FORMAT,
+        description=f"Levels of the {game.name} kind, written tile by tile by an LSTM: of a size, difficulty and "
+        "counts asked for, around tiles that are given.",
+        licence="as its training data: " + "; ".join(sorted({d.licence for d in data})),
+        parameters=level_parameters(game, alphabet),
+        outputs={
+            "rows": {
+                "dtype": "|u1",
+                "unit": "tile numbers",
+                "tiles": alphabet.tiles,
+                "counts": dict(alphabet.counts),
+                "order": "columns from the bottom up" if game.by_columns else "rows",
+            }
+        },
+        training_data=data,
+        training=Training(
+            device=str(state["device"]),
+            steps=state["step"],
+            wall_s=round(state["wall_s"], 1),
+            commit=state["commit"],
+            config=options,
+        ),
+        quality=read_quality(run),
+        limits=[
+            "It writes levels in a style; only a solver says whether one can be completed.",
+            f"Sizes it was not taught are refused: {game.sides[0][0]} to {game.sides[0][1]} tiles across, "
+            f"{game.sides[1][0]} to {game.sides[1][1]} from top to bottom.",
+            "It sees given tiles up to four cells and two lines ahead, and remembers what it wrote; it does not plan.",
+        ],
+        golden=measure_golden(module, golden_calls(game, alphabet)),
+    )
+    write_model(module, card, out)
+    return card

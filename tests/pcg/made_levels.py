@@ -1,0 +1,47 @@
+"""Corpora of levels that the tests make."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SOKOBAN_LEGEND = {
+    "#": {"meaning": "wall", "solid": True},
+    " ": {"meaning": "floor"},
+    "@": {"meaning": "player", "start": True},
+    "$": {"meaning": "box", "solid": True, "pushable": True},
+    ".": {"meaning": "target", "goal": True},
+}
+DUNGEON_LEGEND = {
+    "-": {"meaning": "void", "solid": True},
+    "#": {"meaning": "wall", "solid": True},
+    ".": {"meaning": "floor"},
+    "L": {"meaning": "lava", "hazard": True},
+    "M": {"meaning": "monster", "hazard": True, "enemy": True},
+    "i": {"meaning": "item", "collectible": True},
+    "<": {"meaning": "stairs up", "start": True},
+    ">": {"meaning": "stairs down", "goal": True},
+}
+
+
+def write_corpus(folder: Path, legend: Mapping[str, Any], levels: Sequence[Mapping[str, Any]]) -> None:
+    """A corpus of tile levels in the data folder's format."""
+    folder.mkdir(parents=True)
+    (folder / "legend.json").write_text(json.dumps(legend))
+    with gzip.open(folder / "levels.jsonl.gz", "wt") as file:
+        file.writelines(json.dumps(level) + "\n" for level in levels)
+
+
+def room(rng: np.random.Generator, width: int, height: int, inside: str, floor: str) -> list[str]:
+    """A walled room of floor with some tiles in it."""
+    tiles = np.full((height, width), "#")
+    tiles[1:-1, 1:-1] = floor
+    places = rng.permutation((height - 2) * (width - 2))[: len(inside)]
+    for place, char in zip(places, inside, strict=True):
+        tiles[1 + place // (width - 2), 1 + place % (width - 2)] = char
+    return ["".join(row) for row in tiles]
