@@ -255,7 +255,7 @@ def solve(
         pcg solve warehouse.txt --out warehouse.tmx
 
     :param file: A level: text (one character a tile; lines that begin with ";" are left out), .csv, .json, .tmj, .tmx,
-        or a .png written here.
+        .ldtk, or a .png written here.
     :param game: Whose rules: sokoban or dungeon; by default the one that the file names, or the only one that has all
         of the level's tiles.
     :param budget: Nodes that the solver may look at; by default the game's own budget.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pcg.writers import tilemap_picture, tilemap_plain, tilemap_tiled
+from pcg.writers import tilemap_ldtk, tilemap_picture, tilemap_plain, tilemap_tiled
 from pcg.writers.files import replace_file
 from pcg.writers.level import Level
 from runtime.content.levels.rules import GAMES, Game, find_game, goals_of, starts_of
@@ -23,6 +23,7 @@ ENCODERS: dict[str, Encoder] = {
     ".json": tilemap_plain.encode_json,
     ".tmj": tilemap_tiled.encode_tmj,
     ".tmx": tilemap_tiled.encode_tmx,
+    ".ldtk": tilemap_ldtk.encode_ldtk,
     ".png": tilemap_picture.encode_png,
 }
 DECODERS: dict[str, Decoder] = {
@@ -31,6 +32,7 @@ DECODERS: dict[str, Decoder] = {
     ".json": tilemap_plain.decode_json,
     ".tmj": tilemap_tiled.decode_tmj,
     ".tmx": tilemap_tiled.decode_tmx,
+    ".ldtk": tilemap_ldtk.decode_ldtk,
     ".png": tilemap_picture.decode_png,
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from runtime.content.levels.rules import Game, Tile, find, goals_of
 
@@ -93,3 +94,10 @@ def goal_areas(game: Game, rows: Sequence[str]) -> list[Area]:
             height = next(n for n in range(1, len(rows) + 1) if (y + n, x) not in goals)
             areas.append(Area(x, y, 1, height))
     return areas
+
+
+def corners(places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The ends of a way and the places where it turns, which is all of it that a line needs; it may wait in places."""
+    moved = [place for i, place in enumerate(places) if i == 0 or place != places[i - 1]]
+    steps = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(moved)]
+    return [place for i, place in enumerate(moved) if i in (0, len(steps)) or steps[i - 1] != steps[i]]

@@ -13,7 +13,7 @@ from typing import Any
 
 from pcg.writers.level import Level
 from pcg.writers.tiled_xml import from_xml, to_xml
-from pcg.writers.tilemap_objects import KINDS, Actor, goal_areas, kind_of, put_together, take_apart
+from pcg.writers.tilemap_objects import KINDS, Actor, corners, goal_areas, kind_of, put_together, take_apart
 from pcg.writers.tiles import background, draw
 from pcg.writers.tileset import COLUMNS, tileset_name, tileset_png, tileset_rows
 from runtime.content.levels.playing import PLAYERS
@@ -118,7 +118,7 @@ def to_map(level: Level) -> dict[str, Any]:
         for a in goal_areas(game, level.rows)
     ]
     if level.solution is not None:
-        objects["solution"] = [_line(level.game, level)]
+        objects["solution"] = [_line(level)]
     number = 0
     for name, members in objects.items():
         for member in members:
@@ -182,20 +182,13 @@ def _tile_object(game: Game, actor: Actor) -> dict[str, Any]:
     return made | {"gid": list(game.tiles).index(actor.char) + 1}
 
 
-def _line(game: str, level: Level) -> dict[str, Any]:
+def _line(level: Level) -> dict[str, Any]:
     """The player's way as a line, without the places where it goes straight on."""
-    places = PLAYERS[game].path(level.rows, level.solution or "")
-    corners = [
-        place
-        for i, place in enumerate(places)
-        if i in (0, len(places) - 1)
-        or (place[0] - places[i - 1][0], place[1] - places[i - 1][1])
-        != (places[i + 1][0] - place[0], places[i + 1][1] - place[1])
-    ]
-    x, y = corners[0]
+    places = corners(PLAYERS[level.game].path(level.rows, level.solution or ""))
+    x, y = places[0]
     made = _object("solution", x, y, 0, 0)
     made["properties"] = _properties({"moves": level.solution or ""})
-    return made | {"polyline": [{"x": px - x, "y": py - y} for px, py in corners]}
+    return made | {"polyline": [{"x": px - x, "y": py - y} for px, py in places]}
 
 
 def _object(name: str, x: int, y: int, width: int, height: int) -> dict[str, Any]:
