@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcg.characters.heldout import held_out
-from pcg.characters.layers import DIRECTIONS, FRAME_PX, FRAMES, SHEET_SHAPE, Item, Sheet, read_layers
+from pcg.characters.layers import Item, Sheet, read_layers
 from pcg.characters.ramps import Parts, paint_parts, recoloured, take_apart
 from pcg.characters.slots import SHADES, SLOTS, complete
 from pcg.characters.wardrobe import Outfit, Wardrobe
+from runtime.content.atlas import DIRECTIONS, FRAME_PX, FRAMES, SHEET_SHAPE
 
 FRONT = (DIRECTIONS.index("down"), 0)  # row and frame of the standing front
 FRONT_WINDOW = tuple(slice(k * FRAME_PX, (k + 1) * FRAME_PX) for k in FRONT)
@@ -78,7 +79,7 @@ class CharacterData:
 
     def drawn(self, outfit: Outfit) -> NDArray[np.uint8]:
         """The sheet in the colours of the layers, RGBA (4, 9, 64, 64, 4): what `paint` has to give back."""
-        out = np.zeros((*SHEET_SHAPE, 4), np.uint8)
+        out = np.zeros(SHEET_SHAPE, np.uint8)
         for item, sheet in self._layers(outfit):
             worn = next(w for w in outfit.worn.values() if w.item == item.name)
             chosen = {material: self.layers.tables[material][name] for material, name in worn.colours.items()}

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcg.characters.attributes import BODIES, grouped
-from pcg.characters.layers import FRAME_PX, Item
+from pcg.characters.layers import Item
+from runtime.content.atlas import FRAME_PX
 
 ATTRIBUTES_KEPT = ("hair", "torso", "outer")
 SHARE = 0.1  # of an attribute's items

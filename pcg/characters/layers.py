@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-DIRECTIONS, FRAMES, FRAME_PX = ("up", "left", "down", "right"), 9, 64
-SHEET_SHAPE = (len(DIRECTIONS) * FRAME_PX, FRAMES * FRAME_PX)  # rows and columns of pixels
 FILES = (
     *("body", "head", "face", "hair", "torso", "legs", "feet", "arms"),
     *("waist", "neck", "hat", "back", "weapon", "shield"),

@@ -23,13 +23,14 @@ def statement(asset: dict[str, Any]) -> str:
     return f"{made['statement']}: {made['model']} {made['version']}, {made['licence']}"
 
 
+def texts(asset: dict[str, Any]) -> dict[str, str]:
+    """What a PNG says of itself, by keyword: the statement in words, and all of `asset` as JSON."""
+    return {"Software": software(asset), "Comment": statement(asset), KEY: json.dumps(asset)}
+
+
 def text_chunks(asset: dict[str, Any]) -> list[bytes]:
-    """Text chunks for a PNG: the statement in words, and all of `asset` as JSON."""
-    return [
-        text_chunk("Software", software(asset)),
-        text_chunk("Comment", statement(asset)),
-        text_chunk(KEY, json.dumps(asset)),
-    ]
+    """`texts` as chunks of a PNG."""
+    return [text_chunk(keyword, text) for keyword, text in texts(asset).items()]
 
 
 def sidecar_path(path: Path) -> Path:
