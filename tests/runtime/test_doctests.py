@@ -9,6 +9,7 @@ import pytest
 
 MODULES = [
     "runtime.arrays",
+    "runtime.content.levels.platformer",
     "runtime.content.levels.rules",
     "runtime.errors",
     "demos.world.runtime_process",

@@ -116,7 +116,50 @@ DUNGEON = Game(
     budget=2_000_000,
 )
 
-GAMES: Mapping[str, Game] = MappingProxyType({game.name: game for game in (SOKOBAN, DUNGEON)})
+PLATFORMER = Game(
+    name="platformer",
+    tiles=_alphabet(
+        Tile(".", "air"),
+        Tile("#", "ground", solid=True),
+        Tile("/", "slope rising to the right", solid=True),
+        Tile("\\", "slope falling to the right", solid=True),
+        Tile("=", "one-way platform", solid=True, oneway=True),
+        Tile("B", "brick", solid=True),
+        Tile("?", "bonus block", solid=True),
+        Tile("u", "weak block", solid=True),
+        Tile("m", "moving platform", solid=True, oneway=True),
+        Tile("t", "trampoline", solid=True),
+        Tile("r", "rock", solid=True),
+        Tile("o", "coin", collectible=True),
+        Tile("p", "power-up", collectible=True),
+        Tile("^", "spikes", hazard=True),
+        Tile("L", "lava", hazard=True),
+        Tile("x", "trap", hazard=True),
+        Tile("~", "water"),
+        Tile("H", "climbable"),
+        Tile("e", "walking enemy", hazard=True, enemy=True),
+        Tile("f", "flying enemy", hazard=True, enemy=True),
+        Tile("k", "enemy that cannot be stomped", hazard=True, enemy=True),
+        Tile("D", "door"),
+        Tile("C", "checkpoint"),
+        Tile("S", "start", start=True),
+        Tile("G", "goal", goal=True),
+    ),
+    empty=".",
+    moves=MappingProxyType(
+        {
+            ".": "nothing, for a tick",
+            "r": "run right",
+            "l": "run left",
+            "J": "jump, or hold it",
+            "R": "run right and jump",
+            "L": "run left and jump",
+        }
+    ),
+    budget=300_000,
+)
+
+GAMES: Mapping[str, Game] = MappingProxyType({game.name: game for game in (SOKOBAN, DUNGEON, PLATFORMER)})
 
 
 def find_game(name: str) -> Game:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from runtime.content.levels import dungeon, sokoban
+from runtime.content.levels import dungeon, platformer, sokoban
 from runtime.content.levels.dungeon_places import place_stairs
 from runtime.content.levels.playing import PLAYERS
 from runtime.content.levels.rules import DUNGEON, Outcome, check_tiles, find, find_game
@@ -16,7 +16,11 @@ from runtime.errors import Code, RpcError
 MOST_BUDGET = 10  # times the game's own budget
 
 
-SOLVERS: Mapping[str, Callable[[Sequence[str], int], Outcome]] = {"sokoban": sokoban.solve, "dungeon": dungeon.solve}
+SOLVERS: Mapping[str, Callable[[Sequence[str], int], Outcome]] = {
+    "sokoban": sokoban.solve,
+    "dungeon": dungeon.solve,
+    "platformer": platformer.solve,
+}
 
 
 class SolveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,0 +1,228 @@
+"""The platformer: the search's physics against the player's, what jumps reach, and what can be proved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runtime.content.levels import platformer_motion as motion
+from runtime.content.levels.platformer import LETTERS, solve
+from runtime.content.levels.platformer_physics import DIRECTIONS, HELD
+from runtime.content.levels.platformer_reach import reach
+from runtime.content.levels.platformer_replay import World, path, replay
+from runtime.content.levels.rules import PLATFORMER, TILE, IllegalMove
+
+LEFT, TOP = TILE * motion.MARGIN, TILE * motion.ABOVE  # of the level, in the search's coordinates
+
+
+def gap(width: int, rise: int = 0) -> list[str]:
+    """A run-up of 12 tiles, a gap, and a goal on ground `rise` tiles higher."""
+    ground = max(rise, 0) + 7
+    height = ground + max(-rise, 0) + 1
+    rows = [["."] * (12 + width + 3) for _ in range(height)]
+    for x in range(12):
+        rows[ground][x] = "#"
+    for y in range(ground - rise, height):
+        rows[y][12 + width :] = "###"
+    rows[ground - 1][0] = "S"
+    rows[ground - rise - 1][-1] = "G"
+    return ["".join(row) for row in rows]
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> list[str]:
+    """A small level with any tiles anywhere; most of it is air and ground."""
+    width, height = draw(st.integers(3, 14)), draw(st.integers(2, 9))
+    tiles = "." * 12 + "#" * 6 + "//\\\\==~H" + "".join(PLATFORMER.tiles).replace("S", "").replace("G", "")
+    cells = draw(st.lists(st.sampled_from(tiles), min_size=width * height, max_size=width * height))
+    start, goal = draw(st.permutations(range(width * height)))[:2]
+    cells[start], cells[goal] = "S", "G"
+    return ["".join(cells[y * width : (y + 1) * width]) for y in range(height)]
+
+
+KEYS = st.lists(st.tuples(st.sampled_from(LETTERS), st.integers(1, 9)), max_size=12).map(
+    lambda held: "".join(letter * ticks for letter, ticks in held)
+)
+
+
+def played(rows: Sequence[str], moves: str) -> World:
+    """The level after the moves, up to the one that kills."""
+    world = World(rows)
+    try:
+        for _ in world.play(moves):
+            pass
+    except IllegalMove:
+        pass
+    return world
+
+
+@settings(max_examples=300)
+@given(worlds(), KEYS)
+def test_the_search_moves_as_the_rules_do(rows: list[str], moves: str) -> None:
+    tiles = motion.compile_tiles(rows)
+    enemies = motion.compile_enemies(rows, tiles)
+    world = World(rows)
+    player = world.player
+    state = (player.x + LEFT, player.y + TOP, player.vx, player.vy, player.grounded)
+    ways = [enemy.at(0) for enemy in world.enemies]
+    assert [motion.enemy_at(enemies, n, 0) for n in range(len(enemies))] == [(x + LEFT, y + TOP) for x, y in ways]
+    for number, letter in enumerate(moves):
+        before = world.player
+        state = motion.move(tiles, *state, DIRECTIONS[letter], letter in HELD)
+        world.player = world.moved(DIRECTIONS[letter], letter in HELD)
+        now = world.player
+        assert state == (now.x + LEFT, now.y + TOP, now.vx, now.vy, now.grounded)
+        world.tick = number + 1
+        gone = len(world.stomped)
+        harm = world.harm(before, letter in HELD)
+        out = state[1] >= TOP + TILE * len(rows) + 14
+        assert (harm == "out of the level") == out
+        if out:
+            return
+        assert (harm == "hurt") == motion.hurt(tiles, *state[:2])
+        assert world.finished == motion.at_goal(tiles, *state[:2])
+        if harm or len(world.stomped) > gone:
+            return  # what is met is compared where the solver's moves are replayed
+
+
+@settings(max_examples=300)
+@given(worlds(), KEYS)
+def test_nobody_gets_where_the_relaxation_does_not(rows: list[str], moves: str) -> None:
+    tiles = motion.compile_tiles(rows)
+    enemies = motion.compile_enemies(rows, tiles)
+    row, column = next((y, line.index("S")) for y, line in enumerate(rows) if "S" in line)
+    endless = tiles & ~motion.GOAL  # it stops at a goal
+    reached, _, complete = reach(endless, enemies, row + motion.ABOVE, column + motion.MARGIN, 10**7)
+    assert complete
+    _, found, _ = reach(tiles, enemies, row + motion.ABOVE, column + motion.MARGIN, 10**7)
+    world = World(rows)
+    try:
+        for player in world.play(moves):
+            assert reached[(player.y - 1 + TOP) // TILE, (player.x + LEFT) // TILE]
+            assert found or not world.finished
+    except IllegalMove:
+        pass
+
+
+@settings(max_examples=100)
+@given(worlds())
+def test_answers_hold(rows: list[str]) -> None:
+    outcome = solve(rows, 20_000)
+    assert outcome.why
+    if outcome.status == "solved":
+        assert replay(rows, outcome.moves)
+        assert not replay(rows, outcome.moves[:-1])
+        assert solve(rows, 25_000) == outcome
+    else:
+        assert outcome.moves == ""
+
+
+@given(st.lists(st.integers(0, 3), min_size=8, max_size=30), st.integers(0, 2**20))
+def test_hills_are_crossed(steps: list[int], enemies: int) -> None:
+    """Ground that rises or falls by up to three tiles, with enemies on some of it."""
+    heights = np.cumsum([step - 1 if i % 2 else 1 - step for i, step in enumerate(steps)])
+    heights -= heights.min()
+    top = int(heights.max()) + 6
+    columns = []
+    for x, height in enumerate(heights.repeat(3).tolist()):
+        foot = (
+            "S" if x == 0 else "G" if x == 3 * len(steps) - 1 else "e" if x % 7 == 5 and enemies >> x // 7 & 1 else "."
+        )
+        columns.append("." * (top - height) + foot + "#" * (height + 1))
+    rows = ["".join(row) for row in zip(*columns, strict=True)]
+    outcome = solve(rows)
+    assert outcome.status == "solved"
+    assert replay(rows, outcome.moves)
+
+
+@pytest.mark.parametrize(
+    ("width", "rise", "possible"),
+    [(12, 0, True), (15, 0, False), (9, 4, True), (8, 5, True), (1, 6, False), (16, -8, True), (18, -8, False)],
+)
+def test_how_far_jumps_go(width: int, rise: int, possible: bool) -> None:
+    outcome = solve(gap(width, rise))
+    assert outcome.status == ("solved" if possible else "unsolvable")
+    assert possible or "nothing leads on from row" in outcome.why
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["S....e.", "#####.#", "....#G#"],  # a drop
+        ["S......G", "#...e..#", "########"],  # an enemy in a pit
+        [".......", "==.....", "......G", "S..=...", "######."],  # up through a platform
+        ["......G", ".....//", "...//##", "S//####", "#######"],  # slopes of two tiles
+        ["..../G", "../###", "S/####", "######"],  # slopes of one tile, and a step
+        ["S......", "##....G", "##~~~##", "##~~~##", "#######"],  # out of water
+        ["....G", *["..H##"] * 8, "S.H##", "#####"],  # a climb
+        [".....G.", *[".....##"] * 11, "S......", "##t####"],  # a trampoline
+        ["S.....", "......", "......", "##^^#G", "####.#"],  # spikes
+    ],
+)
+def test_levels_that_can_be_completed(rows: list[str]) -> None:
+    outcome = solve(rows)
+    assert outcome.status == "solved"
+    assert replay(rows, outcome.moves)
+
+
+SHUT = ["S.#.G", "#####"]
+HIGH = ["G....", "....#", "..=..", ".....", ".....", ".....", ".....", "S....", "#####"]
+NOTHING_TO_CLIMB = ["....G", *["...##"] * 8, "S..##", "#####"]
+NO_TRAMPOLINE = [".....G.", *[".....##"] * 11, "S......", "#######"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        (SHUT, "what is solid shuts the start off from every goal"),
+        (HIGH, "nothing leads on from row 2, column 0"),
+        (NOTHING_TO_CLIMB, "nothing leads on from row 4, column 2"),
+        (NO_TRAMPOLINE, "nothing leads on from row 7, column 4"),
+    ],
+)
+def test_levels_that_cannot(rows: list[str], why: str) -> None:
+    outcome = solve(rows)
+    assert (outcome.status, outcome.moves) == ("unsolvable", "")
+    assert why in outcome.why
+
+
+def test_what_cannot_be_proved_is_unknown() -> None:
+    passage = ["#######", "S..k..G", "#######"]  # the relaxation has no enemies
+    outcome = solve(passage)
+    assert outcome.status == "unknown"
+    assert "none of" in outcome.why
+    short = solve(gap(12), 20)
+    assert (short.status, short.nodes, short.why) == ("unknown", 20, "the budget of 20 nodes ran out")
+
+
+def test_a_stomp_rids_of_an_enemy_but_not_of_every_kind() -> None:
+    world = played(["S#.", "e#G", "###"], "." * 60)
+    assert world.stomped == {0}
+    assert world.tick == 60
+    with pytest.raises(IllegalMove, match=r"move \d, '\.': caught by an enemy at x 8"):
+        replay(["S#.", "k#G", "###"], "." * 60)
+
+
+@pytest.mark.parametrize(
+    ("rows", "moves", "what"),
+    [
+        (["S..G", "#..#"], "r" * 40, "out of the level"),
+        (["S..G", "#^^#"], "r" * 40, "hurt"),
+        (["S.G", "###"], "rrx", "move 2, 'x': there are only"),
+    ],
+)
+def test_illegal_moves(rows: list[str], moves: str, what: str) -> None:
+    with pytest.raises(IllegalMove, match=what):
+        replay(rows, moves)
+
+
+def test_the_path_is_where_the_player_is() -> None:
+    rows = ["S..G", "####"]
+    places = path(rows, solve(rows).moves)
+    assert places[0] == (TILE // 2, TILE - 7)
+    assert places[-1][0] > 3 * TILE - 7
+    assert {y for _, y in places} == {TILE - 7}
