@@ -376,7 +376,9 @@ def _summary(array: Any) -> dict[str, Any]:
 
 @app.command(group=TRAINING)
 def train(
-    model: Literal["terrain-detail", "terrain-coarse", "character-front", "level-sokoban", "level-dungeon"],
+    model: Literal[
+        "terrain-detail", "terrain-coarse", "character-front", "level-sokoban", "level-dungeon", "level-runner"
+    ],
     *,
     data: Path,
     out: Path | None = None,

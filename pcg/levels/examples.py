@@ -65,6 +65,9 @@ class Examples:
     def sequence(self, example: Example, rng: np.random.Generator) -> Batch:
         """One example as it may be seen in training."""
         tiles = crop(mirrored(example.tiles, self.game.symmetry, rng), self.game.sides, rng)
+        if rng.random() < self.game.cut:
+            width, height = (int(rng.integers(low, high + 1)) for low, high in self.game.sides)
+            tiles = crop(tiles, ((1, width), (1, height)), rng)
         if self.game.filler and rng.random() < 0.5:
             tiles = trimmed(tiles, self.alphabet.tiles.index(self.game.filler), self.game.sides)
         grid = lines_of(tiles, self.game.by_columns)

@@ -25,6 +25,7 @@ class LevelGame:
     `corpora`: folder to licence, "" where each level has its own. `names`: what the tiles of a property are counted
     as. `symmetry`: which mirror images are levels as good: all eight, left and right, or none. `sides`: the smallest
     and the largest width, then height, in tiles. `filler`: what surrounds a level that is smaller than its rectangle.
+    `cut`: share of examples that are a smaller window of a level, where all levels of the corpus have one size.
     """
 
     name: str
@@ -34,6 +35,7 @@ class LevelGame:
     sides: tuple[tuple[int, int], tuple[int, int]]
     by_columns: bool = False
     filler: str = ""
+    cut: float = 0.0
 
     @property
     def model(self) -> str:
@@ -58,7 +60,16 @@ DUNGEON = LevelGame(
     sides=((8, 40), (8, 40)),
 )
 
-GAMES: Mapping[str, LevelGame] = {game.name: game for game in (SOKOBAN, DUNGEON)}
+RUNNER = LevelGame(
+    name="runner",
+    corpora={"kgoldrunner": "GPL-2.0-or-later"},
+    names={"enemy": "enemies", "collectible": "gold", "start": "players", "goal": "exits"},
+    symmetry="mirror",
+    sides=((16, 28), (12, 20)),
+    cut=0.3,
+)
+
+GAMES: Mapping[str, LevelGame] = {game.name: game for game in (SOKOBAN, DUNGEON, RUNNER)}
 
 
 def find_game(name: str) -> LevelGame:

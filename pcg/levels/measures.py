@@ -38,6 +38,21 @@ def dungeon_danger(rows: Sequence[str]) -> float:
     return _longest_way(walkable) / sides + 20 * dangers / max(1, len(walkable) + dangers)
 
 
+def runner_labour(rows: Sequence[str]) -> float:
+    """How far the player has to go to fetch all gold, always the nearest next, as if there were no walls. One more
+    enemy is as bad as ten tiles.
+    """
+    gold = set(rules.find(rows, "G"))
+    y, x = next(iter(rules.find(rows, "M")), (0, 0))
+    way = 0
+    while gold:
+        steps, place = min((abs(place[0] - y) + abs(place[1] - x), place) for place in gold)
+        gold.remove(place)
+        way += steps
+        y, x = place
+    return way + 10.0 * len(rules.find(rows, "E"))
+
+
 def _longest_way(walkable: set[tuple[int, int]]) -> int:
     """Steps between two ends of the largest connected part, found by walking to the farthest tile twice."""
     left, largest = set(walkable), 0
@@ -64,7 +79,7 @@ def _distances(walkable: set[tuple[int, int]], start: tuple[int, int]) -> dict[t
     return steps
 
 
-MEASURES = {"sokoban": sokoban_pushes, "dungeon": dungeon_danger}
+MEASURES = {"sokoban": sokoban_pushes, "dungeon": dungeon_danger, "runner": runner_labour}
 
 
 def measure(game: str, rows: Sequence[str]) -> float:

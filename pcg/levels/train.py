@@ -63,6 +63,7 @@ class LevelConfig:
 STANDARD = {
     "level-sokoban": LevelConfig(),
     "level-dungeon": LevelConfig(model="level-dungeon", dropout=0.15),
+    "level-runner": LevelConfig(model="level-runner", steps=3000, memory=192, dropout=0.3),
 }
 PRESETS = {
     model: {

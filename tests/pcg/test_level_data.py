@@ -1,5 +1,6 @@
 """Reading corpora of levels, measuring them, and what a network sees of them."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from pcg.levels.context import AROUND, UNTOLD, Context, indices, number_step
 from pcg.levels.data import decode, encode, load_corpus
 from pcg.levels.examples import Examples, crop, given_tiles, lines_of, mirrored, trimmed
 from pcg.levels.games import DUNGEON, SOKOBAN, LevelGame, find_game
-from pcg.levels.measures import dungeon_danger, ranks, sokoban_pushes
+from pcg.levels.measures import dungeon_danger, ranks, runner_labour, sokoban_pushes
 
 
 def own_game(symmetry: str = "none", licence: str = "") -> LevelGame:
@@ -74,6 +75,8 @@ def test_difficulty_counts_pushes_and_dangers() -> None:
     assert dungeon_danger(long) > dungeon_danger(short)
     assert dungeon_danger([".M......"]) > dungeon_danger(long)
     assert dungeon_danger(["###"]) == 0
+    assert runner_labour(["M..G", "...G"]) == 4
+    assert runner_labour(["M..G", "E..G"]) > runner_labour(["M..G", "...G"])
     assert ranks([3.0, 1.0, 3.0]).tolist() == [0.75, 0.0, 0.75]
 
 
@@ -160,6 +163,15 @@ def test_long_levels_are_cut_to_the_span(level_folder: Path) -> None:
     whole = Examples(corpus, corpus.training, span=500).whole(3)
     assert whole.tiles.shape[1] == 3
     assert whole.weight.sum(0).tolist() == sorted(whole.weight.sum(0).tolist())
+
+
+def test_levels_of_one_size_are_taught_in_windows_too(level_folder: Path) -> None:
+    corpus = load_corpus(level_folder, dataclasses.replace(SOKOBAN, cut=1.0, filler="", sides=((4, 8), (5, 7))))
+    examples = Examples(corpus, corpus.training, span=200)
+    sizes = {int(examples.sequence(examples.examples[0], np.random.default_rng(k)).tiles.numel()) for k in range(40)}
+    assert len(sizes) > 5
+    assert min(sizes) >= 4 * 5
+    assert max(sizes) <= 8 * 7
 
 
 @given(st.integers(0, 2**31), st.integers(1, 9), st.integers(1, 9))
