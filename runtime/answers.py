@@ -12,6 +12,7 @@ from runtime.protocol import Connection, MessageTooLarge, Packed, Request
 logger = logging.getLogger(__name__)
 
 _MAX_ERROR_CHARS = 1000
+_TEXT = {str}
 
 
 def one_map(params: list[Any]) -> dict[str, Any]:
@@ -23,9 +24,12 @@ def one_map(params: list[Any]) -> dict[str, Any]:
     match params:
         case []:
             return {}
-        case [dict(named)] if all(isinstance(key, str) for key in named):
+        case [dict(named)] if set(map(type, named)) <= _TEXT:
             try:
-                return {key: arrays.from_wire(value) for key, value in named.items()}
+                for name, value in named.items():
+                    if isinstance(value, dict | list):
+                        named[name] = arrays.from_wire(value)
+                return named
             except ValueError as error:
                 raise RpcError(Code.INVALID_PARAMS, str(error)) from error
     raise RpcError(Code.INVALID_PARAMS, f"params are [] or one map, [{{name: value, …}}], not {params!r:.80}")

@@ -8,6 +8,8 @@ from typing import Protocol
 
 from runtime.scheduler import Flow
 
+_BATCH_BYTES = 1 << 16  # gathered before they are written
+
 
 class Link(Protocol):
     """What carries bytes to and from a peer: the part of asyncio.Transport that is used."""
@@ -32,6 +34,8 @@ class Outbox:
         self.open = True  # the link takes more
         self._link, self._flow, self._max_bytes = link, flow, max_bytes
         self._waiting: deque[bytes] = deque()
+        self._batch: list[bytes] | None = None  # for the link, in one write
+        self._batch_bytes = 0
         self._empty = asyncio.Event()  # set while nothing waits and the link takes more
         self._empty.set()
 
@@ -40,13 +44,29 @@ class Outbox:
 
     def send(self, data: bytes) -> None:
         """Hand over one message, now or when there is room."""
-        if self.open:
+        if not self.open:
+            self._waiting.append(data)
+            self.bytes += len(data)
+            if self.bytes > self._max_bytes:
+                self._flow.congested = True
+        elif self._batch is None:
             self._link.write(data)
-            return
-        self._waiting.append(data)
-        self.bytes += len(data)
-        if self.bytes > self._max_bytes:
-            self._flow.congested = True
+        else:
+            self._batch.append(data)
+            self._batch_bytes += len(data)
+            if self._batch_bytes >= _BATCH_BYTES:
+                self.end_batch()
+                self.begin_batch()
+
+    def begin_batch(self) -> None:
+        """Gather what is sent from now on: many small messages are one write, and one packet."""
+        self._batch, self._batch_bytes = [], 0
+
+    def end_batch(self) -> None:
+        """Hand over what was gathered."""
+        batch, self._batch = self._batch, None
+        if batch:
+            self._link.write(batch[0] if len(batch) == 1 else b"".join(batch))
 
     def pause(self) -> None:
         """The link is full."""

@@ -32,6 +32,7 @@ from runtime.timers import Timers
 
 logger = logging.getLogger(__name__)
 
+_READ_BYTES = 1 << 16
 CLOSE_S = 1.0  # how long a connection that ends may take over its last bytes
 
 
@@ -47,7 +48,7 @@ class Service(Protocol):
         """
 
 
-class Peer(asyncio.Protocol):
+class Peer(asyncio.BufferedProtocol):
     """A client. It begins with `attach`; `on_lost` is called when it has gone."""
 
     _link: Link
@@ -73,6 +74,7 @@ class Peer(asyncio.Protocol):
             max_values=limits.max_values,
         )
         self._loop = asyncio.get_running_loop()
+        self._inbox = memoryview(bytearray(_READ_BYTES))
         self._timers = Timers()
         self._heard = self._loop.time()
         self._calls: dict[int, asyncio.Future[Any]] = {}  # by msgid: what waits or runs
@@ -97,7 +99,15 @@ class Peer(asyncio.Protocol):
         self._timers.start("idle", self._limits.idle_timeout_s, self._check_idle)
         self._on_made(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        del sizehint
+        return self._inbox
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.receive(self._inbox[:nbytes])
+
+    def receive(self, data: bytes | memoryview) -> None:
+        """Take what has arrived; with Framing.FRAMES, one frame."""
         if self._ended:
             return
         self._heard = self._loop.time()
@@ -142,6 +152,7 @@ class Peer(asyncio.Protocol):
     def refuse(self, code: Code, message: str) -> None:
         """Tell the peer why it is cut off, and cut it off."""
         logger.info("%s: refused: %s", self.name, message)
+        self._outbox.end_batch()
         self._link.write(self._wire.send_fatal(code, message))
         self._end()
         # Closing a socket that has unread bytes resets the connection, and the peer may lose what was just sent. So
@@ -189,6 +200,7 @@ class Peer(asyncio.Protocol):
 
     def _work(self) -> None:
         """Take up what has arrived, as far as there is room."""
+        self._outbox.begin_batch()
         while not self._ended and (event := self._held or self._wire.next_event()) is not None:
             self._timers.stop("message")
             needs_room = isinstance(event, Request | Invalid)
@@ -196,6 +208,7 @@ class Peer(asyncio.Protocol):
             if self._held is not None:
                 break
             self._handle(event)
+        self._outbox.end_batch()
         self._note_quiet()
         if self._ended:
             return
@@ -235,6 +248,7 @@ class Peer(asyncio.Protocol):
                 logger.debug("%s: ignored %r", self.name, event)
 
     def _start(self, request: Request) -> None:
+        size = self._wire.message_bytes
         try:
             if self._draining:
                 raise RpcError(Code.SHUTTING_DOWN, "the server is shutting down")
@@ -249,12 +263,12 @@ class Peer(asyncio.Protocol):
             return
         call = asyncio.ensure_future(answer)
         self._calls[request.msgid] = call
-        self._call_bytes += request.size
-        call.add_done_callback(functools.partial(self._finish, request))
+        self._call_bytes += size
+        call.add_done_callback(functools.partial(self._finish, request, size))
 
-    def _finish(self, request: Request, call: asyncio.Future[Any]) -> None:
+    def _finish(self, request: Request, size: int, call: asyncio.Future[Any]) -> None:
         del self._calls[request.msgid]  # before the response leaves: the peer may use the msgid again at once
-        self._call_bytes -= request.size
+        self._call_bytes -= size
         error = self._cancelled() if call.cancelled() else call.exception()
         if self._ended:
             return

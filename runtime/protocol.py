@@ -23,11 +23,11 @@ why with `send_fatal`, an `error` notification, and closes. After it a `Connecti
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 import msgpack
+import msgspec
 
 from runtime.errors import Code, RpcError
 from runtime.extent import MAX_DEPTH, MAX_VALUES, Extent, unreadable
@@ -38,6 +38,9 @@ MAX_MSGID = (1 << 32) - 1
 
 _REQUEST, _RESPONSE, _NOTIFICATION = 0, 1, 2
 _PREFIX_BYTES = 4
+_NONE_YET = object()
+_SMALL_BYTES = 512
+_NO_CONTAINER = bytes(byte for byte in range(256) if not (0x80 <= byte < 0xA0 or 0xDC <= byte < 0xE0))
 
 
 class Framing(Enum):
@@ -48,25 +51,21 @@ class Framing(Enum):
     FRAMES = "frames"  # each in a frame of its own, of a transport that has frames (WebSocket)
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """`[0, msgid, method, params]`: wants one response with the same msgid."""
 
     msgid: int
     method: str
     params: list[Any]
-    size: int = field(default=0, compare=False)  # bytes it came in
 
 
-@dataclass(frozen=True)
-class Packed:
+class Packed(msgspec.Struct, frozen=True):
     """A value that is MessagePack already: a result that may be sent many times is packed once."""
 
     data: bytes
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """`[1, msgid, error, result]`: error is None on success."""
 
     msgid: int
@@ -74,24 +73,21 @@ class Response:
     result: Any
 
 
-@dataclass(frozen=True)
-class Notification:
+class Notification(msgspec.Struct, frozen=True):
     """`[2, method, params]`: wants no answer."""
 
     method: str
     params: list[Any]
 
 
-@dataclass(frozen=True)
-class Invalid:
+class Invalid(msgspec.Struct, frozen=True):
     """A malformed request whose msgid could be read: answer INVALID_REQUEST, and go on."""
 
     msgid: int
     message: str
 
 
-@dataclass(frozen=True)
-class Fatal:
+class Fatal(msgspec.Struct, frozen=True):
     """The peer can't be understood any more: say why with `send_fatal`, and close. Always the last event."""
 
     code: Code
@@ -142,6 +138,8 @@ class Connection:
         self._buffer = bytearray()  # begins where a message (or its prefix) begins
         self._extent: Extent | None = None  # of the message at the buffer's start, on the plain stream
         self._failed = False
+        self.message_bytes = 0
+        """Of the message that the latest event was."""
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> list[Event]:
         """The events that `data` completes, in order; none after a Fatal."""
@@ -159,8 +157,8 @@ class Connection:
     def next_event(self) -> Event | None:
         """The next event of what was fed; None until more is, and after a Fatal."""
         try:
-            message = self._cut()
-            return None if message is None else _classify(_decode(message), len(message))
+            message = self._next_message()
+            return None if message is _NONE_YET else _classify(message)
         except RpcError as error:
             return self._fail(error.code, error.message)
 
@@ -213,13 +211,41 @@ class Connection:
         self._buffer.clear()
         return Fatal(code, message)
 
-    def _cut(self) -> bytearray | None:
-        """The whole message at the buffer's start, taken off it; None while it isn't whole. RpcError if refused."""
+    def _next_message(self) -> Any:
+        """The message at the buffer's start, taken off it; _NONE_YET while it isn't whole. RpcError if refused."""
         if not self._buffer:
-            return None
+            return _NONE_YET
         if self.framing is None:
             self.framing = _detect(self._buffer[0])
-        return self._cut_stream() if self.framing is Framing.STREAM else self._cut_prefixed()
+        if self.framing is not Framing.STREAM:
+            message = self._cut_prefixed()
+        elif self._extent is None and (small := self._decode_small()) is not _NONE_YET:
+            return small
+        else:
+            message = self._cut_stream()
+        if message is None:
+            return _NONE_YET
+        self.message_bytes = len(message)
+        return _decode(message)
+
+    def _decode_small(self) -> Any:
+        """What `_cut_stream` and `_decode` give, five times as fast, for most messages of a few hundred bytes.
+
+        In so few bytes no count can announce much, and where there are few bytes that may begin an array or map, these
+        can't be deep. What is in doubt, not whole or not sound is _NONE_YET, and left to them.
+        """
+        head = bytes(self._buffer[: min(_SMALL_BYTES, self.max_message_bytes, self._max_values)])
+        if len(head.translate(None, _NO_CONTAINER)) > self._max_depth:
+            return _NONE_YET
+        try:
+            message, size = msgpack.unpackb(head), len(head)
+        except msgpack.ExtraData as more:  # the next message's
+            message, size = more.unpacked, len(head) - len(more.extra)
+        except ValueError:
+            return _NONE_YET
+        self._take(size)
+        self.message_bytes = size
+        return message
 
     def _cut_stream(self) -> bytearray | None:
         extent = self._extent = self._extent or self._new_extent(self.max_message_bytes)
@@ -285,13 +311,13 @@ def pack(value: Any) -> Packed:
     return Packed(msgpack.packb(value))
 
 
-def _classify(message: Any, size: int) -> Event:
-    """The event a decoded message of `size` bytes is. RpcError if it is none and there is no msgid to answer to."""
+def _classify(message: Any) -> Event:
+    """The event a decoded message is. RpcError if it is none and there is no msgid to answer to."""
     # A pattern compares with ==, for which False is 0 and 1.0 is 1: so the type is looked at first.
     kind = message[0] if isinstance(message, list) and message and type(message[0]) is int else None
     match kind, message:
         case 0, [_, msgid, str(method), list(params)] if _is_msgid(msgid) and len(method) <= MAX_METHOD_CHARS:
-            return Request(msgid, method, params, size)
+            return Request(msgid, method, params)
         case 0, [_, msgid, *_] if _is_msgid(msgid):
             return Invalid(
                 msgid,

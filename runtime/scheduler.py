@@ -24,9 +24,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from runtime.errors import Code, RpcError
 
@@ -43,8 +42,7 @@ class Priority(IntEnum):
     LOW = 2
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """What a checked request asks for."""
 
     queue: str  # whose queue it waits in: the model's name, or the method's if it needs no model
