@@ -170,7 +170,7 @@ class LevelSampler(nn.Module):
         bits = hash_grid(key, row, column).unsqueeze(3) >> torch.arange(0, 64, 16, device=device)
         index = (bits & 65535).reshape(count, cells, -1)[:, :, : self.tiles].transpose(0, 1).contiguous()
         drawn = self.gumbel.index_select(0, index.view(-1)).view(index.shape)
-        return drawn * temperature - torch.arange(self.tiles, device=device) / 64.0
+        return drawn * temperature - torch.arange(self.tiles, device=device) / 256.0
 
     def forward(
         self,
