@@ -132,7 +132,7 @@ def test_frozen_boxes() -> None:
 
 
 def test_levels_too_large_are_refused() -> None:
-    with pytest.raises(ValueError, match="up to 10000 tiles"):
+    with pytest.raises(ValueError, match="up to 2500 tiles"):
         solve(["@$." + " " * 198] * 1 + [" " * 201] * 60)
-    with pytest.raises(ValueError, match="up to 100 are not"):
-        solve(["@" + "$" * 101 + "."])
+    with pytest.raises(ValueError, match="up to 50 are not"):
+        solve(["@" + "$" * 51 + "."])

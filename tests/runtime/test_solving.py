@@ -58,7 +58,7 @@ def test_a_dungeon_gets_its_stairs(runtime: Local) -> None:
         ({"game": "sokoban", "rows": []}, Code.INVALID_PARAMS, "at least one row"),
         ({"game": "sokoban", "rows": ["@.x"]}, Code.INVALID_PARAMS, "row 0, column 2: 'x' is no tile of sokoban"),
         ({"game": "sokoban", "rows": ["@" + " " * 10**6]}, Code.INVALID_PARAMS, "1000001x1 tiles is too large"),
-        ({"game": "sokoban", "rows": ["@." + " " * 198] + [" " * 200] * 50}, Code.INVALID_PARAMS, "up to 10000 tiles"),
+        ({"game": "sokoban", "rows": ["@." + " " * 198] + [" " * 200] * 50}, Code.INVALID_PARAMS, "up to 2500 tiles"),
         ({"game": "dungeon", "rows": ["###"]}, Code.INVALID_PARAMS, "no floor to start on"),
         ({"game": "dungeon", "rows": ["<.", "."]}, Code.INVALID_PARAMS, "row 1 has 1 tiles"),
         ({"game": "sokoban", "rows": BOX, "budget": 0}, Code.OUT_OF_RANGE, "budget 0 is out of range"),

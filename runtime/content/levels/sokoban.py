@@ -10,8 +10,7 @@ import numpy as np
 from runtime.content.levels import sokoban_search as search
 from runtime.content.levels.rules import SOKOBAN, Outcome, check_rows
 
-LARGEST = 10_000  # tiles
-MOST_BOXES = 100
+LARGEST, MOST_BOXES = 2_500, 50  # tiles, boxes: each position costs more the more there are
 FIRST_POSITIONS, GROWTH = 4096, 8
 WAYS = "udlr"
 OFFSETS = ((-1, 0), (1, 0), (0, -1), (0, 1))
@@ -23,7 +22,7 @@ def solve(rows: Sequence[str], budget: int = SOKOBAN.budget) -> Outcome:
     `budget`: positions to look at. They are told apart by where the boxes are and which region the player is in.
 
     Raises:
-        ValueError: rows are no level, or one of more than 10,000 tiles or 100 boxes.
+        ValueError: rows are no level, or one of more than 2,500 tiles or 50 boxes.
     """
     check_rows(SOKOBAN, rows)
     if len(rows) * len(rows[0]) > LARGEST:
