@@ -256,7 +256,7 @@ def solve(
 
     :param file: A level: text (one character a tile; lines that begin with ";" are left out), .csv, .json, .tmj, .tmx,
         .ldtk, or a .png written here.
-    :param game: Whose rules: sokoban, dungeon or platformer; by default the one that the file names, or the only one
+    :param game: Whose rules (docs/levels.md lists the games); by default the one that the file names, or the only one
         that has all of the level's tiles.
     :param budget: Nodes that the solver may look at; by default the game's own budget.
     :param out: Also write the level there, with its solution if there is one; the format follows from the suffix.
