@@ -23,7 +23,6 @@ from pcg.characters.wardrobe import Outfit, Wardrobe
 from runtime.content.atlas import DIRECTIONS, FRAME_PX, FRAMES, SHEET_SHAPE
 
 FRONT = (DIRECTIONS.index("down"), 0)  # row and frame of the standing front
-FRONT_WINDOW = tuple(slice(k * FRAME_PX, (k + 1) * FRAME_PX) for k in FRONT)
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,12 @@ class CharacterData:
 
     def compose_front(self, outfit: Outfit) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Slots and shades (64, 64) of the standing front alone."""
-        return split_codes(self._compose(outfit, *FRONT_WINDOW))
+        return split_codes(self.compose_frame(outfit, *FRONT))
+
+    def compose_frame(self, outfit: Outfit, row: int, frame: int) -> NDArray[np.uint16]:
+        """Codes (64, 64) of one frame, slot * 8 + shade."""
+        rows, columns = (slice(k * FRAME_PX, (k + 1) * FRAME_PX) for k in (row, frame))
+        return self._compose(outfit, rows, columns)
 
     def ramps(self, outfit: Outfit) -> NDArray[np.uint8]:
         """The colours of an outfit, (slots, 8, 3); shades that no item has lie between their neighbours."""

@@ -12,7 +12,7 @@ import math
 import sys
 import time
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pcg.characters.lessons import LESSONS, Lesson
+from pcg.characters.grading import Lesson
+from pcg.characters.lessons import LESSONS
 from pcg.learning import checkpoint
 from pcg.learning.adversarial import discriminator_loss, generator_loss, gradient_penalty
 from pcg.learning.devices import any_rank, average_gradients, close_place, open_place, ranks_agree, share_weights
@@ -60,7 +61,13 @@ class CharacterConfig:
 
 
 SMOKE = CharacterConfig(steps=20, batch=2, sample_every=10, adversarial_from=5)
-PRESETS = {"character-front": {"standard": CharacterConfig(), "smoke": SMOKE}}
+PRESETS = {
+    "character-front": {"standard": CharacterConfig(), "smoke": SMOKE},
+    "character-walk": {
+        "standard": CharacterConfig(model="character-walk", batch=16, adversarial=0.03, adversarial_from=3000),
+        "smoke": replace(SMOKE, model="character-walk"),
+    },
+}
 
 
 def read_config(folder: Path) -> CharacterConfig:

@@ -12,7 +12,8 @@ from PIL import Image
 from pcg import cli
 from pcg.characters import networks
 from pcg.characters.attributes import BODIES, NONE
-from pcg.characters.lessons import FrontLesson, loose, on_ground
+from pcg.characters.front_lesson import FrontLesson
+from pcg.characters.grading import loose, on_ground
 from pcg.characters.networks import CHANNELS, SHADE_COUNT, SLOT_COUNT, from_blocks, harden, to_blocks
 from pcg.characters.slots import SHADES, SLOTS
 from pcg.characters.train import PRESETS, read_config, train

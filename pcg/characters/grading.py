@@ -1,0 +1,59 @@
+"""What the lessons share: how a batch is played and graded, and how pictures are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+BACKGROUND_WEIGHT = 0.3  # of a pixel of background in a loss
+GROUND = (112, 136, 104)  # grey green
+Batch = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Play:
+    """One step's pictures as the discriminator sees them, real and generated, and what the generator is graded on."""
+
+    real: Tensor
+    fake: Tensor
+    condition: Tensor
+    supervised: Tensor
+    stats: dict[str, float]
+
+
+class Lesson(Protocol):
+    """One model: networks, batches, losses and pictures."""
+
+    about: str
+
+    def networks(self) -> tuple[Any, Any]: ...
+    def draw(self, count: int, rng: np.random.Generator) -> Batch: ...
+    def play(self, generator: Any, batch: Batch, random: torch.Generator) -> Play: ...
+    def describe(self) -> dict[str, Any]: ...
+    def picture(self, generator: Any, device: torch.device) -> NDArray[np.uint8]: ...
+
+
+def graded(logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of each pixel, and whether it is right; logits (..., K), truth (...) int64."""
+    loss = F.cross_entropy(logits.reshape(-1, logits.shape[-1]).float(), truth.flatten(), reduction="none")
+    return loss.view_as(truth), logits.detach().argmax(-1) == truth
+
+
+def loose(slots: Tensor) -> Tensor:
+    """The share of figure pixels (N, H, W) of which no neighbour above, below or beside has the same slot."""
+    padded = F.pad(slots, (1, 1, 1, 1), value=-1)
+    neighbours = [padded[:, 1:-1, :-2], padded[:, 1:-1, 2:], padded[:, :-2, 1:-1], padded[:, 2:, 1:-1]]
+    alone = torch.stack([slots != n for n in neighbours]).all(0) & (slots > 0)
+    return alone.sum() / (slots > 0).sum().clamp_min(1)
+
+
+def on_ground(picture: NDArray[np.uint8], scale: int = 2) -> NDArray[np.uint8]:
+    """RGBA (H, W, 4), alpha 0 or 255, enlarged on a grey green; RGB."""
+    ground = np.where(picture[..., 3:] > 0, picture[..., :3], np.array(GROUND, np.uint8)).astype(np.uint8)
+    return ground.repeat(scale, 0).repeat(scale, 1)
