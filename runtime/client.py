@@ -20,26 +20,19 @@ import itertools
 import socket
 import threading
 import time
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
-from runtime import arrays
-from runtime.errors import RpcError
-from runtime.protocol import MAX_MSGID, Connection, Event, Fatal, Framing, Notification, Response
+from runtime import replies
+from runtime.protocol import MAX_MSGID, Connection, Framing, Notification, Response
+from runtime.replies import ConnectionLost, NoRuntime
+
+__all__ = ["AsyncClient", "Client", "ConnectionLost", "NoRuntime"]
 
 _READ_BYTES = 1 << 18
 _SHORT_S = 1.0  # for the few bytes of a cancel notification
-
-
-class NoRuntime(ConnectionError):
-    """Nothing answers at the address."""
-
-    def __init__(self, host: str, port: int, why: object) -> None:
-        super().__init__(f"no runtime answers at {host}:{port} ({why}); start one with 'pcg serve'")
-
-
-class ConnectionLost(ConnectionError):
-    """The connection to the runtime has ended; make a new client."""
 
 
 class Client:
@@ -72,17 +65,23 @@ class Client:
     def call(self, method: str, /, **params: Any) -> Any:
         """The result of `method`. Errors as the module says."""
         with self._turn:
-            if self._ended is not None:
-                raise ConnectionLost(self._ended)
-            msgid = next(self._msgids) & MAX_MSGID
-            request = self._wire.send_request(msgid, method, _to_params(params))
-            deadline = None if self.timeout_s is None else time.monotonic() + self.timeout_s
-            self._send(request, deadline)
-            try:
-                return _result(self._receive(msgid, deadline))
-            except TimeoutError:
-                self._send(_cancel(self._wire, msgid), time.monotonic() + _SHORT_S)
-                raise TimeoutError(_too_late(method, self._address, self.timeout_s)) from None
+            for answer in self._ask(method, params):
+                if isinstance(answer, Response):
+                    return replies.result(answer)
+        raise AssertionError  # `_ask` ends with a response, or raises
+
+    def stream(self, method: str, /, **params: Any) -> Iterator[dict[str, Any]]:
+        """The items of a method that streams, as they come; `timeout_s` is for each. Errors as the module says.
+
+        Close the iterator early (or leave a loop over it, and let go of it), and the call is cancelled. Until it is
+        done or closed, other calls wait.
+        """
+        with self._turn:
+            for answer in self._ask(method, params | {"stream": True}):
+                if isinstance(answer, Response):
+                    replies.result(answer)
+                else:
+                    yield replies.item(answer)
 
     def close(self) -> None:
         """End the connection; the runtime stops what it still does for it."""
@@ -98,33 +97,56 @@ class Client:
 
     def _send(self, data: bytes, deadline: float | None) -> None:
         try:
-            self._socket.settimeout(_remaining(deadline))
+            self._socket.settimeout(replies.remaining(deadline))
             self._socket.sendall(data)
         except OSError as error:  # a timeout too: part of a message may have left, so nothing can follow it
             self._end(f"the connection to the runtime at {self._address} is lost: {error}")
             raise ConnectionLost(self._ended) from error
 
-    def _receive(self, msgid: int, deadline: float | None) -> Response:
-        """The response to `msgid`; TimeoutError past the deadline. What answers earlier, given up calls is skipped."""
+    def _ask(self, method: str, params: dict[str, Any]) -> Iterator[Response | Notification]:
+        """The items of a call, and at last its response; the call is cancelled if that is not waited for."""
+        if self._ended is not None:
+            raise ConnectionLost(self._ended)
+        msgid = next(self._msgids) & MAX_MSGID
+        request = self._wire.send_request(msgid, method, replies.to_params(params))
+        deadline, done = self._deadline(), False
+        self._send(request, deadline)
+        try:
+            while not done:
+                for answer in self._receive(msgid, deadline):
+                    done = isinstance(answer, Response)
+                    yield answer
+                deadline = self._deadline()
+        except TimeoutError:
+            raise TimeoutError(replies.too_late(method, self._address, self.timeout_s)) from None
+        finally:
+            if not done and self._ended is None:
+                self._send(replies.cancel(self._wire, msgid), time.monotonic() + _SHORT_S)
+
+    def _deadline(self) -> float | None:
+        return None if self.timeout_s is None else time.monotonic() + self.timeout_s
+
+    def _receive(self, msgid: int, deadline: float | None) -> list[Response | Notification]:
+        """What comes next about `msgid`; TimeoutError past the deadline. What is about earlier calls is skipped."""
         while True:
             try:
-                self._socket.settimeout(_remaining(deadline))
+                self._socket.settimeout(replies.remaining(deadline))
                 data = self._socket.recv(_READ_BYTES)
             except TimeoutError:
                 raise
             except OSError as error:
                 self._end(f"the connection to the runtime at {self._address} is lost: {error}")
                 raise ConnectionLost(self._ended) from error
-            answer = None
+            found: list[Response | Notification] = []
             for event in self._wire.receive_data(data) if data else [None]:
-                if isinstance(event, Response):
-                    answer = event if event.msgid == msgid else answer
-                elif (farewell := _farewell(event, self._address)) is not None:
+                if isinstance(event, Response) or replies.is_item(event):
+                    found += [event] if replies.msgid_of(event) == msgid else []
+                elif (farewell := replies.farewell(event, self._address)) is not None:
                     self._end(str(farewell))
-                    if answer is None:
+                    if not any(isinstance(answer, Response) for answer in found):
                         raise farewell
-            if answer is not None:
-                return answer
+            if found:
+                return found
 
     def _end(self, why: str) -> None:
         self._ended = self._ended or why
@@ -153,7 +175,7 @@ class AsyncClient:
         self._address = address
         self._wire = Connection(framing)
         self._msgids = itertools.count()
-        self._waiting: dict[int, asyncio.Future[Response]] = {}
+        self._waiting: dict[int, asyncio.Queue[Response | Notification | Exception]] = {}  # what came, by msgid
         self._ended: str | None = None  # why no more calls can be made
         self._receiver = asyncio.create_task(self._receive())
 
@@ -177,24 +199,49 @@ class AsyncClient:
 
     async def call(self, method: str, /, **params: Any) -> Any:
         """The result of `method`. Errors as the module says."""
+        async with aclosing(self._ask(method, params)) as answers:
+            async for answer in answers:
+                if isinstance(answer, Response):
+                    return replies.result(answer)
+        raise AssertionError  # `_ask` ends with a response, or raises
+
+    async def stream(self, method: str, /, **params: Any) -> AsyncGenerator[dict[str, Any], None]:
+        """The items of a method that streams, as they come; `timeout_s` is for each. Errors as the module says.
+
+        `aclose` it early, and the call is cancelled.
+        """
+        async with aclosing(self._ask(method, params | {"stream": True})) as answers:
+            async for answer in answers:
+                if isinstance(answer, Response):
+                    replies.result(answer)
+                else:
+                    yield replies.item(answer)
+
+    async def _ask(self, method: str, params: dict[str, Any]) -> AsyncGenerator[Response | Notification, None]:
+        """The items of a call, and at last its response; the call is cancelled if that is not waited for."""
         if self._ended is not None:
             raise ConnectionLost(self._ended)
         msgid = next(self._msgids) & MAX_MSGID
-        request = self._wire.send_request(msgid, method, _to_params(params))
-        answer = self._waiting[msgid] = asyncio.get_running_loop().create_future()
+        request = self._wire.send_request(msgid, method, replies.to_params(params))
+        arrived = self._waiting[msgid] = asyncio.Queue()
+        answer: Response | Notification | Exception | None = None
         try:
-            async with asyncio.timeout(self.timeout_s):
-                self._writer.write(request)
-                with contextlib.suppress(OSError):  # then the receiver ends, and tells `answer` why
-                    await self._writer.drain()
-                response = await answer
+            while not isinstance(answer, Response):
+                async with asyncio.timeout(self.timeout_s):
+                    if answer is None:
+                        self._writer.write(request)
+                        with contextlib.suppress(OSError):  # then the receiver ends, and says why
+                            await self._writer.drain()
+                    answer = await arrived.get()
+                if isinstance(answer, Exception):
+                    raise answer
+                yield answer
         except TimeoutError:
-            raise TimeoutError(_too_late(method, self._address, self.timeout_s)) from None
+            raise TimeoutError(replies.too_late(method, self._address, self.timeout_s)) from None
         finally:
             del self._waiting[msgid]
-            if (answer.cancelled() or not answer.done()) and self._ended is None:
-                self._writer.write(_cancel(self._wire, msgid))
-        return _result(response)
+            if not isinstance(answer, Response) and self._ended is None:
+                self._writer.write(replies.cancel(self._wire, msgid))
 
     async def close(self) -> None:
         """End the connection; calls that still wait raise ConnectionLost."""
@@ -220,56 +267,14 @@ class AsyncClient:
                 self._end(ConnectionLost(f"the connection to the runtime at {self._address} is lost: {error}"))
                 return
             for event in self._wire.receive_data(data) if data else [None]:
-                if isinstance(event, Response):
-                    answer = self._waiting.get(event.msgid)
-                    if answer is not None and not answer.done():
-                        answer.set_result(event)
-                elif (farewell := _farewell(event, self._address)) is not None:
+                if isinstance(event, Response) or replies.is_item(event):
+                    if (arrived := self._waiting.get(replies.msgid_of(event))) is not None:
+                        arrived.put_nowait(event)
+                elif (farewell := replies.farewell(event, self._address)) is not None:
                     self._end(farewell)
 
     def _end(self, error: Exception) -> None:
         self._ended = self._ended or str(error)
-        for answer in self._waiting.values():
-            if not answer.done():
-                answer.set_exception(error)
+        for arrived in self._waiting.values():
+            arrived.put_nowait(error)
         self._writer.close()
-
-
-def _to_params(params: dict[str, Any]) -> list[Any]:
-    return [arrays.to_wire(params)] if params else []
-
-
-def _cancel(wire: Connection, msgid: int) -> bytes:
-    return wire.send_notification("cancel", [{"msgid": msgid}])
-
-
-def _result(response: Response) -> Any:
-    if response.error is not None:
-        raise RpcError.from_wire(response.error)
-    return arrays.from_wire(response.result)
-
-
-def _farewell(event: Event | None, address: str) -> Exception | None:
-    """Why the connection is over, if `event` says that it is; None stands for its end."""
-    match event:
-        case None:
-            return ConnectionLost(f"the runtime at {address} closed the connection")
-        case Fatal(_, message):
-            return ConnectionLost(f"what answers at {address} is no runtime that this client understands: {message}")
-        case Notification("error", [{"code": code, "message": message}]):
-            return RpcError.from_wire([code, message])
-    return None
-
-
-def _remaining(deadline: float | None) -> float | None:
-    """Seconds until a deadline. TimeoutError if it has passed: a socket takes 0 to mean "do not wait"."""
-    if deadline is None:
-        return None
-    seconds = deadline - time.monotonic()
-    if seconds <= 0:
-        raise TimeoutError
-    return seconds
-
-
-def _too_late(method: str, address: str, timeout_s: float | None) -> str:
-    return f"{method} had no answer from {address} within {timeout_s} s"

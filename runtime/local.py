@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,6 +26,10 @@ class Local:
     def call(self, method: str, /, **params: Any) -> Any:
         """The result of one method. Raises RpcError."""
         return self.service.call_blocking(method, params)
+
+    def stream(self, method: str, /, **params: Any) -> Iterator[dict[str, Any]]:
+        """The items of a method that streams, each made when it is asked for. Raises RpcError."""
+        return self.service.stream_blocking(method, params)
 
     def close(self) -> None:
         """Stop the engine."""

@@ -17,6 +17,7 @@ class Options(msgspec.Struct, frozen=True):
 
     deadline_ms: int | None = None
     priority: Literal["high", "normal", "low"] = "normal"
+    stream: bool = False
 
 
 def take_options(params: dict[str, Any]) -> tuple[Options, dict[str, Any]]:

@@ -20,7 +20,7 @@ import contextlib
 import functools
 import logging
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from runtime import answers, arrays
 from runtime.errors import Code, RpcError
@@ -39,13 +39,32 @@ CLOSE_S = 1.0  # how long a connection that ends may take over its last bytes
 class Service(Protocol):
     """What a server serves."""
 
-    def call(self, method: str, params: dict[str, Any], *, connection: Peer) -> object:
+    def call(self, method: str, params: dict[str, Any], *, connection: Caller) -> object:
         """The result of one request, or a coroutine or future of it.
 
         A result is `Packed`, or what MessagePack holds, and numpy arrays. RpcError for an error to report; any other
         exception is logged, and reported as INTERNAL_ERROR without its text. Cancelled when the client cancels or goes
         away. Array maps in `params` have become numpy arrays.
         """
+
+
+class Caller(NamedTuple):
+    """Whom a request comes from."""
+
+    peer: Peer
+    msgid: int
+
+    @property
+    def flow(self) -> Flow:
+        """What the request counts to."""
+        return self.peer.flow
+
+    async def notify(self, method: str, params: dict[str, Any]) -> None:
+        """Send a notification about the request, once what was sent before has left. Numpy arrays become array maps.
+
+        OSError if the peer has gone.
+        """
+        await self.peer.notify(method, {"msgid": self.msgid} | params)
 
 
 class Peer(asyncio.BufferedProtocol):
@@ -254,7 +273,9 @@ class Peer(asyncio.BufferedProtocol):
                 raise RpcError(Code.SHUTTING_DOWN, "the server is shutting down")
             if request.msgid in self._calls:
                 raise RpcError(Code.INVALID_REQUEST, f"msgid {request.msgid} is that of a request still running")
-            answer = self._service.call(request.method, answers.one_map(request.params), connection=self)
+            answer = self._service.call(
+                request.method, answers.one_map(request.params), connection=Caller(self, request.msgid)
+            )
         except Exception as error:
             self._send(answers.failure(self._wire, request, error))
             return

@@ -23,6 +23,7 @@ why with `send_fatal`, an `error` notification, and closes. After it a `Connecti
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
@@ -190,7 +191,7 @@ class Connection:
 
     def send_notification(self, method: str, params: list[Any]) -> bytes:
         """The bytes of a notification. Errors as `send_response`."""
-        return self._encode([_NOTIFICATION, method, params])
+        return self._framed(pack([_NOTIFICATION, method, params]).data)
 
     def send_fatal(self, code: Code, message: str) -> bytes:
         """The bytes of the `error` notification that tells a peer why it is about to be cut off."""
@@ -307,8 +308,30 @@ def _is_msgid(value: Any) -> bool:
 
 
 def pack(value: Any) -> Packed:
-    """A value's MessagePack. TypeError, ValueError or OverflowError for what it can't hold."""
-    return Packed(msgpack.packb(value))
+    """A value's MessagePack; what is Packed already in lists and maps is taken as it is.
+
+    TypeError, ValueError or OverflowError for what MessagePack can't hold.
+    """
+    try:
+        return Packed(msgpack.packb(value))
+    except TypeError:
+        return Packed(b"".join(_packed_parts(value)))
+
+
+def _packed_parts(value: Any) -> Iterator[bytes]:
+    if isinstance(value, Packed):
+        yield value.data
+    elif isinstance(value, list):
+        yield msgpack.Packer().pack_array_header(len(value))
+        for item in value:
+            yield from _packed_parts(item)
+    elif isinstance(value, dict):
+        yield msgpack.Packer().pack_map_header(len(value))
+        for key, item in value.items():
+            yield msgpack.packb(key)
+            yield from _packed_parts(item)
+    else:
+        yield msgpack.packb(value)
 
 
 def _classify(message: Any) -> Event:

@@ -5,25 +5,25 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
 import msgspec
 
-from runtime import arrays
 from runtime import card as cards
-from runtime.cache import Cache, DiskCache
-from runtime.content import terrain
+from runtime import streaming
+from runtime.content import chunks, terrain
 from runtime.content.ground import LearnedControl
 from runtime.content.levels import solving
 from runtime.content.regions import Regions
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError, did_you_mean
-from runtime.parameters import Options, parse, take_options
+from runtime.parameters import parse, take_options
 from runtime.protocol import Packed, pack
 from runtime.registry import ModelFile, Registry
-from runtime.scheduler import MAX_QUEUED, Call, Flow, Priority, Scheduler, Work
+from runtime.runner import Runner
+from runtime.scheduler import Flow, Work
 
 PROTOCOL_VERSION = 1
 NAME = "pcg-runtime"
@@ -62,33 +62,18 @@ class Caller(Protocol):
     def flow(self) -> Flow:
         """What its calls count to."""
 
+    async def notify(self, method: str, params: dict[str, Any]) -> None:
+        """Tell it something about the call."""
+
 
 class Service:
-    """Answers calls by name. What needs no model is answered at once, the rest by the scheduler.
+    """Answers calls by name. What needs no model is answered at once, the rest by the runner."""
 
-    `max_queued`: calls that may wait in one model's queue, of one priority. Results of `call` are kept in `cache`, and
-    in `disk` if there is one.
-    """
-
-    def __init__(
-        self,
-        registry: Registry,
-        engine: Engine,
-        *,
-        max_queued: int = MAX_QUEUED,
-        cache: Cache | None = None,
-        disk: DiskCache | None = None,
-    ) -> None:
+    def __init__(self, registry: Registry, engine: Engine, runner: Runner | None = None) -> None:
         self.registry, self.engine = registry, engine
-        self._cache = Cache() if cache is None else cache
-        self._disk = disk
+        self._runner = Runner(engine) if runner is None else runner
         self._started = time.monotonic()
         self._learned, self._regions = LearnedControl(), Regions()
-        self._scheduler = Scheduler(
-            engine.submit,
-            lambda job: engine.run_while_wanted(job.work.run, lambda: job.abandoned),
-            max_queued=max_queued,
-        )
         self._quick: dict[str, Callable[[dict[str, Any]], Any]] = {
             "server.hello": self._hello,
             "server.health": self._health,
@@ -101,11 +86,15 @@ class Service:
             "terrain.sketch": self._terrain_sketch,
             "levels.solve": self._levels_solve,
         }
+        # Of several works; what each gives is an item of this name.
+        self._streamed: dict[str, tuple[str, Callable[[dict[str, Any]], list[Work]]]] = {
+            "terrain.chunks": ("chunk", self._terrain_chunks),
+        }
 
     @property
     def methods(self) -> list[str]:
         """All method names."""
-        return [*self._quick, *self._scheduled]
+        return [*self._quick, *self._scheduled, *self._streamed]
 
     def warm_up(self) -> None:
         """Load every model and prove it; a model that fails is refused with its reason, the others go on."""
@@ -125,65 +114,44 @@ class Service:
         options, params = take_options(params)
         if quick := self._quick.get(method):
             return pack(quick(params))
-        work = self._work(method, params)
-        if (kept := self._cache.get(work.key)) is not None:
-            return kept
-        if self._disk is not None and work.key in self._disk:
-            return asyncio.ensure_future(self._read(self._disk, work, options, connection.flow))
-        return self._begin(work, options, connection.flow)
+        start = functools.partial(self._runner.start, options=options, flow=connection.flow)
+        if method in self._streamed:
+            name, works = self._streamed[method]
+            answer = streaming.answer(works(params), name, options, start, connection.notify)
+            return asyncio.ensure_future(answer)
+        return start(self._work(method, params))
 
     def call_blocking(self, method: str, params: dict[str, Any]) -> Any:
-        """As `call`, without an event loop; each call is a flow of its own."""
+        """As `call`, without an event loop, and without the packing. Nothing is streamed, whatever `stream` says."""
         options, params = take_options(params)
         if quick := self._quick.get(method):
             return quick(params)
-        call = self._submit(self._work(method, params), options, Flow())
-        try:
-            return call.future.result(call.deadline_s)
-        except TimeoutError:
-            call.expire()
-            return call.future.result()
+        if method in self._streamed:
+            name, works = self._streamed[method]
+            results = [self._runner.run(work, options) for work in works(params)]
+            return {"count": len(results), f"{name}s": results}
+        return self._runner.run(self._work(method, params), options)
+
+    def stream_blocking(self, method: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """The items of a call that streams, each made when it is asked for."""
+        options, params = take_options(params)
+        if method not in self._streamed:
+            raise RpcError(Code.METHOD_NOT_FOUND, f"{method!r:.80} does not stream{self._nearest(method)}")
+        name, works = self._streamed[method]
+        for index, work in enumerate(works(params)):
+            yield {"index": index, name: self._runner.run(work, options)}
 
     def close(self) -> None:
         """Answer what waits with SHUTTING_DOWN, finish what runs, stop the engine."""
-        self._scheduler.close()
-        self.engine.close()
-        if self._disk is not None:
-            self._disk.close()
+        self._runner.close()
 
     def _work(self, method: str, params: dict[str, Any]) -> Work:
         if method not in self._scheduled:
-            near = did_you_mean(method, self.methods) or f"; there are: {', '.join(self.methods)}"
-            raise RpcError(Code.METHOD_NOT_FOUND, f"unknown method {method!r:.80}{near}")
+            raise RpcError(Code.METHOD_NOT_FOUND, f"unknown method {method!r:.80}{self._nearest(method)}")
         return self._scheduled[method](params)
 
-    def _begin(self, work: Work, options: Options, flow: Flow) -> asyncio.Future[Packed]:
-        """A future of the packed result of work that is put in its queue; it is kept when it is done."""
-        call = self._submit(Work(work.queue, b"packed" + work.key, lambda: self._make(work)), options, flow)
-        answer = asyncio.wrap_future(call.future)
-        if call.deadline_s is not None:
-            timer = asyncio.get_running_loop().call_later(call.deadline_s, call.expire)
-            answer.add_done_callback(lambda _: timer.cancel())
-        return answer
-
-    def _make(self, work: Work) -> Packed:
-        result = pack(arrays.to_wire(work.run()))
-        self._cache.put(work.key, result)
-        if self._disk is not None:
-            self._disk.write(work.key, result)
-        return result
-
-    async def _read(self, disk: DiskCache, work: Work, options: Options, flow: Flow) -> Packed:
-        """The result from the disk, or made again if it can't be read."""
-        result = await asyncio.wrap_future(disk.read(work.key))
-        if result is None:
-            return await self._begin(work, options, flow)
-        self._cache.put(work.key, result)
-        return result
-
-    def _submit(self, work: Work, options: Options, flow: Flow) -> Call:
-        deadline_s = None if options.deadline_ms is None else options.deadline_ms / 1000
-        return self._scheduler.submit(work, flow, Priority[options.priority.upper()], deadline_s)
+    def _nearest(self, method: str) -> str:
+        return did_you_mean(method, self.methods) or f"; there are: {', '.join(self.methods)}"
 
     def _hello(self, params: dict[str, Any]) -> dict[str, Any]:
         parse(params, Hello)
@@ -202,8 +170,8 @@ class Service:
             "ready": len(loaded) == len(self.registry.models) > 0,
             "models": loaded,
             "refused": dict(self.registry.refused),
-            "queue_depth": self._scheduler.busy,
-            "queues": self._scheduler.depths(),
+            "queue_depth": self._runner.scheduler.busy,
+            "queues": self._runner.scheduler.depths(),
             "uptime_s": round(time.monotonic() - self._started, 3),
             "device": str(self.engine.device),
         }
@@ -234,6 +202,10 @@ class Service:
         terrain.check(request, model)
         run = functools.partial(terrain.chunk, self.engine, self._learned, self._regions, model, request)
         return work(model, "terrain.chunk", request, run)
+
+    def _terrain_chunks(self, params: dict[str, Any]) -> list[Work]:
+        request = parse(params, chunks.ChunksRequest)
+        return [self._terrain_chunk(chunk) for chunk in chunks.chunks(request)]
 
     def _terrain_sketch(self, params: dict[str, Any]) -> Work:
         request = parse(params, terrain.SketchRequest)

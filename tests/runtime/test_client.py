@@ -16,7 +16,7 @@ from runtime.limits import Limits
 from runtime.protocol import Connection, Framing, Notification, Request
 from runtime.server import Server
 
-FRAMINGS = list(Framing)
+FRAMINGS = [Framing.STREAM, Framing.PREFIXED]
 
 
 class Blocking:

@@ -29,6 +29,10 @@ EXAMPLES = {
         Response(2, [Code.OUT_OF_RANGE, "size 4096 is not in 1..2049", {"parameter": "size"}], None),
     ),
     "cancel": (Framing.STREAM, Notification("cancel", [{"msgid": 1}])),
+    "item": (
+        Framing.STREAM,
+        Notification("item", [{"msgid": 3, "index": 0, "chunk": {"x": -256, "y": 0}}]),
+    ),
     "fatal": (
         Framing.STREAM,
         Notification("error", [{"code": Code.PARSE_ERROR, "message": "a length prefix of 0 bytes"}]),

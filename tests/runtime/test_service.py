@@ -20,6 +20,7 @@ from runtime.card import Golden
 from runtime.errors import Code, RpcError
 from runtime.local import Local
 from runtime.protocol import Packed
+from runtime.runner import Runner
 from runtime.scheduler import Flow
 from runtime.service import Service
 
@@ -84,7 +85,7 @@ def test_bad_parameters_are_named(runtime: Local, params: dict[str, Any], code: 
 
 
 def test_unknown_methods_get_a_suggestion(runtime: Local) -> None:
-    error = fault(runtime, "terrain.chunks")
+    error = fault(runtime, "terrain.chunck")
     assert error.code is Code.METHOD_NOT_FOUND
     assert "did you mean 'terrain.chunk'" in error.message
 
@@ -108,6 +109,12 @@ class Caller:
         self.flow = Flow()
 
 
+def new_service(runtime: Local, **options: Any) -> Service:
+    """Another service of the same models."""
+    engine = runtime.service.engine
+    return Service(runtime.service.registry, engine, Runner(engine, **options))
+
+
 @pytest.fixture
 def held(runtime: Local) -> Iterator[threading.Event]:
     """The engine busy until the event is set."""
@@ -118,7 +125,7 @@ def held(runtime: Local) -> Iterator[threading.Event]:
 
 
 async def test_overload_is_said_and_cancelled_work_is_not_done(runtime: Local, held: threading.Event) -> None:
-    service, caller = Service(runtime.service.registry, runtime.service.engine, max_queued=1), Caller()
+    service, caller = new_service(runtime, max_queued=1), Caller()
     queued = service.call("terrain.chunk", {"seed": 1, "size": 8}, connection=caller)
     health = service.call_blocking("server.health", {})
     assert (health["queue_depth"], health["queues"]) == (1, {"terrain-detail": 1})
@@ -223,7 +230,7 @@ async def answer(service: Service, **params: Any) -> Packed:
 
 
 async def test_a_result_is_made_once_and_answered_at_once_from_then_on(runtime: Local, runs: list[str]) -> None:
-    service = Service(runtime.service.registry, runtime.service.engine)
+    service = new_service(runtime)
     first = await answer(service, seed=11, size=8)
     assert runs
     runs.clear()
@@ -234,25 +241,23 @@ async def test_a_result_is_made_once_and_answered_at_once_from_then_on(runtime: 
 
 
 async def test_a_result_kept_on_disk_outlives_the_service(runtime: Local, runs: list[str], tmp_path: Path) -> None:
-    def new_service() -> Service:
-        return Service(runtime.service.registry, runtime.service.engine, disk=DiskCache(tmp_path))
-
-    before = new_service()
+    disk = DiskCache(tmp_path)
+    before = new_service(runtime, disk=disk)
     first = await answer(before, seed=13, size=8)
-    before._disk.close()
+    disk.close()
     runs.clear()
-    assert await answer(new_service(), seed=13, size=8) == first
+    assert await answer(new_service(runtime, disk=DiskCache(tmp_path)), seed=13, size=8) == first
     assert not runs
     for path in tmp_path.rglob("*.result"):
         path.write_bytes(b"damaged")
-    after = new_service()
+    after = new_service(runtime, disk=DiskCache(tmp_path))
     assert await answer(after, seed=13, size=8) == first
     assert runs
     assert after.call("terrain.chunk", {"seed": 13, "size": 8}, connection=Caller()) == first
 
 
 async def test_errors_are_not_kept(runtime: Local, monkeypatch: pytest.MonkeyPatch) -> None:
-    service = Service(runtime.service.registry, runtime.service.engine)
+    service = new_service(runtime)
     with monkeypatch.context() as patch:
         patch.setattr(runtime.service.engine, "run", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):

@@ -1,0 +1,84 @@
+"""What both clients do alike: requests to messages, messages to results, items and errors."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, TypeGuard
+
+from runtime import arrays
+from runtime.errors import RpcError
+from runtime.protocol import Connection, Event, Fatal, Notification, Response
+
+
+class NoRuntime(ConnectionError):
+    """Nothing answers at the address."""
+
+    def __init__(self, host: str, port: int, why: object) -> None:
+        super().__init__(f"no runtime answers at {host}:{port} ({why}); start one with 'pcg serve'")
+
+
+class ConnectionLost(ConnectionError):
+    """The connection to the runtime has ended; make a new client."""
+
+
+def to_params(params: dict[str, Any]) -> list[Any]:
+    """Named parameters as a request carries them."""
+    return [arrays.to_wire(params)] if params else []
+
+
+def is_item(event: Event | None) -> TypeGuard[Notification]:
+    """Whether it is part of a call's result."""
+    match event:
+        case Notification("item", [{"msgid": int()}]):
+            return True
+    return False
+
+
+def msgid_of(event: Response | Notification) -> int:
+    """Which call a response or an item is of."""
+    msgid: int = event.msgid if isinstance(event, Response) else event.params[0]["msgid"]
+    return msgid
+
+
+def item(item: Notification) -> dict[str, Any]:
+    """What an item holds, its array maps as arrays."""
+    return {key: arrays.from_wire(value) for key, value in item.params[0].items() if key != "msgid"}
+
+
+def cancel(wire: Connection, msgid: int) -> bytes:
+    """The notification that cancels a call."""
+    return wire.send_notification("cancel", [{"msgid": msgid}])
+
+
+def result(response: Response) -> Any:
+    """A call's result, its array maps as arrays. RpcError if it is an error."""
+    if response.error is not None:
+        raise RpcError.from_wire(response.error)
+    return arrays.from_wire(response.result)
+
+
+def farewell(event: Event | None, address: str) -> Exception | None:
+    """Why the connection is over, if `event` says that it is; None stands for its end."""
+    match event:
+        case None:
+            return ConnectionLost(f"the runtime at {address} closed the connection")
+        case Fatal(_, message):
+            return ConnectionLost(f"what answers at {address} is no runtime that this client understands: {message}")
+        case Notification("error", [{"code": code, "message": message}]):
+            return RpcError.from_wire([code, message])
+    return None
+
+
+def remaining(deadline: float | None) -> float | None:
+    """Seconds until a deadline. TimeoutError if it has passed: a socket takes 0 to mean "do not wait"."""
+    if deadline is None:
+        return None
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError
+    return seconds
+
+
+def too_late(method: str, address: str, timeout_s: float | None) -> str:
+    """The message of a TimeoutError."""
+    return f"{method} had no answer from {address} within {timeout_s} s"

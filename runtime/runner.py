@@ -1,0 +1,93 @@
+"""From checked work to its result: one that is kept, one that is being made already, or one made in its turn."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from runtime import arrays
+from runtime.cache import Cache, DiskCache
+from runtime.engine import Engine
+from runtime.parameters import Options
+from runtime.protocol import Packed, pack
+from runtime.scheduler import MAX_QUEUED, Call, Flow, Priority, Scheduler, Work
+
+
+class Runner:
+    """Runs work in the engine's thread, and keeps what it gives.
+
+    `max_queued`: calls that may wait in one model's queue, of one priority. Results of `start` are kept in `cache`, and
+    in `disk` if there is one.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        max_queued: int = MAX_QUEUED,
+        cache: Cache | None = None,
+        disk: DiskCache | None = None,
+    ) -> None:
+        self._engine, self._disk = engine, disk
+        self._cache = Cache() if cache is None else cache
+        self.scheduler = Scheduler(
+            engine.submit,
+            lambda job: engine.run_while_wanted(job.work.run, lambda: job.abandoned),
+            max_queued=max_queued,
+        )
+
+    def start(self, work: Work, options: Options, flow: Flow) -> Packed | asyncio.Future[Packed]:
+        """The packed result if it is kept in memory, else a future of it. Cancelled, it gives its place up.
+
+        Raises:
+            RpcError: OVERLOADED where too many wait already. In the future also DEADLINE_EXCEEDED, and what the work
+                raises.
+        """
+        if (kept := self._cache.get(work.key)) is not None:
+            return kept
+        if self._disk is not None and work.key in self._disk:
+            return asyncio.ensure_future(self._read(self._disk, work, options, flow))
+        return self._queue(work, options, flow)
+
+    def run(self, work: Work, options: Options) -> Any:
+        """The result itself, waited for, by a thread without an event loop. Nothing is kept. Errors as `start`."""
+        call = self._submit(work, options, Flow())
+        try:
+            return call.future.result(call.deadline_s)
+        except TimeoutError:
+            call.expire()
+            return call.future.result()
+
+    def close(self) -> None:
+        """Answer what waits with SHUTTING_DOWN, finish what runs, stop the engine."""
+        self.scheduler.close()
+        self._engine.close()
+        if self._disk is not None:
+            self._disk.close()
+
+    def _queue(self, work: Work, options: Options, flow: Flow) -> asyncio.Future[Packed]:
+        call = self._submit(Work(work.queue, b"packed" + work.key, lambda: self._make(work)), options, flow)
+        answer = asyncio.wrap_future(call.future)
+        if call.deadline_s is not None:
+            timer = asyncio.get_running_loop().call_later(call.deadline_s, call.expire)
+            answer.add_done_callback(lambda _: timer.cancel())
+        return answer
+
+    def _make(self, work: Work) -> Packed:
+        result = pack(arrays.to_wire(work.run()))
+        self._cache.put(work.key, result)
+        if self._disk is not None:
+            self._disk.write(work.key, result)
+        return result
+
+    async def _read(self, disk: DiskCache, work: Work, options: Options, flow: Flow) -> Packed:
+        """The result from the disk, or made again if it can't be read."""
+        result = await asyncio.wrap_future(disk.read(work.key))
+        if result is None:
+            return await self._queue(work, options, flow)
+        self._cache.put(work.key, result)
+        return result
+
+    def _submit(self, work: Work, options: Options, flow: Flow) -> Call:
+        deadline_s = None if options.deadline_ms is None else options.deadline_ms / 1000
+        return self.scheduler.submit(work, flow, Priority[options.priority.upper()], deadline_s)

@@ -1,0 +1,93 @@
+"""Requests for many things at once: made a few ahead, sent one by one as they are done and the client takes them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+
+from runtime.errors import Code, RpcError
+from runtime.parameters import Options
+from runtime.protocol import MAX_MESSAGE_BYTES, Packed, pack
+from runtime.scheduler import Work
+
+AHEAD = 4  # works begun and not yet sent: what a client that reads slowly can make the runtime keep
+_OVERHEAD = 64  # bytes of a message beside what it carries
+
+Start = Callable[[Work], Packed | asyncio.Future[Packed]]
+Notify = Callable[[str, dict[str, object]], Awaitable[None]]
+
+
+async def answer(works: Sequence[Work], name: str, options: Options, start: Start, notify: Notify) -> Packed:
+    """The response of a request for several things: `count` of them, each sent before as an `item` with its `index`
+    under `name`; or, unless the request says `stream`, a list of all.
+
+    Raises:
+        RpcError: as `Runner.start`; DEADLINE_EXCEEDED when not all were sent in time; OUT_OF_RANGE when all together
+            are more than a message holds.
+    """
+    deadline_s = None if options.deadline_ms is None else options.deadline_ms / 1000
+    try:
+        async with asyncio.timeout(deadline_s) as timeout, aclosing(in_order(works, start)) as results:
+            if options.stream:
+                await _send_each(results, name, notify)
+                return pack({"count": len(works)})
+            return pack({"count": len(works), f"{name}s": await _all(results)})
+    except TimeoutError:
+        if not timeout.expired():
+            raise
+        message = f"not done within the {options.deadline_ms} ms that the request allowed"
+        raise RpcError(Code.DEADLINE_EXCEEDED, message) from None
+
+
+async def _send_each(results: AsyncIterator[Packed], name: str, notify: Notify) -> None:
+    index = 0
+    async for result in results:
+        await notify("item", {"index": index, name: result})
+        await asyncio.sleep(0)  # kept results come without waiting: let other connections have their turn
+        index += 1
+
+
+async def _all(results: AsyncIterator[Packed]) -> list[Packed]:
+    kept: list[Packed] = []
+    size = _OVERHEAD
+    async for result in results:
+        size += len(result.data)
+        if size > MAX_MESSAGE_BYTES:
+            what = f"{len(kept) + 1} of these results have {size} bytes; a message holds {MAX_MESSAGE_BYTES}"
+            raise RpcError(Code.OUT_OF_RANGE, f"{what}: ask for fewer, or with stream: true")
+        kept.append(result)
+    return kept
+
+
+async def in_order(works: Sequence[Work], start: Start) -> AsyncGenerator[Packed, None]:
+    """The results, in order; at most AHEAD are begun and not taken. Where the queue is full, the first work raises
+    OVERLOADED, and later ones wait. Close it early, and what was begun is cancelled.
+    """
+    begun: deque[Packed | asyncio.Future[Packed]] = deque()
+    try:
+        for index, work in enumerate(works):
+            begun.append(await _start(work, start, patient=index > 0))
+            if len(begun) == AHEAD:
+                yield await _result(begun.popleft())
+        while begun:
+            yield await _result(begun.popleft())
+    finally:
+        for answer in begun:
+            if isinstance(answer, asyncio.Future):
+                answer.cancel()
+
+
+async def _start(work: Work, start: Start, patient: bool) -> Packed | asyncio.Future[Packed]:
+    while True:
+        try:
+            return start(work)
+        except RpcError as error:
+            if error.code is not Code.OVERLOADED or not patient:
+                raise
+            await asyncio.sleep(error.details["retry_after_ms"] / 1000)
+
+
+async def _result(answer: Packed | asyncio.Future[Packed]) -> Packed:
+    return answer if isinstance(answer, Packed) else await answer
