@@ -377,7 +377,13 @@ def _summary(array: Any) -> dict[str, Any]:
 @app.command(group=TRAINING)
 def train(
     model: Literal[
-        "terrain-detail", "terrain-coarse", "character-front", "level-sokoban", "level-dungeon", "level-runner"
+        "terrain-detail",
+        "terrain-coarse",
+        "character-front",
+        "level-platformer",
+        "level-sokoban",
+        "level-dungeon",
+        "level-runner",
     ],
     *,
     data: Path,

@@ -100,16 +100,23 @@ def load_corpus(folder: Path, game: LevelGame) -> Corpus:
 
     Raises:
         FileNotFoundError: a corpus is missing.
-        ValueError: a level has a character that the legend lacks, or none is left to train on.
+        ValueError: a level has a character that the legend lacks, or more rows than there are in any level of the
+            game; or none is left to train on.
     """
     alphabet = read_alphabet(game, folder)
     known = set(alphabet.tiles)
     levels: list[Level] = []
     refused = 0
+    lowest, highest = game.sides[1]
     for corpus, licence in game.corpora.items():
         for level in read_levels(folder, corpus, licence):
             if strange := {char for row in level.rows for char in row} - known:
                 raise ValueError(f"{corpus}: level {level.name!r} has tiles that legend.json lacks: {sorted(strange)}")
+            if lowest == highest != len(level.rows):
+                raise ValueError(
+                    f"{corpus}: level {level.name!r} has {len(level.rows)} rows; {game.name} is taught levels of "
+                    f"{highest}. Cut them to such windows with python -m pcg.levels.windows --data DIR --out DIR"
+                )
             if not licence and not CLEAR_LICENCE.search(level.licence):
                 refused += 1
                 continue

@@ -69,7 +69,17 @@ RUNNER = LevelGame(
     cut=0.3,
 )
 
-GAMES: Mapping[str, LevelGame] = {game.name: game for game in (SOKOBAN, DUNGEON, RUNNER)}
+# Learned from windows around the ground that is walked (pcg/levels/windows.py), not from whole SuperTux levels.
+PLATFORMER = LevelGame(
+    name="platformer",
+    corpora={"supertux": ""},
+    names={"enemy": "enemies", "collectible": "coins", "hazard": "hazards", "start": "starts", "goal": "goals"},
+    symmetry="none",
+    sides=((24, 400), (16, 16)),
+    by_columns=True,
+)
+
+GAMES: Mapping[str, LevelGame] = {game.name: game for game in (PLATFORMER, SOKOBAN, DUNGEON, RUNNER)}
 
 
 def find_game(name: str) -> LevelGame:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,19 @@ def runner_labour(rows: Sequence[str]) -> float:
     return way + 10.0 * len(rules.find(rows, "E"))
 
 
+def platformer_danger(rows: Sequence[str]) -> float:
+    """What a column asks of the player, on average: one for an enemy or hazard, one for having no ground, and a quarter
+    for each tile that the ground rises or falls, up to one.
+    """
+    tiles = rules.PLATFORMER.tiles
+    columns = ["".join(row[x] for row in reversed(rows)) for x in range(len(rows[0]))]
+    dangers = sum(any(tiles[char].hazard for char in column) for column in columns)
+    heights = [next((h for h, c in enumerate(column) if not tiles[c].solid), len(rows)) for column in columns]
+    gaps = sum(not any(tiles[char].solid for char in column) for column in columns)
+    steps = sum(min(1.0, abs(a - b) / 4) for a, b in pairwise(heights))
+    return (dangers + gaps + steps) / len(columns)
+
+
 def _longest_way(walkable: set[tuple[int, int]]) -> int:
     """Steps between two ends of the largest connected part, found by walking to the farthest tile twice."""
     left, largest = set(walkable), 0
@@ -79,7 +93,12 @@ def _distances(walkable: set[tuple[int, int]], start: tuple[int, int]) -> dict[t
     return steps
 
 
-MEASURES = {"sokoban": sokoban_pushes, "dungeon": dungeon_danger, "runner": runner_labour}
+MEASURES = {
+    "platformer": platformer_danger,
+    "sokoban": sokoban_pushes,
+    "dungeon": dungeon_danger,
+    "runner": runner_labour,
+}
 
 
 def measure(game: str, rows: Sequence[str]) -> float:

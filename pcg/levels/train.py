@@ -61,6 +61,7 @@ class LevelConfig:
 
 
 STANDARD = {
+    "level-platformer": LevelConfig(model="level-platformer", steps=4000, tokens=12_000, span=768),
     "level-sokoban": LevelConfig(),
     "level-dungeon": LevelConfig(model="level-dungeon", dropout=0.15),
     "level-runner": LevelConfig(model="level-runner", steps=3000, memory=192, dropout=0.3),

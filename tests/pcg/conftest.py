@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_levels import DUNGEON_LEGEND, SOKOBAN_LEGEND, room, write_corpus
+from made_levels import DUNGEON_LEGEND, PLATFORMER_LEGEND, SOKOBAN_LEGEND, hills, room, write_corpus
 
 from pcg.characters.layers import FILES
 from pcg.characters.wardrobe import FURS, HIDES, SKINS
@@ -164,7 +164,7 @@ def characters_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def level_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sokoban rooms, and dungeons of two corpora."""
+    """Sokoban rooms, dungeons of two corpora, and windows of a platformer."""
     folder = tmp_path_factory.mktemp("levels")
     rng = np.random.default_rng(0)
     sokoban = [{"name": f"room_{k}", "group": f"room_{k}", "rows": room(rng, 8, 7, "$$..@", " ")} for k in range(60)]
@@ -175,4 +175,6 @@ def level_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for k in range(30)
         ]
         write_corpus(folder / name, DUNGEON_LEGEND, levels)
+    windows = [{"name": f"hills_{k}", "license": "CC-BY-SA 4.0", "rows": hills(rng, 26 + k)} for k in range(20)]
+    write_corpus(folder / "supertux", PLATFORMER_LEGEND, windows)
     return folder

@@ -28,6 +28,16 @@ DUNGEON_LEGEND = {
     ">": {"meaning": "stairs down", "goal": True},
 }
 
+PLATFORMER_LEGEND = {
+    ".": {"meaning": "air"},
+    "#": {"meaning": "ground", "solid": True},
+    "o": {"meaning": "coin", "collectible": True},
+    "^": {"meaning": "spikes", "hazard": True},
+    "e": {"meaning": "enemy", "hazard": True, "enemy": True},
+    "S": {"meaning": "start", "start": True},
+    "G": {"meaning": "goal", "goal": True},
+}
+
 
 def write_corpus(folder: Path, legend: Mapping[str, Any], levels: Sequence[Mapping[str, Any]]) -> None:
     """A corpus of tile levels in the data folder's format."""
@@ -44,4 +54,15 @@ def room(rng: np.random.Generator, width: int, height: int, inside: str, floor: 
     places = rng.permutation((height - 2) * (width - 2))[: len(inside)]
     for place, char in zip(places, inside, strict=True):
         tiles[1 + place // (width - 2), 1 + place % (width - 2)] = char
+    return ["".join(row) for row in tiles]
+
+
+def hills(rng: np.random.Generator, width: int) -> list[str]:
+    """A platformer level of 16 rows: ground that rises and falls, a coin and an enemy, start and goal."""
+    heights = np.clip(3 + np.cumsum(rng.integers(-1, 2, width)), 1, 8)
+    tiles = np.full((16, width), ".")
+    for x, height in enumerate(heights):
+        tiles[16 - height :, x] = "#"
+    for x, char in ((1, "S"), (width // 3, "o"), (width // 2, "e"), (width - 2, "G")):
+        tiles[15 - heights[x], x] = char
     return ["".join(row) for row in tiles]

@@ -13,7 +13,7 @@ from pcg.levels.context import AROUND, UNTOLD, Context, indices, number_step
 from pcg.levels.data import decode, encode, load_corpus
 from pcg.levels.examples import Examples, crop, given_tiles, lines_of, mirrored, trimmed
 from pcg.levels.games import DUNGEON, SOKOBAN, LevelGame, find_game
-from pcg.levels.measures import dungeon_danger, ranks, runner_labour, sokoban_pushes
+from pcg.levels.measures import dungeon_danger, platformer_danger, ranks, runner_labour, sokoban_pushes
 
 
 def own_game(symmetry: str = "none", licence: str = "") -> LevelGame:
@@ -54,6 +54,10 @@ def test_mistakes_in_a_corpus_are_named(tmp_path: Path) -> None:
     write_corpus(tmp_path / "own", SOKOBAN_LEGEND, [{"name": "odd one", "rows": ["####", "#@X#"]}])
     with pytest.raises(ValueError, match=r"'odd one' has tiles .*\['X'\]"):
         load_corpus(tmp_path, own_game(licence="MIT"))
+    low = dataclasses.replace(own_game(licence="MIT"), sides=((3, 12), (3, 3)))
+    write_corpus(tmp_path / "c" / "own", SOKOBAN_LEGEND, [{"name": "tall", "rows": ["####"] * 5}])
+    with pytest.raises(ValueError, match="'tall' has 5 rows; sokoban is taught levels of 3"):
+        load_corpus(tmp_path / "c", low)
     write_corpus(tmp_path / "b" / "own", SOKOBAN_LEGEND, [{"name": "ragged", "rows": ["####", "#@#"]}])
     with pytest.raises(ValueError, match="'ragged' is not a rectangle"):
         load_corpus(tmp_path / "b", own_game(licence="MIT"))
@@ -75,6 +79,9 @@ def test_difficulty_counts_pushes_and_dangers() -> None:
     assert dungeon_danger(long) > dungeon_danger(short)
     assert dungeon_danger([".M......"]) > dungeon_danger(long)
     assert dungeon_danger(["###"]) == 0
+    assert platformer_danger(["......", "......", "######"]) == 0
+    assert platformer_danger(["......", "...e..", "######"]) == pytest.approx(1 / 6)
+    assert platformer_danger(["......", "......", "##.###"]) == pytest.approx((1 + 0.25 * 2) / 6)
     assert runner_labour(["M..G", "...G"]) == 4
     assert runner_labour(["M..G", "E..G"]) > runner_labour(["M..G", "...G"])
     assert ranks([3.0, 1.0, 3.0]).tolist() == [0.75, 0.0, 0.75]

@@ -143,6 +143,17 @@ def test_training_and_export_from_the_command_line(
     assert "NetHack" in card.licence
 
 
+def test_a_platformer_is_written_by_columns(level_folder: Path, tmp_path: Path) -> None:
+    config = dataclasses.replace(PRESETS["level-platformer"]["smoke"], steps=2, sample_every=2)
+    train(config, level_folder, tmp_path, "cpu")
+    shown = (tmp_path / "samples" / "000002.txt").read_text().split("\n\n")[0].splitlines()[1:]
+    assert len(shown) == 16
+    card = export_level(tmp_path, tmp_path / "level-platformer.ts")
+    assert card.outputs["rows"]["order"] == "columns from the bottom up"
+    assert card.parameters["height"].minimum == card.parameters["height"].maximum == 16
+    assert card.licence.endswith("CC-BY-SA 4.0")
+
+
 def test_mistakes_are_errors(level_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="steps 0"):
         train(dataclasses.replace(TINY, steps=0), level_folder, tmp_path, "cpu")
