@@ -44,9 +44,10 @@ from runtime.content.levels.rules import PLATFORMER, TILE, Outcome, check_rows
 LETTERS = ".rlJRL"  # the keys of an action: sideways (none, right, left) + 3 * jump
 HOLD_GROUNDED, HOLD_AIRBORNE = 4, 6  # ticks that keys are held in a node; to the landing at most
 GREED = 2  # weight of the way that is left: higher finds solutions sooner, and slower ones
+LEAP = 10  # ticks that a jump counts as besides those it takes, so that there are none without need
 ALERT = 5 * TILE  # nodes differ by the place of an enemy that is nearer
 FAR = 1 << 30
-X, Y, VX, VY, GROUNDED, TICK, STOMP, ACTION, PARENT = range(9)  # columns of an array of nodes
+X, Y, VX, VY, GROUNDED, TICK, STOMP, ACTION, PARENT, COST = range(10)  # columns of an array of nodes
 RUNNING, DEAD, THERE = range(3)
 
 
@@ -64,18 +65,39 @@ def solve(rows: Sequence[str], budget: int = PLATFORMER.budget) -> Outcome:
     check_rows(PLATFORMER, rows)
     tiles = compile_tiles(rows)
     enemies = compile_enemies(rows, tiles)
-    row, column = next((y + ABOVE, line.index("S") + MARGIN) for y, line in enumerate(rows) if "S" in line)
+    row, column = _start(rows)
     steps = _steps_to_goal(tiles)
     reached, found, complete = reach(tiles, enemies, row, column, 64 * budget)
     if not found and complete:
         return Outcome("unsolvable", "", 0, _why_not(reached, steps))
-    start = TILE * column + TILE // 2, TILE * (row + 1)
-    actions, nodes = _search(tiles, enemies, *_enemies_near(enemies, tiles.shape[1]), steps, *start, budget)
-    if len(actions):
-        moves = "".join(LETTERS[action] for action in actions)
+    moves, nodes, there = _moves(tiles, enemies, steps, row, column, budget)
+    if there:
         return Outcome("solved", moves, nodes, f"{len(moves)} ticks")
     why = f"the budget of {budget} nodes ran out" if nodes == budget else f"none of {nodes} nodes leads to a goal"
     return Outcome("unknown", "", nodes, why)
+
+
+def approach(rows: Sequence[str], budget: int = PLATFORMER.budget) -> str:
+    """Moves that end at a goal, or as near to one as the search gets. Arguments and errors as of solve."""
+    check_rows(PLATFORMER, rows)
+    tiles = compile_tiles(rows)
+    row, column = _start(rows)
+    return _moves(tiles, compile_enemies(rows, tiles), _steps_to_goal(tiles), row, column, budget)[0]
+
+
+def _start(rows: Sequence[str]) -> tuple[int, int]:
+    """Row and column of the start's tile, in the search's coordinates."""
+    return next((y + ABOVE, line.index("S") + MARGIN) for y, line in enumerate(rows) if "S" in line)
+
+
+def _moves(
+    tiles: NDArray[np.int32], enemies: NDArray[np.int64], steps: NDArray[np.int32], row: int, column: int, budget: int
+) -> tuple[str, int, bool]:
+    """The moves to the best node from the start's tile, how many nodes were kept, whether the moves end at a goal."""
+    start = TILE * column + TILE // 2, TILE * (row + 1)
+    near = _enemies_near(enemies, tiles.shape[1])
+    actions, nodes, there = _search(tiles, enemies, *near, steps, *start, budget)
+    return "".join(LETTERS[action] for action in actions), nodes, there
 
 
 def _why_not(reached: NDArray[np.bool_], steps: NDArray[np.int32]) -> str:
@@ -135,15 +157,16 @@ def _search(
     x: int,
     y: int,
     budget: int,
-) -> tuple[NDArray[np.int8], int]:
-    """The action of every tick of a solution, none if none was found, and how many nodes were kept."""
-    nodes = np.empty((budget, 9), np.int64)
-    nodes[0] = np.array((x, y, 0, 0, 0, 0, 0, 0, 0))
+) -> tuple[NDArray[np.int8], int, bool]:
+    """The action of every tick to a goal or to the node nearest to one, the count of nodes, whether it is a goal."""
+    nodes = np.empty((budget, 10), np.int64)
+    nodes[0] = np.array((x, y, 0, 0, 0, 0, 0, 0, 0, 0))
     stomped = np.zeros((budget + 1, 2), np.int64)  # of each stomp: the enemy, and the stomp before; 0 is none
     stomp_count = 1
     heap = np.empty(budget, np.int64)  # cost << 32 | node: equal costs in the order they were found
     heap[0] = 0
     count, waiting = 1, 1
+    best, best_left = 0, FAR
     table = table_for(budget)  # keys of the nodes there are
     while waiting:
         parent = pop(heap, waiting) & 0xFFFFFFFF
@@ -155,7 +178,7 @@ def _search(
             if action >= 3 and idle and offsets[column] == offsets[column + 1]:
                 continue  # falling, and nothing to swim in or to bounce off: jump does nothing
             if stomp_count + len(enemies) > budget:
-                return np.empty(0, np.int8), count
+                return _actions(nodes, best), count, False
             moved, stomp_count = _held(tiles, enemies, offsets, near, stomped, stomp_count, at, action)
             result, x, y = moved[0], moved[1], moved[2]
             column, row = x >> 4, (y - HEIGHT // 2) >> 4
@@ -164,17 +187,19 @@ def _search(
             if not add(table, _key(enemies, offsets, near, moved)):
                 continue
             if count == budget:
-                return np.empty(0, np.int8), count
+                return _actions(nodes, best), count, False
             node = nodes[count]
             node[X], node[Y], node[VX], node[VY], node[GROUNDED], node[TICK], node[STOMP] = moved[1:]
             node[ACTION], node[PARENT] = action, parent
             if result == THERE:
-                return _actions(nodes, count), count + 1
-            cost = node[TICK] + GREED * TILE * steps[row, column] // RUN
-            push(heap, waiting, cost << 32 | count)
+                return _actions(nodes, count), count + 1, True
+            if steps[row, column] < best_left:
+                best, best_left = count, steps[row, column]
+            node[COST] = at[COST] + node[TICK] - at[TICK] + (LEAP if at[GROUNDED] and action >= 3 else 0)
+            push(heap, waiting, (node[COST] + GREED * TILE * steps[row, column] // RUN) << 32 | count)
             waiting += 1
             count += 1
-    return np.empty(0, np.int8), count
+    return _actions(nodes, best), count, False
 
 
 @njit(cache=True, nogil=True)
