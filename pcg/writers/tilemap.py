@@ -70,15 +70,18 @@ def read_level(path: Path, game: str | None = None) -> Level:
         find_game(game)
     try:
         level = DECODERS.get(path.suffix.lower(), tilemap_plain.decode_text)(path.read_bytes(), path, game)
+        named = find_game(game or level.game) if game or level.game else None
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is no text: {error}") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+    except (LookupError, TypeError, AttributeError, RecursionError) as error:  # JSON and XML may hold anything
+        raise ValueError(f"{path} is not as its format has it: {error!r:.200}") from error
     if not level.rows:
         raise ValueError(f"{path} holds no level: it has no row of tiles")
     if game is not None and level.game not in ("", game):
         raise ValueError(f"{path} holds a level of {level.game}, not of {game}")
-    chosen = find_game(game or level.game) if game or level.game else _game_of(path, level.rows)
+    chosen = named or _game_of(path, level.rows)
     return replace(level, game=chosen.name, rows=_fill_up(chosen, level.rows))
 
 

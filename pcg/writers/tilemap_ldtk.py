@@ -66,7 +66,7 @@ def decode_ldtk(data: bytes, path: Path, named: str | None = None) -> Level:
 
 def _read_ground(game: Game, layer: dict[str, Any]) -> list[str]:
     width, height, values = layer["__cWid"], layer["__cHei"], layer["intGridCsv"]
-    if not 0 < width * height <= MOST_TILES or len(values) != width * height:
+    if min(width, height) < 1 or width * height > MOST_TILES or len(values) != width * height:
         raise ValueError(
             f"{GROUND} has {len(values)} values for {width}x{height} tiles; up to {MOST_TILES} can be read"
         )

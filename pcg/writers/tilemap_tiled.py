@@ -65,7 +65,7 @@ def from_map(made: dict[str, Any], named: str | None) -> Level:
     game = find_game(named or facts["game"])
     chars = _chars(game, made.get("tilesets", []))
     width, height = made.get("width", 0), made.get("height", 0)
-    if made.get("infinite") or not 0 < width * height <= MOST_TILES:
+    if made.get("infinite") or min(width, height) < 1 or width * height > MOST_TILES:
         raise ValueError(f"the map is infinite or has {width}x{height} tiles; up to {MOST_TILES} can be read")
     ground = [[game.empty] * width for _ in range(height)]
     actors = []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,3 +134,46 @@ def test_a_solution_that_breaks_the_rules_is_not_drawn(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="a wall is in the way"):
             write_level(tmp_path / f"box{suffix}", replace(BOX, solution="u"))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", DECODERS)
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
+def test_damage_is_a_clear_error_or_another_level(suffix: str, data: st.DataObject, tmp_path: Path) -> None:
+    path = write_level(tmp_path / f"level{suffix}", BOX)[0]
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        content[at : at + data.draw(st.integers(0, 8))] = data.draw(
+            st.binary(max_size=4) | st.sampled_from([b"-1", b"9e9"])
+        )
+    path.write_bytes(content)
+    try:
+        level, told = read_level(path), str(path)
+    except ValueError as error:
+        level, told = BOX, str(error)
+    assert str(path) in told
+    if suffix in (".tmx", ".tmj", ".ldtk"):  # they say their size
+        assert len({len(row) for row in level.rows}) == 1
+
+
+def branches(value: object) -> list[tuple[Any, Any]]:
+    """Every place in a JSON value: the container and the key in it."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place for key, child in pairs for place in ((value, key), *branches(child))]
+
+
+@pytest.mark.parametrize("suffix", [".json", ".tmj", ".ldtk"])
+@given(
+    choice=st.integers(0, 10**6), other=st.sampled_from([None, True, -1, 1.5, 10**30, "", "x", [], [[]], {}, {"id": 1}])
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+def test_any_value_in_json_may_be_wrong(suffix: str, choice: int, other: object, tmp_path: Path) -> None:
+    path = write_level(tmp_path / f"level{suffix}", BOX)[0]
+    content = json.loads(path.read_text())
+    places = branches(content)
+    container, key = places[choice % len(places)]
+    container[key] = other
+    path.write_text(json.dumps(content))
+    with contextlib.suppress(ValueError):
+        read_level(path)
