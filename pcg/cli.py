@@ -27,7 +27,12 @@ Device = Literal["auto", "cpu", "cuda"]
 DEFAULT_PORT = 7767
 INTERRUPTED = 130
 # By a model name's first word.
-TRAINERS = {"terrain": "pcg.terrain.train", "character": "pcg.characters.train", "level": "pcg.levels.train"}
+TRAINERS = {
+    "terrain": "pcg.terrain.train",
+    "character": "pcg.characters.train",
+    "monster": "pcg.characters.train",
+    "level": "pcg.levels.train",
+}
 EXTRAS = {"pygame": "demo", "scipy": "train"}  # what an optional module is installed with
 
 
@@ -380,6 +385,8 @@ def train(
         "terrain-detail",
         "terrain-coarse",
         "character-front",
+        "character-walk",
+        "monster",
         "level-platformer",
         "level-sokoban",
         "level-dungeon",

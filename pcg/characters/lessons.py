@@ -7,6 +7,11 @@ from pathlib import Path
 
 from pcg.characters.front_lesson import FrontLesson
 from pcg.characters.grading import Lesson
+from pcg.characters.monster_lesson import MonsterLesson
 from pcg.characters.walk_lesson import WalkLesson
 
-LESSONS: dict[str, Callable[[Path], Lesson]] = {"character-front": FrontLesson, "character-walk": WalkLesson}
+LESSONS: dict[str, Callable[[Path], Lesson]] = {
+    "character-front": FrontLesson,
+    "character-walk": WalkLesson,
+    "monster": MonsterLesson,
+}

@@ -67,6 +67,10 @@ PRESETS = {
         "standard": CharacterConfig(model="character-walk", batch=16, adversarial=0.03, adversarial_from=3000),
         "smoke": replace(SMOKE, model="character-walk"),
     },
+    "monster": {
+        "standard": CharacterConfig(model="monster", batch=48, adversarial=0.3),
+        "smoke": replace(SMOKE, model="monster"),
+    },
 }
 
 

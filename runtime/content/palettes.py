@@ -16,7 +16,7 @@ Image = NDArray[np.uint8]
 Palette = NDArray[np.uint8]
 
 LARGEST = 256  # colours of a palette file or an indexed picture
-PAIRED = 1024  # colours up to which all pairs are compared
+PAIRED = 320  # colours up to which all pairs are compared
 WEIGHTS = (2, 4, 3)  # of red, green and blue in a distance, roughly as the eye has it
 NEVER = 1 << 20  # more than any distance
 STRAY = 3  # pixels up to which a piece that touches nothing is a stray

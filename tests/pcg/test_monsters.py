@@ -1,0 +1,167 @@
+"""Monsters: tiles as shades with a palette, augmentation that keeps pixels whole, a few steps of the real training."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from pcg.characters.monster_lesson import MonsterLesson, as_view, to_pixels, with_nothing
+from pcg.characters.monster_networks import MonsterGenerator, augment
+from pcg.characters.monsters import COLOURS, KINDS, LUMINANCE, paint_shades, read_monsters, to_shades
+from pcg.characters.networks import to_blocks
+from pcg.characters.train import PRESETS, train
+from pcg.characters.walk_networks import pixels_of
+from pcg.learning import checkpoint
+
+TINY = dataclasses.replace(
+    PRESETS["monster"]["smoke"], steps=2, batch=4, sample_every=2, penalty_every=2, adversarial_from=1
+)
+
+
+def tile(seed: int, colours: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    palette = np.full((colours, 4), 255)
+    palette[:, :3] = rng.integers(0, 256, (colours, 3))
+    picture = palette[rng.integers(0, colours, (32, 32))].astype(np.uint8)
+    picture[rng.random((32, 32)) < 0.4] = 0
+    return picture
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve tiles of every kind, four to a group, and what is no monster."""
+    folder = tmp_path_factory.mktemp("characters")
+    (folder / "dcss").mkdir()
+    categories = [names[0] for names in KINDS.values() for _ in range(12)] + ["plant", "animal"]
+    names = [f"{c}{k}" for k, c in enumerate(categories[:-1])] + ["dragon_egg2"]
+    np.savez(
+        folder / "dcss" / "monsters32.npz",
+        rgba=np.stack([tile(k, 3 + k % 9) for k in range(len(names))]),
+        name=np.array(names),
+        category=np.array(categories),
+        group=np.array([f"group{k // 4}" for k in range(len(names))]),
+    )
+    return folder
+
+
+@given(st.integers(0, 10**6), st.integers(1, COLOURS))
+@settings(max_examples=20, deadline=None)
+def test_a_tile_of_few_colours_is_painted_again_as_it_was(seed: int, colours: int) -> None:
+    picture = tile(seed, colours)
+    shades, palette = to_shades(picture)
+    assert np.array_equal(paint_shades(shades[None], palette[None])[0], picture)
+    light = palette.astype(int) @ LUMINANCE
+    assert (np.diff(light) >= -1000).all()  # up to rounding of the colours in between
+    assert shades.max() == COLOURS or colours == 1
+
+
+def test_a_tile_of_many_colours_keeps_its_form() -> None:
+    picture = tile(0, 200)
+    shades, palette = to_shades(picture)
+    painted = paint_shades(shades[None], palette[None])[0]
+    assert np.array_equal(painted[..., 3], picture[..., 3])
+    assert len(np.unique(shades)) == COLOURS + 1
+    assert not paint_shades(*(a[None] for a in to_shades(np.zeros((32, 32, 4), np.uint8)))).any()
+
+
+def test_whole_groups_are_held_out(folder: Path) -> None:
+    monsters, held_out = read_monsters(folder)
+    assert len(monsters.names) + len(held_out.names) == 12 * len(KINDS)
+    assert "dragon_egg2" not in monsters.names + held_out.names
+    assert len(held_out.names) % 4 == 0
+    assert 0 < len(held_out.names) < 0.3 * len(monsters.names)
+    assert monsters.shades.shape == (len(monsters.names), 32, 32)
+    with pytest.raises(FileNotFoundError, match=r"monsters32\.npz"):
+        read_monsters(folder / "dcss")
+
+
+def test_a_kind_without_monsters_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "dcss").mkdir()
+    named = {"name": np.array(["ant"]), "category": np.array(["animal"]), "group": np.array(["a"])}
+    np.savez(tmp_path / "dcss" / "monsters32.npz", rgba=tile(0, 4)[None], **named)
+    with pytest.raises(ValueError, match="no monster of the kind"):
+        MonsterLesson(tmp_path)
+
+
+def test_augmented_pictures_are_of_whole_pixels() -> None:
+    """Every picture is one of the fifty shifts and mirrorings that there are, in the colours of one of six orders."""
+    pixels = torch.rand(64, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    pixels[:, 3] = (pixels[:, 3] > 0.3).float()
+    pixels[:, :3] *= pixels[:, 3:]
+    moved = augment(pixels, torch.Generator().manual_seed(1))
+    alphas = torch.nn.functional.pad(pixels[:, 3], (2, 2, 2, 2))
+    mirrored = torch.nn.functional.pad(pixels[:, 3].flip(2), (2, 2, 2, 2))
+    seen = set()
+    for k in range(64):
+        places = [
+            (side, dy, dx)
+            for side, padded in enumerate((alphas, mirrored))
+            for dy in range(5)
+            for dx in range(5)
+            if torch.equal(moved[k, 3], padded[k, dy : dy + 8, dx : dx + 8])
+        ]
+        assert places
+        seen |= set(places)
+        assert not moved[k, :3][:, moved[k, 3] == 0].any()
+    assert {s for s, _, _ in seen} == {0, 1}
+    assert {d for _, d, _ in seen} == {d for _, _, d in seen} == set(range(5))
+    (gradient,) = torch.autograd.grad(augment(pixels.requires_grad_(), torch.Generator()).sum(), pixels)
+    assert (gradient >= 0).all()
+    assert gradient.sum() > 0
+
+
+def test_blends_are_of_one_kind(folder: Path) -> None:
+    lesson = MonsterLesson(folder)
+    batch = lesson.draw(40, np.random.default_rng(0))
+    kinds = torch.from_numpy(lesson.monsters.kinds)
+    assert (kinds[batch["partners"]] == batch["kinds"].unsqueeze(1)).all()
+    assert (kinds[batch["numbers"]] == batch["kinds"]).all()
+    generator, _ = lesson.networks()
+    assert lesson.blend(generator, batch, torch.Generator()).abs().max() <= 1
+
+
+def test_the_supervised_loss_is_small_for_a_generator_that_is_right(folder: Path) -> None:
+    lesson = MonsterLesson(folder)
+    batch = lesson.draw(3, np.random.default_rng(0))
+
+    class Right:
+        def embed(self, monsters: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+            return torch.zeros(len(monsters), 24)
+
+        def __call__(self, latent: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            shades = torch.cat([batch["shades"]] * (len(latent) // 3))
+            logits = 20.0 * torch.nn.functional.one_hot(to_blocks(shades), COLOURS + 1)
+            return logits, torch.cat([batch["palettes"]] * (len(latent) // 3))
+
+    play = lesson.play(Right(), batch, torch.Generator().manual_seed(0))
+    assert play.supervised < 1e-4
+    assert play.stats["shades"] == 1
+    assert play.stats["opaque"] == pytest.approx(1)
+
+
+def test_the_discriminator_sees_pixels_in_their_places(folder: Path) -> None:
+    batch = MonsterLesson(folder).draw(2, np.random.default_rng(0))
+    painted = pixels_of(to_blocks(batch["shades"]), with_nothing(batch["palettes"]))
+    pixels = to_pixels(painted)
+    expected = paint_shades(batch["shades"].byte().numpy(), (batch["palettes"] * 255).round().byte().numpy())
+    assert np.array_equal((pixels * 255).round().byte().permute(0, 2, 3, 1).numpy(), expected)
+    assert as_view(pixels).shape == (2, 16, 16, 16)
+
+
+def test_training_leaves_a_run_whose_weights_have_moved(folder: Path, tmp_path: Path) -> None:
+    assert train(TINY, folder, tmp_path, "cpu")
+    stats = [json.loads(line) for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
+    assert {"shades", "colours", "opaque", "d_loss"} <= set(stats[-1])
+    with Image.open(tmp_path / "samples" / "000002.png") as picture:
+        assert picture.size == (16 * 32 * 2, 8 * 32 * 2)
+    about = json.loads((tmp_path / "data.json").read_text())
+    torch.manual_seed(TINY.seed)
+    state = checkpoint.load(tmp_path)
+    for key, value in MonsterGenerator(len(about["names"]), len(KINDS)).state_dict().items():
+        assert not torch.equal(value, state["generator"][key]), key
