@@ -47,6 +47,13 @@ def test_a_dungeon_gets_its_stairs(runtime: Local) -> None:
     answer = runtime.call("levels.solve", game="dungeon", rows=["#####", "@...#", "#####"])
     assert answer["rows"] == ["#####", "<..>#", "#####"]
     assert answer["solution"] == "rrr"
+    assert "closed" not in answer["why"]
+
+
+def test_closed_rooms_of_a_dungeon_are_told(runtime: Local) -> None:
+    answer = runtime.call("levels.solve", game="dungeon", rows=["<..>##.#i.", "######.###"])
+    assert answer["status"] == "solved"
+    assert "2 rooms, 4 tiles, are closed" in answer["why"]
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,7 @@ def solve(request: SolveRequest) -> dict[str, Any]:
         if game is DUNGEON and (len(find(rows, "<")) != 1 or not find(rows, ">")):
             rows = place_stairs(rows)
         outcome = prove(game.name, rows, request.budget)
+        closed = dungeon.unreached(rows) if game is DUNGEON else []
     except ValueError as error:
         raise RpcError(Code.INVALID_PARAMS, f"rows: {error}", {"parameter": "rows"}) from error
     return {
@@ -85,6 +86,6 @@ def solve(request: SolveRequest) -> dict[str, Any]:
         "rows": rows,
         "status": outcome.status,
         "solution": outcome.moves if outcome.status == "solved" else None,
-        "why": outcome.why,
+        "why": outcome.why + (f"; {len(closed)} rooms, {sum(map(len, closed))} tiles, are closed" if closed else ""),
         "nodes": outcome.nodes,
     }
