@@ -22,6 +22,8 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from pathlib import Path
+from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Self
 
@@ -38,7 +40,12 @@ _SHORT_S = 1.0  # for the few bytes of a cancel notification
 class Client:
     """A blocking client. Safe to share between threads, which then take turns: one call at a time.
 
-    `timeout_s` is for a whole call, and may be changed between calls; None waits without end.
+    `timeout_s` is for a whole call, and may be changed between calls; None waits without end. `unix` is the path of a
+    socket instead of a host and port; `tls` makes the connection with TLS; `token` is given to the runtime at once.
+
+    Raises:
+        NoRuntime: nothing answers there, or not with TLS.
+        RpcError: UNAUTHORIZED, the token is wrong.
     """
 
     def __init__(
@@ -49,18 +56,26 @@ class Client:
         connect_timeout_s: float = 5.0,
         timeout_s: float | None = 60.0,
         framing: Framing = Framing.STREAM,
+        unix: str | Path | None = None,
+        tls: SSLContext | None = None,
+        token: str | None = None,
     ) -> None:
         self.timeout_s = timeout_s
-        self._address = f"{host}:{port}"
+        self._address = replies.address(host, port, unix)
         self._wire = Connection(framing)
         self._msgids = itertools.count()
         self._turn = threading.Lock()
         self._ended: str | None = None  # why no more calls can be made
         try:
-            self._socket = socket.create_connection((host, port), connect_timeout_s)
+            self._socket = _connect(host, port, unix, tls, connect_timeout_s)
         except OSError as error:
-            raise NoRuntime(host, port, error) from error
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            raise NoRuntime(self._address, error) from error
+        if token is not None:
+            try:
+                self.call("server.hello", token=token)
+            except BaseException:
+                self.close()
+                raise
 
     def call(self, method: str, /, **params: Any) -> Any:
         """The result of `method`. Errors as the module says."""
@@ -153,6 +168,17 @@ class Client:
         self._socket.close()
 
 
+def _connect(host: str, port: int, unix: str | Path | None, tls: SSLContext | None, timeout_s: float) -> socket.socket:
+    if unix is not None:
+        link = socket.socket(socket.AF_UNIX)
+        link.settimeout(timeout_s)
+        link.connect(str(unix))
+        return link
+    link = socket.create_connection((host, port), timeout_s)
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return link if tls is None else tls.wrap_socket(link, server_hostname=host)
+
+
 class AsyncClient:
     """An asyncio client: any number of calls at once, matched by msgid. Made by `connect`; used by one event loop.
 
@@ -188,14 +214,28 @@ class AsyncClient:
         connect_timeout_s: float = 5.0,
         timeout_s: float | None = 60.0,
         framing: Framing = Framing.STREAM,
+        unix: str | Path | None = None,
+        tls: SSLContext | None = None,
+        token: str | None = None,
     ) -> Self:
-        """A client of the runtime at an address. NoRuntime if there is none."""
+        """A client of the runtime at an address. Parameters and errors are those of `Client`."""
+        address = replies.address(host, port, unix)
         try:
             async with asyncio.timeout(connect_timeout_s):
-                reader, writer = await asyncio.open_connection(host, port)
+                if unix is not None:
+                    reader, writer = await asyncio.open_unix_connection(unix)
+                else:
+                    reader, writer = await asyncio.open_connection(host, port, ssl=tls)
         except OSError as error:  # TimeoutError is one
-            raise NoRuntime(host, port, str(error) or "timed out") from error
-        return cls(reader, writer, f"{host}:{port}", timeout_s=timeout_s, framing=framing)
+            raise NoRuntime(address, str(error) or "timed out") from error
+        client = cls(reader, writer, address, timeout_s=timeout_s, framing=framing)
+        if token is not None:
+            try:
+                await client.call("server.hello", token=token)
+            except BaseException:
+                await client.close()
+                raise
+        return client
 
     async def call(self, method: str, /, **params: Any) -> Any:
         """The result of `method`. Errors as the module says."""

@@ -31,6 +31,8 @@ class Limits:
     max_unsent_bytes: int = 8 << 20
     """Of answers that the client has not taken; while there are more, nothing more is begun for it."""
     max_connections: int = 128
+    handshake_timeout_s: float | None = 10.0
+    """For TLS and WebSocket to be agreed on, and for a token to be given where one is needed."""
     idle_timeout_s: float | None = 3600.0
     """No request in flight and nothing received."""
     message_timeout_s: float | None = 60.0

@@ -26,13 +26,14 @@ class Link(Protocol):
 class Outbox:
     """`len` of it is how many messages wait, `.bytes` how much they have.
 
-    When that is more than `max_bytes`, the flow is congested: the scheduler begins nothing more for it.
+    When that is more than `max_bytes`, the flow is congested: the scheduler begins nothing more for it. `joins`:
+    several messages may be one write.
     """
 
-    def __init__(self, link: Link, flow: Flow, max_bytes: int) -> None:
+    def __init__(self, link: Link, flow: Flow, max_bytes: int, *, joins: bool) -> None:
         self.bytes = 0
         self.open = True  # the link takes more
-        self._link, self._flow, self._max_bytes = link, flow, max_bytes
+        self._link, self._flow, self._max_bytes, self._joins = link, flow, max_bytes, joins
         self._waiting: deque[bytes] = deque()
         self._batch: list[bytes] | None = None  # for the link, in one write
         self._batch_bytes = 0
@@ -60,7 +61,7 @@ class Outbox:
 
     def begin_batch(self) -> None:
         """Gather what is sent from now on: many small messages are one write, and one packet."""
-        self._batch, self._batch_bytes = [], 0
+        self._batch, self._batch_bytes = [] if self._joins else None, 0
 
     def end_batch(self) -> None:
         """Hand over what was gathered."""

@@ -20,9 +20,11 @@ import contextlib
 import functools
 import logging
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from runtime import answers, arrays
+from runtime.access import Door, Tokens
+from runtime.calls import Caller, InFlight, Service
 from runtime.errors import Code, RpcError
 from runtime.limits import Limits
 from runtime.outbox import Link, Outbox
@@ -33,42 +35,15 @@ from runtime.timers import Timers
 logger = logging.getLogger(__name__)
 
 _READ_BYTES = 1 << 16
+HELLO_BYTES = 4096  # the largest message taken from a client that has not given its token
 CLOSE_S = 1.0  # how long a connection that ends may take over its last bytes
 
 
-class Service(Protocol):
-    """What a server serves."""
-
-    def call(self, method: str, params: dict[str, Any], *, connection: Caller) -> object:
-        """The result of one request, or a coroutine or future of it.
-
-        A result is `Packed`, or what MessagePack holds, and numpy arrays. RpcError for an error to report; any other
-        exception is logged, and reported as INTERNAL_ERROR without its text. Cancelled when the client cancels or goes
-        away. Array maps in `params` have become numpy arrays.
-        """
-
-
-class Caller(NamedTuple):
-    """Whom a request comes from."""
-
-    peer: Peer
-    msgid: int
-
-    @property
-    def flow(self) -> Flow:
-        """What the request counts to."""
-        return self.peer.flow
-
-    async def notify(self, method: str, params: dict[str, Any]) -> None:
-        """Send a notification about the request, once what was sent before has left. Numpy arrays become array maps.
-
-        OSError if the peer has gone.
-        """
-        await self.peer.notify(method, {"msgid": self.msgid} | params)
-
-
 class Peer(asyncio.BufferedProtocol):
-    """A client. It begins with `attach`; `on_lost` is called when it has gone."""
+    """A client. It begins with `attach`; `on_lost` is called when it has gone.
+
+    `tokens`: one of them must be given in `server.hello` before anything is answered; None: not needed.
+    """
 
     _link: Link
     _outbox: Outbox
@@ -80,6 +55,7 @@ class Peer(asyncio.BufferedProtocol):
         on_made: Callable[[Peer], None] = lambda _: None,
         on_lost: Callable[[Peer], None] = lambda _: None,
         framing: Framing | None = None,
+        tokens: Tokens | None = None,
     ) -> None:
         self.name = "a client"
         self.flow = Flow()
@@ -92,12 +68,14 @@ class Peer(asyncio.BufferedProtocol):
             max_depth=limits.max_depth,
             max_values=limits.max_values,
         )
+        self.door = Door(tokens)
+        if not self.door.open:
+            self._wire.max_message_bytes = min(HELLO_BYTES, limits.max_message_bytes)
         self._loop = asyncio.get_running_loop()
         self._inbox = memoryview(bytearray(_READ_BYTES))
         self._timers = Timers()
         self._heard = self._loop.time()
-        self._calls: dict[int, asyncio.Future[Any]] = {}  # by msgid: what waits or runs
-        self._call_bytes = 0  # of their requests
+        self._in_flight = InFlight(limits)
         self._held: Event | None = None  # has arrived, and waits for room; nothing after it is decoded
         self._paused = False  # the link is told not to read
         self._draining = False  # no request is taken any more
@@ -114,8 +92,11 @@ class Peer(asyncio.BufferedProtocol):
     def attach(self, link: Link, name: str) -> None:
         """Begin. `name` is for the log."""
         self._link, self.name = link, name
-        self._outbox = Outbox(link, self.flow, self._limits.max_unsent_bytes)
+        joins = self._wire.framing is not Framing.FRAMES
+        self._outbox = Outbox(link, self.flow, self._limits.max_unsent_bytes, joins=joins)
         self._timers.start("idle", self._limits.idle_timeout_s, self._check_idle)
+        if not self.door.open:
+            self._timers.start("handshake", self._limits.handshake_timeout_s, self._give_up_waiting)
         self._on_made(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -188,8 +169,7 @@ class Peer(asyncio.BufferedProtocol):
         """Take no more requests, wait up to `grace_s` seconds for those that run, then end the rest with an error."""
         self._draining = True
         await self._until_quiet(grace_s)
-        for call in list(self._calls.values()):
-            call.cancel()
+        self._in_flight.cancel_all()
         await self._until_quiet(CLOSE_S)
         self.close()
 
@@ -201,8 +181,7 @@ class Peer(asyncio.BufferedProtocol):
 
     def _end(self) -> None:
         self._ended = True
-        for call in list(self._calls.values()):
-            call.cancel()
+        self._in_flight.cancel_all()
 
     async def _until_quiet(self, timeout_s: float) -> None:
         self._quiet.clear()
@@ -212,7 +191,7 @@ class Peer(asyncio.BufferedProtocol):
                 await self._quiet.wait()
 
     def _note_quiet(self) -> None:
-        if not self._calls and not self._outbox:
+        if not self._in_flight and not self._outbox:
             self._quiet.set()
 
     # Requests
@@ -242,11 +221,7 @@ class Peer(asyncio.BufferedProtocol):
             self._timers.stop("message")
 
     def _has_room(self) -> bool:
-        return (
-            len(self._calls) + len(self._outbox) < self._limits.max_in_flight
-            and self._call_bytes < self._limits.max_in_flight_bytes
-            and self._outbox.open
-        )
+        return self._outbox.open and self._in_flight.has_room(len(self._outbox))
 
     def _read_on(self) -> None:
         if self._paused:
@@ -257,8 +232,8 @@ class Peer(asyncio.BufferedProtocol):
         match event:
             case Request():
                 self._start(event)
-            case Notification("cancel", [{"msgid": int(msgid)}]) if msgid in self._calls:
-                self._calls[msgid].cancel()
+            case Notification("cancel", [{"msgid": int(msgid)}]) if msgid in self._in_flight.calls:
+                self._in_flight.calls[msgid].cancel()
             case Invalid(msgid, message):
                 self._send(answers.refusal(self._wire, msgid, RpcError(Code.INVALID_REQUEST, message)))
             case Fatal(code, message):
@@ -271,11 +246,11 @@ class Peer(asyncio.BufferedProtocol):
         try:
             if self._draining:
                 raise RpcError(Code.SHUTTING_DOWN, "the server is shutting down")
-            if request.msgid in self._calls:
+            if request.msgid in self._in_flight.calls:
                 raise RpcError(Code.INVALID_REQUEST, f"msgid {request.msgid} is that of a request still running")
-            answer = self._service.call(
-                request.method, answers.one_map(request.params), connection=Caller(self, request.msgid)
-            )
+            params, caller = answers.one_map(request.params), Caller(self, request.msgid)
+            self._check_access(request.method, params)
+            answer = self._service.call(request.method, params, connection=caller)
         except Exception as error:
             self._send(answers.failure(self._wire, request, error))
             return
@@ -283,13 +258,18 @@ class Peer(asyncio.BufferedProtocol):
             self._send(answers.success(self._wire, request, answer))
             return
         call = asyncio.ensure_future(answer)
-        self._calls[request.msgid] = call
-        self._call_bytes += size
+        self._in_flight.add(request.msgid, call, size)
         call.add_done_callback(functools.partial(self._finish, request, size))
 
+    def _check_access(self, method: str, params: dict[str, Any]) -> None:
+        was_open = self.door.open
+        self.door.check(method, params)
+        if not was_open:
+            self._timers.stop("handshake")
+            self._wire.max_message_bytes = self._limits.max_message_bytes
+
     def _finish(self, request: Request, size: int, call: asyncio.Future[Any]) -> None:
-        del self._calls[request.msgid]  # before the response leaves: the peer may use the msgid again at once
-        self._call_bytes -= size
+        self._in_flight.remove(request.msgid, size)  # before the response leaves: then the peer may use it again
         error = self._cancelled() if call.cancelled() else call.exception()
         if self._ended:
             return
@@ -313,12 +293,15 @@ class Peer(asyncio.BufferedProtocol):
     def _check_idle(self) -> None:
         limit = self._limits.idle_timeout_s
         assert limit is not None
-        left = limit if self._calls or self._outbox else self._heard + limit - self._loop.time()
+        left = limit if self._in_flight or self._outbox else self._heard + limit - self._loop.time()
         if left > 0:
             self._timers.start("idle", left, self._check_idle)
         else:
             logger.info("%s: idle for %s s, closed", self.name, limit)
             self.close()
+
+    def _give_up_waiting(self) -> None:
+        self.refuse(Code.UNAUTHORIZED, f"no token within {self._limits.handshake_timeout_s} s")
 
     def _give_up_receiving(self) -> None:
         self.refuse(Code.DEADLINE_EXCEEDED, f"a message took longer than {self._limits.message_timeout_s} s to arrive")

@@ -40,6 +40,9 @@ MAX_MSGID = (1 << 32) - 1
 _REQUEST, _RESPONSE, _NOTIFICATION = 0, 1, 2
 _PREFIX_BYTES = 4
 _NONE_YET = object()
+_FOREIGN = {0x16: "; this looks like TLS, which is not spoken here"} | dict.fromkeys(
+    b"GPHDO", "; this looks like HTTP, which is not spoken here"
+)
 _SMALL_BYTES = 512
 _NO_CONTAINER = bytes(byte for byte in range(256) if not (0x80 <= byte < 0xA0 or 0xDC <= byte < 0xE0))
 
@@ -293,6 +296,7 @@ def _detect(first: int) -> Framing:
         return Framing.STREAM
     raise unreadable(
         f"the first byte is 0x{first:02x}; MessagePack-RPC begins with 0x93, 0x94 or 0xdc, length-prefixed with 0x00"
+        + _FOREIGN.get(first, "")
     )
 
 

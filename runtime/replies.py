@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any, TypeGuard
 
 from runtime import arrays
@@ -13,12 +14,17 @@ from runtime.protocol import Connection, Event, Fatal, Notification, Response
 class NoRuntime(ConnectionError):
     """Nothing answers at the address."""
 
-    def __init__(self, host: str, port: int, why: object) -> None:
-        super().__init__(f"no runtime answers at {host}:{port} ({why}); start one with 'pcg serve'")
+    def __init__(self, address: str, why: object) -> None:
+        super().__init__(f"no runtime answers at {address} ({why}); start one with 'pcg serve'")
 
 
 class ConnectionLost(ConnectionError):
     """The connection to the runtime has ended; make a new client."""
+
+
+def address(host: str, port: int, unix: str | Path | None) -> str:
+    """An address, for messages."""
+    return f"{host}:{port}" if unix is None else str(unix)
 
 
 def to_params(params: dict[str, Any]) -> list[Any]:

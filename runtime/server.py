@@ -6,41 +6,84 @@ What happens on a connection is in `runtime.peer`.
 from __future__ import annotations
 
 import asyncio
-import logging
+import errno
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from ssl import SSLContext
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from websockets.asyncio.server import Server as WebSocketServer
+
+from runtime import websocket
+from runtime.access import Tokens
+from runtime.calls import Service
 from runtime.errors import Code
 from runtime.limits import Limits
-from runtime.peer import Peer, Service
-
-logger = logging.getLogger(__name__)
+from runtime.peer import CLOSE_S, Peer
+from runtime.protocol import Framing
 
 
 class Server:
-    """Serves `service` to TCP clients.
+    """Serves `service` to clients over TCP and, where they are asked for, a Unix socket and WebSocket.
 
-    `port` 0 takes a free one; `.port` says which. `async with Server(…) as server` starts and closes it.
+    `port` 0 takes a free one; `.port` says which, and `.websocket_port` likewise. `tls` is for TCP and WebSocket. With
+    `tokens`, whoever comes over those gives one first; a Unix socket is its owner's alone. `origins` are the sites
+    whose pages may use the WebSocket. `async with Server(…) as server` starts and closes it.
     """
 
     def __init__(
-        self, service: Service, host: str = "127.0.0.1", port: int = 7767, *, limits: Limits | None = None
+        self,
+        service: Service,
+        host: str = "127.0.0.1",
+        port: int = 7767,
+        *,
+        limits: Limits | None = None,
+        unix: Path | None = None,
+        websocket_port: int | None = None,
+        tls: SSLContext | None = None,
+        tokens: Tokens | None = None,
+        origins: Sequence[str] = (),
     ) -> None:
         self._service = service
-        self._host = host
-        self._port = port
+        self._host, self._port, self._unix, self._websocket_port = host, port, unix, websocket_port
         self._limits = limits or Limits()
-        self._listener: asyncio.Server | None = None
+        self._tls, self._tokens, self._origins = tls, tokens, origins
+        self._listeners: dict[str, asyncio.Server | WebSocketServer] = {}
         self._peers: set[Peer] = set()
         self._all_gone = asyncio.Event()
         self._closing = False
         self._closed = asyncio.Event()
 
     async def start(self) -> None:
-        """Listen. OSError if the address can't be had."""
+        """Listen. OSError if an address can't be had; then on none of them."""
+        try:
+            await self._listen()
+        except OSError:
+            await self.close()
+            raise
+
+    async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
+        handshake: dict[str, Any] = {}
+        if self._tls is not None:
+            handshake = {"ssl_handshake_timeout": self._limits.handshake_timeout_s, "ssl_shutdown_timeout": CLOSE_S}
         # asyncio sets TCP_NODELAY: a response is one write, and waiting to join it with another only delays it.
-        self._listener = await loop.create_server(self._new_peer, self._host, self._port)
+        self._listeners["tcp"] = await loop.create_server(
+            lambda: self._new_peer(tokens=self._tokens), self._host, self._port, ssl=self._tls, **handshake
+        )
+        if self._unix is not None:
+            self._listeners["unix"] = await _listen_unix(self._new_peer, self._unix)
+        if self._websocket_port is not None:
+            self._listeners["websocket"] = await websocket.listen(
+                lambda: self._new_peer(Framing.FRAMES, self._tokens),
+                self._host,
+                self._websocket_port,
+                limits=self._limits,
+                tls=self._tls,
+                origins=self._origins,
+            )
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -54,14 +97,21 @@ class Server:
     @property
     def port(self) -> int:
         """The TCP port listened on."""
-        if self._listener is None or not self._listener.sockets:
-            return self._port
-        port: int = self._listener.sockets[0].getsockname()[1]
+        return self._bound("tcp", self._port)
+
+    @property
+    def websocket_port(self) -> int | None:
+        """The TCP port that WebSocket is listened for on, if it is."""
+        return None if self._websocket_port is None else self._bound("websocket", self._websocket_port)
+
+    def _bound(self, kind: str, asked: int) -> int:
+        sockets = list(self._listeners[kind].sockets) if kind in self._listeners else []
+        port: int = sockets[0].getsockname()[1] if sockets else asked
         return port
 
     async def serve_forever(self) -> None:
         """Start if need be, and return when `close` is done."""
-        if self._listener is None:
+        if not self._listeners:
             await self.start()
         await self._closed.wait()
 
@@ -71,17 +121,20 @@ class Server:
             await self._closed.wait()
             return
         self._closing = True
-        if self._listener is not None:
-            self._listener.close()
-            await asyncio.gather(*(peer.drain(grace_s) for peer in self._peers))
-            while self._peers:  # closed, and cut off after CLOSE_S
-                self._all_gone.clear()
-                await self._all_gone.wait()
-            await self._listener.wait_closed()
+        for listener in self._listeners.values():
+            _stop_listening(listener)
+        if self._unix is not None and "unix" in self._listeners:
+            self._unix.unlink(missing_ok=True)
+        await asyncio.gather(*(peer.drain(grace_s) for peer in self._peers))
+        while self._peers:  # closed, and cut off after CLOSE_S
+            self._all_gone.clear()
+            await self._all_gone.wait()
+        for listener in self._listeners.values():
+            await listener.wait_closed()
         self._closed.set()
 
-    def _new_peer(self) -> Peer:
-        return Peer(self._service, self._limits, self._made, self._lost)
+    def _new_peer(self, framing: Framing | None = None, tokens: Tokens | None = None) -> Peer:
+        return Peer(self._service, self._limits, self._made, self._lost, framing, tokens)
 
     def _made(self, peer: Peer) -> None:
         if self._closing:  # accepted just before the listener closed
@@ -95,3 +148,27 @@ class Server:
         self._peers.discard(peer)
         if not self._peers:
             self._all_gone.set()
+
+
+async def _listen_unix(new_peer: Callable[[], Peer], path: Path) -> asyncio.Server:
+    """Listen on a socket that only this user may open. OSError if another server answers on it."""
+    if path.is_socket():  # left behind, unless somebody answers
+        try:
+            _, writer = await asyncio.open_unix_connection(path)
+        except OSError:
+            path.unlink(missing_ok=True)
+        else:
+            writer.close()
+            raise OSError(errno.EADDRINUSE, f"another server listens on {path}")
+    before = os.umask(0o177)
+    try:
+        return await asyncio.get_running_loop().create_unix_server(new_peer, path)
+    finally:
+        os.umask(before)
+
+
+def _stop_listening(listener: asyncio.Server | WebSocketServer) -> None:
+    if isinstance(listener, WebSocketServer):
+        listener.close(close_connections=False)  # the peers close theirs, when what runs is done
+    else:
+        listener.close()

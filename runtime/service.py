@@ -7,12 +7,13 @@ import functools
 import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from runtime import card as cards
 from runtime import streaming
+from runtime.calls import Caller
 from runtime.content import chunks, terrain
 from runtime.content.ground import LearnedControl
 from runtime.content.levels import solving
@@ -23,7 +24,7 @@ from runtime.parameters import parse, take_options
 from runtime.protocol import Packed, pack
 from runtime.registry import ModelFile, Registry
 from runtime.runner import Runner
-from runtime.scheduler import Flow, Work
+from runtime.scheduler import Work
 
 PROTOCOL_VERSION = 1
 NAME = "pcg-runtime"
@@ -53,17 +54,6 @@ def package_version() -> str:
         return version("pcg-plugin")
     except PackageNotFoundError:
         return "unknown"
-
-
-class Caller(Protocol):
-    """Whoever a call comes from: a connection."""
-
-    @property
-    def flow(self) -> Flow:
-        """What its calls count to."""
-
-    async def notify(self, method: str, params: dict[str, Any]) -> None:
-        """Tell it something about the call."""
 
 
 class Service:

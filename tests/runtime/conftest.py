@@ -24,6 +24,8 @@ class FakeService:
 
     async def call(self, method: str, params: dict[str, Any], *, connection: Any) -> object:
         match method:
+            case "server.hello":
+                return {"protocol": 1}
             case "echo":
                 return params
             case "double":

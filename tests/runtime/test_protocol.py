@@ -314,6 +314,14 @@ def test_stricter_limits_of_depth_and_values(framing):
     assert "the limit is 8" in after(b"\x94\xc0\xc0\xc0\xc0")[0].message
 
 
+@pytest.mark.parametrize(
+    ("data", "words"), [(b"GET / HTTP/1.1\r\n", "like HTTP"), (b"\x16\x03\x01", "like TLS"), (b"\xc1", "0xc1; M")]
+)
+def test_foreign_protocols_are_named(data, words):
+    [event] = Connection().receive_data(data)
+    assert words in event.message
+
+
 # Frames
 
 

@@ -28,6 +28,7 @@ EXAMPLES = {
         Framing.STREAM,
         Response(2, [Code.OUT_OF_RANGE, "size 4096 is not in 1..2049", {"parameter": "size"}], None),
     ),
+    "hello": (Framing.STREAM, Request(0, "server.hello", [{"token": "0123456789abcdef"}])),
     "cancel": (Framing.STREAM, Notification("cancel", [{"msgid": 1}])),
     "item": (
         Framing.STREAM,
@@ -93,6 +94,7 @@ def test_limits_are_those_of_the_code():
         limits.max_in_flight_bytes,
         limits.max_unsent_bytes,
         limits.max_connections,
+        limits.handshake_timeout_s,
         limits.idle_timeout_s,
         limits.message_timeout_s,
         limits.send_timeout_s,

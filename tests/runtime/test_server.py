@@ -329,7 +329,7 @@ async def test_a_slow_reader_holds_up_only_itself(service):
             assert other.receive_data(await reader.read(1000)) == [Response(i, None, {})]
         [peer] = [peer for peer in server._peers if not peer._outbox.open]
         assert peer._link.get_write_buffer_size() < 2 * (1 << 19)  # one response, and a little
-        assert len(peer._outbox) + len(peer._calls) <= 4
+        assert len(peer._outbox) + len(peer._in_flight) <= 4
 
         got = []
         while len(got) < 64:
