@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pcg.characters.catalogue import catalogue
 from pcg.characters.data import CharacterData
 from pcg.characters.grading import BACKGROUND_WEIGHT, Batch, Play, graded, loose, on_ground
+from pcg.characters.looks import describe_looks
 from pcg.characters.networks import (
     SHADE_COUNT,
     SLOT_COUNT,
@@ -37,7 +37,7 @@ class FrontLesson:
 
     def __init__(self, folder: Path) -> None:
         self.data = CharacterData(folder)
-        self.catalogue = catalogue(self.data.training)
+        self.catalogue = self.data.training.catalogue
         self.about = f"{len(self.catalogue.rows)} items of {len(self.catalogue.attributes)} attributes"
 
     def networks(self) -> tuple[FrontGenerator, FrontDiscriminator]:
@@ -51,8 +51,8 @@ class FrontLesson:
 
     def batch(self, outfits: list[Outfit], rng: np.random.Generator) -> Batch:
         """As draw, of these outfits."""
-        rows = np.stack([self.catalogue.numbers(outfit) for outfit in outfits])
-        partners = [self.catalogue.partners(r, o.body, rng) for r, o in zip(rows, outfits, strict=True)]
+        rows = np.array([outfit.rows for outfit in outfits])
+        partners = [self.catalogue.partners(r, rng) for r in rows]
         maps = [self.data.compose_front(outfit) for outfit in outfits]
         arrays = {
             "rows": rows,
@@ -100,6 +100,7 @@ class FrontLesson:
             "rows": [list(row) for row in self.catalogue.rows],
             "fits": self.catalogue.fits.astype(int).tolist(),
             "held_out": sorted(self.data.held_out),
+            **describe_looks(self.data),
         }
 
     def picture(self, generator: FrontGenerator, device: torch.device) -> NDArray[np.uint8]:

@@ -1,35 +1,21 @@
-"""Dresses random characters: what each wears, in which variant and colours, and what a designer would call it.
-
-Shares are chosen for training, not drawn from life: values of an attribute come equally often, skin tones too, and what
-is worn doesn't depend on the skin.
-"""
+"""Dresses random characters by the rules: what each wears, in which variant and colours."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pcg.characters.attributes import ATTRIBUTES, BODIES, NONE, grouped
+from pcg.characters import rules
+from pcg.characters.attributes import BODIES, NONE
+from pcg.characters.catalogue import catalogue
 from pcg.characters.layers import Item, Layers
 from pcg.characters.ramps import item_slots
 
-BODY_SHARES = (0.37, 0.37, 0.16, 0.10)  # of BODIES
-SPECIES_SHARES = {"human": 0.58, "elder": 0.12}  # the others share the rest equally
-WORN_SHARES = {
-    "brows": 0.4, "nose": 0.15, "beard": 0.4, "ears": 0.1, "horns": 0.06, "eyewear": 0.08, "hair": 0.94, "torso": 0.97,
-    "legs": 0.97, "outer": 0.35, "feet": 0.92, "shoulders": 0.12, "arms": 0.1, "gloves": 0.2, "bracers": 0.12,
-    "waist": 0.35, "neck": 0.16, "back": 0.22, "hat": 0.3, "weapon": 0.4, "shield": 0.18,
-}  # fmt: skip
-SKINS = ("light", "amber", "olive", "taupe", "bronze", "brown", "black")  # of people
-FURS = ("fur_black", "fur_brown", "fur_copper", "fur_gold", "fur_grey", "fur_tan", "fur_white")
-HIDES = ("green", "bright_green", "dark_green", "pale_green", "blue", "lavender")
-OTHER_SKIN = 0.4  # share of the other species that don't have the colour they are drawn in
-GREYS = ("gray", "white", "ash", "platinum", "silver")  # hair of elders
-PEOPLE = ("human", "elder", "vampire")  # who can have the hair, ears and beards that are drawn for people
-HIDES_HAIR = ("helmet", "hood")
-SKELETON_WORN = 0.55  # share of a person's clothes that a skeleton has
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -43,10 +29,14 @@ class Worn:
 
 @dataclass(frozen=True)
 class Outfit:
-    """A character: its body and what it wears, by attribute. "body" itself is one of them."""
+    """A character: its body and what it wears, by attribute; `rows`: the same in numbers of the wardrobe's catalogue.
+
+    "body" is one of the attributes; one that is not worn is missing.
+    """
 
     body: str
     worn: dict[str, Worn]
+    rows: tuple[int, ...]
 
 
 class Wardrobe:
@@ -55,68 +45,75 @@ class Wardrobe:
     def __init__(self, layers: Layers, without: Iterable[str] = (), prefer: Iterable[str] = ()) -> None:
         """`without`: names that are never worn; `prefer`: names that are worn wherever one fits the body."""
         self.layers = layers
-        self.prefer = frozenset(prefer)
-        self.groups = grouped(set(layers.items) - set(without))
-        self._fitting: dict[tuple[str, str], dict[str, list[str]]] = {}
-        self.values = {n: v for values in grouped(layers.items).values() for v, names in values.items() for n in names}
+        self.catalogue = known = catalogue(layers, without)
+        self._preferred = np.array([item in set(prefer) for _, _, item in known.rows])
+        self._values = {a: [k for k, (b, _) in enumerate(known.values) if a == b] for a in known.attributes}
+        self._number = {value: k for k, value in enumerate(known.values)}
+        self._given = [
+            (attribute, self._number[other, value], share)
+            for attribute, other, values, share in rules.GIVEN
+            for value in values
+            if (other, value) in self._number
+        ]
 
     def draw(self, rng: np.random.Generator) -> Outfit:
         """A random outfit."""
-        body = str(rng.choice(BODIES, p=BODY_SHARES))
-        species = self._species(body, rng)
-        head = self._head(body, species, rng)
-        skin, hair = self._skin(head, species, rng), self._hair_colour(species, rng)
-        eye = self._colour("eye", rng)
-        worn: dict[str, Worn] = {}
+        return self.dress(self.choose(rng), rng)
 
-        def put_on(attribute: str, share: float | None = None, only: Iterable[str] | None = None) -> None:
-            if rng.random() >= (WORN_SHARES[attribute] if share is None else share):
-                return
-            if (item := self._item(attribute, body, rng, only)) is not None:
-                chosen = {"body": skin, "hair": hair, "eye": eye}
-                worn[attribute] = self._dress(item, chosen, rng)
+    def choose(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Rows of the catalogue, one for each attribute in its order."""
+        known = self.catalogue
+        chosen: dict[str, int] = {}  # the value of each attribute
+        rows: dict[str, int] = {}
+        for attribute in (a for a in rules.ORDER if a in self._values):
+            values = [
+                k
+                for k in self._values[attribute]
+                if known.values[k][1] != NONE and not known.never[k, list(chosen.values())].any()
+            ]
+            body = BODIES.index(known.values[chosen["body"]][1]) if chosen else -1
+            if attribute == "body":
+                shares = np.array([rules.BODY_SHARES[known.values[k][1]] for k in values])
+                value = values[_weighted(shares, rng)]
+                body = BODIES.index(known.values[value][1])
+            elif attribute == "species":
+                value = values[_weighted(self._species_shares(values), rng)]
+            else:
+                share = rules.SHARES[attribute]
+                for given, other, its_share in self._given:
+                    if given == attribute and other in chosen.values():
+                        share = its_share
+                if not values or rng.random() >= share:
+                    value = self._number[attribute, NONE]
+                else:
+                    liked = [k for k in values if self._preferred[known.fitting[k][body]].any()]
+                    value = _pick(liked or values, rng)
+            fitting = known.fitting[value][body]
+            liked_rows = [int(row) for row in fitting if self._preferred[row]]
+            rows[attribute] = _pick(liked_rows or fitting.tolist(), rng)
+            chosen[attribute] = value
+        return np.array([rows[attribute] for attribute in known.attributes])
 
-        colours = {"body": skin, "hair": hair, "eye": eye}
-        skeleton = species == "skeleton"
-        frame = "body_skeleton" if skeleton and "body_skeleton" in self.layers.items else "body"
-        worn["body"] = self._dress(self.layers.items[frame], colours, rng)
-        worn["species"] = self._dress(head, colours, rng)
-        if species in PEOPLE:
-            elder = species == "elder"
-            put_on("brows")
-            put_on("nose", 0.5 if elder else None)
-            put_on("wrinkles", 0.6 if elder else 0.0)
-            put_on("beard", None if body == "male" else 0.0)
-            put_on("ears")
-            put_on("horns")
-            put_on("eyewear")
-        share = SKELETON_WORN if skeleton else 1.0
-        put_on("torso", WORN_SHARES["torso"] * share)
-        if self._value(worn, "torso") != "dress":
-            put_on("legs", WORN_SHARES["legs"] * share)
-            put_on("outer")
-        armoured = self._value(worn, "outer") in ("leather", "plate", "chainmail")
-        put_on("feet")
-        put_on("shoulders", 0.35 if armoured else None)
-        put_on("arms", 0.35 if armoured else None)
-        for attribute in ("gloves", "bracers", "waist", "neck", "back"):
-            put_on(attribute)
-        if species == "lizard":
-            put_on("tail", 0.7, ["lizard"])
-        elif self._value(worn, "ears") == "furry":
-            put_on("tail", 0.7, ["cat", "wolf"])
-        if species in (*PEOPLE, "skeleton"):
-            put_on("hat")
-        if species in PEOPLE and self._value(worn, "hat") not in HIDES_HAIR:
-            put_on("hair")
-        if body != "child":
-            put_on("weapon")
-            put_on("shield")
-        return Outfit(body, {a: worn[a] for a in ("body", *ATTRIBUTES) if a in worn})
+    def dress(self, rows: NDArray[np.int64], rng: np.random.Generator) -> Outfit:
+        """An outfit of these rows, in random variants and colours."""
+        named = {attribute: (value, item) for attribute, value, item in (self.catalogue.rows[row] for row in rows)}
+        body, (species, head) = named["body"][0], named["species"]
+        frame = "body_skeleton" if species == "skeleton" and "body_skeleton" in self.layers.items else "body"
+        own = self.layers.items[head].recolours
+        hair = list(self.layers.tables["hair"])
+        grey = [name for name in rules.GREYS if name in hair]
+        colours = {
+            "body": _pick(rules.skins(species, own[0].name if own else ""), rng),
+            "hair": _pick(grey if species == "elder" and grey else hair, rng),
+            "eye": _pick(list(self.layers.tables["eye"]), rng),
+        }
+        items = {a: frame if a == "body" else item for a, (_, item) in named.items() if item != NONE}
+        worn = {a: self._dress(self.layers.items[item], colours, rng) for a, item in items.items()}
+        return Outfit(body, worn, tuple(int(row) for row in rows))
 
     def labels(self, outfit: Outfit) -> dict[str, str]:
         """What a designer would call an outfit: the value of every attribute, "none" where nothing is worn."""
-        return {"body": outfit.body} | {a: self._value(outfit.worn, a) for a in ATTRIBUTES}
+        return {attribute: value for attribute, value, _ in (self.catalogue.rows[row] for row in outfit.rows)}
 
     def colour_labels(self, outfit: Outfit) -> dict[str, str]:
         """The name of each main slot's colour: a table's, or the variant's of what comes ready-made."""
@@ -130,64 +127,24 @@ class Wardrobe:
                 names.setdefault(item_slots(item)[0], worn.variant)
         return names
 
-    def _value(self, worn: Mapping[str, Worn], attribute: str) -> str:
-        return self.values[worn[attribute].item] if attribute in worn else NONE
-
-    def fitting(self, attribute: str, body: str) -> dict[str, list[str]]:
-        """The values of an attribute that have items for a body, with these."""
-        if (attribute, body) not in self._fitting:
-            values = {
-                value: [n for n in names if self.layers.items[n].fits(body)]
-                for value, names in self.groups.get(attribute, {}).items()
-            }
-            values = {value: names for value, names in values.items() if names}
-            preferred = {v: liked for v, names in values.items() if (liked := [n for n in names if n in self.prefer])}
-            self._fitting[attribute, body] = preferred or values
-        return self._fitting[attribute, body]
-
-    def _item(self, attribute: str, body: str, rng: np.random.Generator, only: Iterable[str] | None) -> Item | None:
-        values = self.fitting(attribute, body)
-        known = sorted(value for value in values if only is None or value in only)
-        if not known:
-            return None
-        return self.layers.items[_pick(values[_pick(known, rng)], rng)]
-
-    def _species(self, body: str, rng: np.random.Generator) -> str:
-        values = sorted(self.fitting("species", body))
-        others = [v for v in values if v not in SPECIES_SHARES]
-        rest = 1 - sum(SPECIES_SHARES.values())
-        shares = np.array([SPECIES_SHARES.get(v, rest / max(1, len(others))) for v in values])
-        return str(rng.choice(values, p=shares / shares.sum()))
-
-    def _head(self, body: str, species: str, rng: np.random.Generator) -> Item:
-        """A head of the body's sex, where heads have one."""
-        names = self.fitting("species", body)[species]
-        avoided = {"male": "female", "female": "_male"}.get(body)
-        fitting = [n for n in names if avoided is None or avoided not in n] or names
-        return self.layers.items[_pick(fitting, rng)]
-
-    def _skin(self, head: Item, species: str, rng: np.random.Generator) -> str:
-        if species in ("human", "elder"):
-            return _pick(SKINS, rng)
-        own = head.recolours[0].name if head.recolours else ""
-        if own and rng.random() >= OTHER_SKIN:
-            return own
-        return _pick(FURS if own.startswith("fur") else HIDES, rng)
-
-    def _hair_colour(self, species: str, rng: np.random.Generator) -> str:
-        names = list(self.layers.tables["hair"])
-        grey = [n for n in GREYS if n in names]
-        return _pick(grey if species == "elder" and grey else names, rng)
-
-    def _colour(self, material: str, rng: np.random.Generator) -> str:
-        return _pick(list(self.layers.tables[material]), rng)
+    def _species_shares(self, values: list[int]) -> NDArray[np.float64]:
+        names = [self.catalogue.values[k][1] for k in values]
+        rest = (1 - sum(rules.SPECIES_SHARES.values())) / max(1, len(set(names) - set(rules.SPECIES_SHARES)))
+        return np.array([rules.SPECIES_SHARES.get(name, rest) for name in names])
 
     def _dress(self, item: Item, chosen: dict[str, str], rng: np.random.Generator) -> Worn:
         """A variant of an item and a table for each of its materials; the same one for all of the hair and the skin."""
-        colours = {r.material: chosen.get(r.material) or self._colour(r.material, rng) for r in item.recolours}
+        colours = {
+            r.material: chosen.get(r.material) or _pick(list(self.layers.tables[r.material]), rng)
+            for r in item.recolours
+        }
         return Worn(item.name, _pick(item.variants, rng), colours)
 
 
-def _pick(names: Sequence[str], rng: np.random.Generator) -> str:
-    """One of the names; a fifth of the time that `rng.choice` takes."""
-    return names[int(rng.integers(len(names)))]
+def _pick(among: Sequence[T], rng: np.random.Generator) -> T:
+    """One of them; a fifth of the time that `rng.choice` takes."""
+    return among[int(rng.integers(len(among)))]
+
+
+def _weighted(shares: NDArray[np.float64], rng: np.random.Generator) -> int:
+    return int(np.searchsorted(np.cumsum(shares), rng.random() * shares.sum(), side="right"))

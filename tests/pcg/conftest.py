@@ -8,7 +8,7 @@ import pytest
 from made_levels import DUNGEON_LEGEND, PLATFORMER_LEGEND, SOKOBAN_LEGEND, hills, room, write_corpus
 
 from pcg.characters.layers import FILES
-from pcg.characters.wardrobe import FURS, HIDES, SKINS
+from pcg.characters.rules import FURS, HIDES, SKINS
 
 
 def write_dem(path: Path, size: int = 240, *, dx: float = 90.0, sea: bool = False, seed: int = 0) -> None:

@@ -11,9 +11,11 @@ from pcg.characters.attributes import ATTRIBUTES, NONE, grouped
 from pcg.characters.data import CharacterData
 from pcg.characters.heldout import held_out, near_duplicates
 from pcg.characters.layers import read_layers
+from pcg.characters.looks import describe_looks, read_ramps
 from pcg.characters.ramps import take_apart
+from pcg.characters.rules import NEVER, SKINS
 from pcg.characters.slots import SHADES, SLOTS, complete, paint, spread
-from pcg.characters.wardrobe import HIDES_HAIR, SKINS, Outfit, Worn
+from pcg.characters.wardrobe import Outfit, Worn
 
 DOCS = Path(__file__).parents[2] / "docs" / "characters.md"
 
@@ -53,7 +55,7 @@ def test_the_front_alone_is_the_front_of_the_sheet(data: CharacterData) -> None:
 def test_form_does_not_depend_on_colour(data: CharacterData) -> None:
     def character(skin: str, shirt: str, boots: str) -> Outfit:
         people = {"body": worn(data, "body", body=skin), "torso": worn(data, "torso_clothes_tshirt1", cloth=shirt)}
-        return Outfit("male", people | {"feet": worn(data, "feet_boots_basic", boots)})
+        return Outfit("male", people | {"feet": worn(data, "feet_boots_basic", boots)}, ())
 
     one, other = (data.compose(character(*c)) for c in (("light", "white", "white"), ("olive", "red", "red")))
     assert np.array_equal(one.slots, other.slots)
@@ -118,15 +120,40 @@ def test_outfits_make_sense(data: CharacterData) -> None:
     for _ in range(200):
         outfit = data.training.draw(rng)
         labels, colours = data.training.labels(outfit), data.training.colour_labels(outfit)
-        assert set(labels) == {"body", *ATTRIBUTES}
+        assert {"body", "species", "hair", "torso", "outer", "legs", "feet", "hat", "weapon"} == set(labels)
         assert all(value == NONE or value in ATTRIBUTES[a] for a, value in labels.items() if a != "body")
         assert all(data.layers.items[w.item].fits(outfit.body) for w in outfit.worn.values())
         if labels["species"] == "human":
             assert colours["skin"] in SKINS
-        if labels["species"] == "rat" or labels["hat"] in HIDES_HAIR:
-            assert labels["hair"] == NONE
+        for attribute, values, other, its_values in NEVER:
+            if attribute in labels and labels.get(other) in its_values:
+                assert labels[attribute] == NONE or (values and labels[attribute] not in values)
         if outfit.body == "child":
             assert labels["weapon"] == NONE
+            assert outfit.worn["species"].item in ("heads_human_child", "heads_rat")
+
+
+def test_looks_paint_what_the_layers_have(data: CharacterData) -> None:
+    """Every look of a row holds the colours of one of its variants; what a character shares is left to all of it."""
+    described = describe_looks(data)
+    ramps = read_ramps(described)
+    rows = data.training.catalogue.rows
+    assert len(described["looks"]) == len(rows)
+    looks = {item: look for (_, _, item), look in zip(rows, described["looks"], strict=True)}
+    hat = next(look for look in looks["hat_tricorne"] if look["name"] == "red")
+    assert ramps[hat["ramps"]["hat"]][[0, 7]].tolist() == [[0x20, 0x04, 0x08], [0xFF, 0x48, 0x50]]
+    assert ramps[hat["ramps"]["hat trim"]][3].tolist() == [0xE0, 0xC0, 0x20]
+    shirt = next(item for item in looks if item.startswith("torso_clothes"))
+    assert {look["name"] for look in looks[shirt]} == {"white", "red"}
+    assert not any(look["ramps"] for look in looks["heads_human_male"])
+    assert list(looks["heads_rat"][0]["ramps"]) == ["face"]
+    assert ramps[described["shared"]["skin"]["light"]][0].tolist() == [0x27, 0x19, 0x20]
+    assert ramps[described["shared"]["eyes"]["blue"]][-1].tolist() == [242, 247, 248]
+    leather = looks["torso_armour_leather"]
+    assert {look["name"] for look in leather} == {"white", "red"}
+    assert len({look["ramps"]["outer trim"] for look in leather}) == 2
+    heads = [k for k, (attribute, _, _) in enumerate(rows) if attribute == "species"]
+    assert sorted(described["skins"]) == heads
 
 
 def test_the_same_rng_gives_the_same_outfit(data: CharacterData) -> None:
