@@ -20,7 +20,7 @@ PIXELS_PER_CELL, MARGIN_CELLS = 16, 8
 SHEET_CELLS = 64  # a side of the control maps that are kept: 16 chunks of 256 pixels are made from one
 SHEET_MARGIN = 16  # cells more on every side: one pixel of the coarsest level, and room for MARGIN_CELLS and an edge
 SHEETS_KEPT = 256  # of 74 KB
-TILE = 1024  # pixels; a larger window is made of tiles, at about 0.3 GB of memory each
+TILE = 512  # pixels; a larger window is made of tiles, whose planes stay in a processor's caches
 # Perlin noise of the `noise` package, as control map. It repeats every 256 lattice cells, so every 16,384 of ours.
 NOISE_CELLS_A_LATTICE = 64
 NOISE_PERIOD_CELLS = 256 * NOISE_CELLS_A_LATTICE
