@@ -79,7 +79,8 @@ def golden_calls(game: LevelGame, alphabet: Alphabet) -> list[tuple[str, list[An
 
 
 def export_level(run: Path, out: Path) -> Card:
-    """Write a run's network as one model file; note its checksum in SHA256SUMS.
+    """Write a run's network as one model file, as it was when it did best on held-out levels; note its checksum in
+    SHA256SUMS.
 
     Raises:
         FileNotFoundError: the run has no checkpoint.
@@ -91,7 +92,7 @@ def export_level(run: Path, out: Path) -> Card:
     state, options, about = read_run(run, model)
     alphabet = Alphabet(about["tiles"], about["counts"])
     network = new_network(LevelConfig(model=model, **options), len(alphabet.tiles), len(alphabet.counts))
-    network.load_state_dict(state["network"])
+    network.load_state_dict(state.get("best", {}).get("network", state["network"]))
     module = torch.jit.script(make_sampler(quantise(network.eval()), alphabet, by_columns=game.by_columns))
     data = [TrainingData(s["name"], s["licence"], s["levels"], "levels") for s in about["sources"]]
     card = Card(

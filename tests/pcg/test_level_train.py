@@ -64,6 +64,13 @@ def test_it_learns(level_folder: Path, tmp_path: Path) -> None:
     assert abs(stats[-1]["exact"] - stats[-1]["held_out"]) < 0.02
 
 
+def test_what_did_best_on_held_out_levels_is_kept(run: Path) -> None:
+    stats = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
+    best = checkpoint.load(run)["best"]
+    assert best["held_out"] <= stats[-1]["held_out"] + 1e-5
+    assert best["step"] in (3, 6)
+
+
 def test_a_resumed_run_equals_an_unbroken_one(
     run: Path, level_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
