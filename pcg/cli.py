@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Group, Parameter
-from cyclopts.validators import Number
 
 app = App(
     name="pcg",
@@ -20,7 +19,10 @@ app = App(
 SERVING, MAKING, TRAINING = Group("Serve and look"), Group("Make assets"), Group("Train models")
 
 Server = Annotated[
-    str | None, Parameter(help="HOST:PORT of a running runtime; without it, this process is the runtime.")
+    str | None,
+    Parameter(
+        help="Running runtime: HOST:PORT, tls://HOST:PORT or unix:PATH; without it, this process is the runtime."
+    ),
 ]
 Models = Annotated[Path | None, Parameter(help="Models folder with its SHA256SUMS; by default the bundled models.")]
 Device = Literal["auto", "cpu", "cuda"]
@@ -57,40 +59,94 @@ def parse_address(address: str) -> tuple[str, int]:
 def open_runtime(server: str | None, models: Path | None = None, device: Device = "auto") -> Any:
     """A runtime to call: the server's client, or this process. Use as a context manager."""
     if server is not None:
-        from runtime.client import Client
-
-        host, port = parse_address(server)
-        return Client(host, port, timeout_s=600)
+        return _connect(server)
     from runtime.local import Local
 
     return Local(models, device)
 
 
+def _connect(server: str) -> Any:
+    """A client of HOST:PORT, tls://HOST:PORT or unix:PATH. The environment's PCG_TOKEN is given to it."""
+    import os
+    import ssl
+
+    from runtime.client import Client
+
+    token = os.environ.get("PCG_TOKEN")
+    if server.startswith("unix:"):
+        return Client(unix=server.removeprefix("unix:"), timeout_s=600, token=token)
+    tls = ssl.create_default_context() if server.startswith("tls://") else None
+    host, port = parse_address(server.removeprefix("tls://"))
+    return Client(host, port, timeout_s=600, tls=tls, token=token)
+
+
 @app.command(group=SERVING)
 def serve(
     *,
-    host: str = "127.0.0.1",
-    port: Annotated[int, Parameter(validator=Number(gte=0, lte=65535))] = DEFAULT_PORT,
+    host: str | None = None,
+    port: int | None = None,
+    unix: Path | None = None,
+    websocket_port: int | None = None,
     models: Models = None,
-    device: Device = "auto",
-    threads: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
-    quiet: bool = False,
+    device: Device | None = None,
+    threads: int | None = None,
+    token_file: Path | None = None,
+    auth: bool | None = None,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    origins: Annotated[list[str] | None, Parameter(name="--origin", negative="")] = None,
+    cache_mb: int | None = None,
+    cache_dir: Path | None = None,
+    cache_dir_mb: int | None = None,
+    max_queued: int | None = None,
+    drain_s: float | None = None,
+    quiet: bool | None = None,
+    config: Path | None = None,
 ) -> None:
-    """Serve the models over MessagePack-RPC until interrupted (docs/protocol.md).
+    """Serve the models over MessagePack-RPC until interrupted (docs/protocol.md, docs/operations.md).
+
+    Every flag can stand in a TOML file (`port = 9000`, and limits in a table `[limits]`) and in the environment
+    (PCG_SERVE_PORT=9000); flags go before the environment, and that before the file.
 
     Examples:
 
         pcg serve
         pcg serve --port 9000 --threads 2
+        pcg serve --unix /run/pcg/pcg.sock --cache-dir /var/cache/pcg
+        pcg serve --host 0.0.0.0 --token-file tokens --tls-cert cert.pem --tls-key key.pem
+        pcg serve --websocket-port 7768 --origin https://game.example
+        pcg serve --config serve.toml
 
-    :param host: Address to listen on. Anyone who reaches it may ask: keep it on loopback.
-    :param port: TCP port; 0 picks a free one, which is printed.
+    :param host: Address to listen on, by default 127.0.0.1. One that others reach needs --token-file.
+    :param port: TCP port, by default 7767; 0 picks a free one, which is printed.
+    :param unix: Also listen on this Unix socket, for your user alone.
+    :param websocket_port: Also listen for WebSocket on this port.
+    :param device: auto, the default, is the CPU; cuda is a GPU.
     :param threads: CPU threads of the engine; by default all cores.
+    :param token_file: Tokens, one a line, of which clients over TCP and WebSocket must give one.
+    :param auth: --no-auth lets everyone ask who reaches the host.
+    :param tls_cert: Certificate chain (PEM); TCP and WebSocket are then served with TLS only.
+    :param tls_key: Its private key (PEM).
+    :param origins: Site whose pages may use the WebSocket, such as https://game.example; again for more, * for all.
+    :param cache_mb: Memory for finished results, by default 256.
+    :param cache_dir: Folder for finished results, kept over restarts.
+    :param cache_dir_mb: The most that is kept there, by default 4096.
+    :param max_queued: Requests of one priority that may wait for one model, by default 512.
+    :param drain_s: Seconds that what runs has to end when the server is told to stop, by default 30.
     :param quiet: Log warnings only.
+    :param config: TOML file of settings.
     """
+    flags = {name: value for name, value in locals().items() if name != "config"}
+    import os
+
+    from runtime import settings
     from runtime.serving import serve_until_stopped
 
-    serve_until_stopped(host, port, models, device, threads, quiet=quiet)
+    try:
+        asked = settings.load(flags, os.environ, config)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    serve_until_stopped(asked)
 
 
 @app.command(group=SERVING)

@@ -4,54 +4,135 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+import socket
+import ssl
 import sys
-from pathlib import Path
+import threading
+from types import FrameType
 
+from runtime.access import Tokens, read_tokens
+from runtime.cache import Cache, DiskCache
 from runtime.engine import Engine
 from runtime.registry import Registry
+from runtime.runner import Runner
 from runtime.server import Server
-from runtime.service import Service
+from runtime.service import Service, package_version
+from runtime.settings import Settings, is_loopback
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_LEAVE_S = 5.0  # for work that can't be interrupted, after the time to drain
+
+logger = logging.getLogger(__name__)
 
 
-def serve_until_stopped(
-    host: str, port: int, models: Path | None, device: str, threads: int | None, *, quiet: bool
-) -> None:
+def serve_until_stopped(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM; the address is printed to stdout once it answers.
 
+    The first signal drains: nothing new is taken, and what runs has `drain_s` to end. The second ends it at once.
+
     Raises:
-        OSError: the address is taken, naming it.
-        ValueError: there is no model to serve.
+        OSError: an address is taken, or a file can't be read, naming it.
+        ValueError: there is no model to serve, or a file is not what it should be.
     """
     logging.basicConfig(
         stream=sys.stderr,
-        level=logging.WARNING if quiet else logging.INFO,
+        level=logging.WARNING if settings.quiet else logging.INFO,
         format="%(levelname)s %(name)s: %(message)s",
     )
-    if host not in LOOPBACK:
-        logging.warning("listening on %s: whoever reaches this port may ask; there is no authentication", host)
-    registry = Registry(models)
-    engine = Engine(device, threads)
-    service = Service(registry, engine)
+    tokens = None if settings.token_file is None else read_tokens(settings.token_file)
+    tls = _tls(settings)
+    if not is_loopback(settings.host):
+        _warn_of_strangers(settings, tokens, tls)
+    registry = Registry(settings.models)
+    disk = None
+    if settings.cache_dir is not None:
+        disk = DiskCache(settings.cache_dir, settings.cache_dir_mb << 20, salt=package_version())
+    engine = Engine(settings.device, settings.threads)
+    runner = Runner(engine, max_queued=settings.max_queued, cache=Cache(settings.cache_mb << 20), disk=disk)
+    service = Service(registry, engine, runner)
     try:
         service.warm_up()
         for name, reason in registry.refused.items():
-            logging.warning("model %s is refused: %s", name, reason)
+            logger.warning("model %s is refused: %s", name, reason)
         if not registry.models:
             raise ValueError(f"no usable model in {registry.folder}")
-        asyncio.run(_serve(service, host, port))
+        asyncio.run(_serve(service, settings, tls, tokens))
     finally:
-        service.close()
+        _close(service)
 
 
-async def _serve(service: Service, host: str, port: int) -> None:
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except ssl.SSLError as error:
+        raise ValueError(
+            f"{settings.tls_cert} and {settings.tls_key} are no certificate and its key: {error}"
+        ) from error
+    return context
+
+
+def _warn_of_strangers(settings: Settings, tokens: Tokens | None, tls: ssl.SSLContext | None) -> None:
+    if tokens is None:
+        logger.warning("listening on %s without tokens: whoever reaches this port may ask", settings.host)
+    elif tls is None:
+        logger.warning("listening on %s without TLS: tokens can be read on the way", settings.host)
+
+
+async def _serve(service: Service, settings: Settings, tls: ssl.SSLContext | None, tokens: Tokens | None) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        signal.signal(number, signal.SIG_DFL)  # the next one ends it at once
+        loop.call_soon_threadsafe(stopped.set)
+
     for number in (signal.SIGINT, signal.SIGTERM):  # not add_signal_handler, which Windows lacks
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
-    async with Server(service, host, port) as server:
-        print(f"serving {', '.join(service.registry.models)} on {host}:{server.port}", flush=True)
-        await stopped.wait()
-        logging.info("stopping")
+        signal.signal(number, stop)
+    server = Server(
+        service,
+        settings.host,
+        settings.port,
+        limits=settings.limits,
+        unix=settings.unix,
+        websocket_port=settings.websocket_port,
+        tls=tls,
+        tokens=tokens,
+        origins=settings.origins,
+    )
+    await server.start()
+    print(f"serving {', '.join(service.registry.models)} on {settings.host}:{server.port}", flush=True)
+    if settings.unix is not None:
+        print(f"and on {settings.unix}", flush=True)
+    if server.websocket_port is not None:
+        print(f"and on {'ws' if tls is None else 'wss'}://{settings.host}:{server.websocket_port}", flush=True)
+    _tell_systemd("READY=1")
+    await stopped.wait()
+    _tell_systemd("STOPPING=1")
+    logger.info("stopping; what runs has %g s to end", settings.drain_s)
+    await server.close(settings.drain_s)
+
+
+def _tell_systemd(state: str) -> None:
+    """The protocol of sd_notify(3): one datagram, where a service manager asks for it."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
+            link.connect("\0" + address[1:] if address.startswith("@") else address)
+            link.sendall(state.encode())
+
+
+def _close(service: Service) -> None:
+    """Finish what runs, but don't wait for ever: the process is to end."""
+    closing = threading.Thread(target=service.close, daemon=True)
+    closing.start()
+    closing.join(_LEAVE_S)
+    if closing.is_alive():
+        logger.warning("work that can't be interrupted still runs; leaving it")
+        logging.shutdown()
+        os._exit(0)

@@ -1,0 +1,177 @@
+"""`pcg serve` as a process: what it listens on, how it is stopped, and what it says."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from model_files import write_model
+from msgspec import structs
+
+from pcg.cli import main
+from runtime.client import Client, ConnectionLost, NoRuntime
+from runtime.errors import Code, RpcError
+from runtime.protocol import Connection, Framing
+from runtime.registry import BUNDLED
+from runtime.serving import serve_until_stopped
+from runtime.settings import Settings
+
+TOKEN = "0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one tiny model, so that a server is up at once."""
+    folder = tmp_path_factory.mktemp("models")
+    write_model(folder)
+    return folder
+
+
+class Process:
+    """A `pcg serve`, and what it printed to say that it serves."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        self.process = process
+        self.lines = [process.stdout.readline().strip()]
+        found = re.search(r":(\d+)$", self.lines[0])
+        assert found, process.communicate(timeout=10)
+        self.port = int(found[1])
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """Exit code, and what was logged."""
+        self.process.send_signal(number)
+        _, log = self.process.communicate(timeout=30)
+        return self.process.returncode, log
+
+
+@contextlib.contextmanager
+def serving(models: Path, *flags: object, **environment: str) -> Iterator[Process]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pcg.cli", "serve", "--port", "0", "--models", models, *map(str, flags)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
+    try:
+        yield Process(process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_all_ways_in_and_settings_from_everywhere(models: Path, tmp_path: Path) -> None:
+    """One process, told by a file, the environment and flags; it tells a service manager, and ends on SIGINT."""
+    tokens, config, unix, notify = (tmp_path / name for name in ("tokens", "serve.toml", "pcg.sock", "notify"))
+    tokens.write_text(TOKEN)
+    config.write_text(f'websocket-port = 0\ntoken_file = "{tokens}"\n[limits]\nmax_message_bytes = 2000\n')
+    kept = tmp_path / "kept"
+    environment = {"PCG_SERVE_UNIX": str(unix), "NOTIFY_SOCKET": str(notify)}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(notify))
+        manager.settimeout(100)
+        with serving(models, "--config", config, "--cache-dir", kept, **environment) as server:
+            assert manager.recv(100) == b"READY=1"
+            assert server.lines[0].startswith("serving doubler on 127.0.0.1:")
+            assert server.line() == f"and on {unix}"
+            assert server.line().startswith("and on ws://127.0.0.1:")
+            with Client(unix=unix) as client:
+                assert client.call("server.health")["ready"]
+                with pytest.raises(RpcError, match="the limit is 2000"):
+                    client.call("server.health", padding=bytes(2000))
+            with Client(port=server.port) as client, pytest.raises(RpcError, match="token"):
+                client.call("server.health")
+            with Client(port=server.port, token=TOKEN) as client:
+                assert client.call("server.health")["ready"]
+                assert kept.is_dir()
+                code, log = server.stop(signal.SIGINT)
+                assert code == 0, log
+                with pytest.raises(ConnectionLost):
+                    client.call("server.health")
+            assert manager.recv(100) == b"STOPPING=1"
+            assert not unix.exists()
+            with pytest.raises(NoRuntime):
+                Client(port=server.port)
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """Put back what a server in this process handles."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signals")
+def test_what_keeps_it_from_starting(models: Path, tmp_path: Path) -> None:
+    tokens, no_certificate = tmp_path / "tokens", tmp_path / "cert.pem"
+    tokens.write_text("short")
+    no_certificate.write_text("no certificate")
+    with pytest.raises(ValueError, match="line 1: a token of 5 characters"):
+        serve_until_stopped(Settings(models=models, port=0, token_file=tokens))
+    with pytest.raises(ValueError, match="are no certificate and its key"):
+        serve_until_stopped(Settings(models=models, port=0, tls_cert=no_certificate, tls_key=no_certificate))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="no usable model"):
+        serve_until_stopped(Settings(models=tmp_path / "empty", port=0))
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="address already in use"):
+        serve_until_stopped(Settings(models=models, port=0, websocket_port=taken.getsockname()[1]))
+
+
+def test_strangers_are_warned_of(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text(TOKEN)
+    for settings, words in (
+        (Settings(host="0.0.0.0", auth=False), "whoever reaches this port may ask"),
+        (Settings(host="0.0.0.0", token_file=tokens), "tokens can be read on the way"),
+    ):
+        with pytest.raises(FileNotFoundError):
+            serve_until_stopped(structs.replace(settings, models=tmp_path / "none"))
+        assert words in caplog.text
+
+
+def test_misuse_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["serve", "--host", "0.0.0.0"])
+    assert caught.value.code == 2
+    assert "name a token_file" in capsys.readouterr().err
+
+
+def test_sigterm_under_load_answers_or_refuses_every_request() -> None:
+    """On the real generator: what was taken is answered, what came later refused by number, and the exit is 0."""
+
+    def request(msgid: int) -> bytes:
+        return wire.send_request(msgid, "terrain.chunk", [{"seed": 3, "x": 32 * msgid, "size": 32}])
+
+    wire = Connection(Framing.STREAM)
+    with serving(BUNDLED) as server, socket.create_connection(("127.0.0.1", server.port)) as link:
+        link.settimeout(60)
+        link.sendall(b"".join(map(request, range(40))))
+        answers = wire.receive_data(link.recv(1 << 16))
+        server.process.terminate()
+        time.sleep(0.05)
+        with contextlib.suppress(ConnectionError):  # it may have ended already
+            link.sendall(b"".join(map(request, range(100, 105))))
+        with contextlib.suppress(ConnectionError):
+            while data := link.recv(1 << 16):
+                answers += wire.receive_data(data)
+        _, log = server.process.communicate(timeout=30)
+        assert server.process.returncode == 0, log
+    errors = {answer.msgid: answer.error for answer in answers}
+    assert [errors[msgid] for msgid in range(40)] == [None] * 40
+    assert all(errors[msgid] is None or errors[msgid][0] == Code.SHUTTING_DOWN for msgid in errors if msgid >= 100)
