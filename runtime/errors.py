@@ -23,6 +23,7 @@ class Code(IntEnum):
     MODEL_NOT_FOUND = 1000
     MODEL_REFUSED = 1001  # a model file whose checksum, card or format is wrong
     OUT_OF_RANGE = 1002  # a parameter of the right type whose value the model can't take
+    UNSATISFIED = 1003  # nothing that was tried is all that was wished for
     OVERLOADED = 1100  # try again after details["retry_after_ms"]
     CANCELLED = 1101
     DEADLINE_EXCEEDED = 1102

@@ -16,7 +16,7 @@ from runtime import streaming
 from runtime.calls import Caller
 from runtime.content import chunks, terrain
 from runtime.content.ground import LearnedControl
-from runtime.content.levels import solving
+from runtime.content.levels import asking, generate, solving
 from runtime.content.regions import Regions
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError, did_you_mean
@@ -74,6 +74,7 @@ class Service:
         self._scheduled: dict[str, Callable[[dict[str, Any]], Work]] = {
             "terrain.chunk": self._terrain_chunk,
             "terrain.sketch": self._terrain_sketch,
+            "levels.generate": self._levels_generate,
             "levels.solve": self._levels_solve,
         }
         # Of several works; what each gives is an item of this name.
@@ -204,6 +205,12 @@ class Service:
         canonical = msgspec.structs.replace(request, control=[control.shape, terrain.digest(control)])
         run = functools.partial(terrain.sketch, self.engine, self._regions, model, request, control)
         return work(model, "terrain.sketch", canonical, run)
+
+    def _levels_generate(self, params: dict[str, Any]) -> Work:
+        request = parse(params, asking.GenerateRequest)
+        model, wishes = generate.check(request, self.registry)
+        run = functools.partial(generate.generate, self.engine, model, wishes, request)
+        return work(model, "levels.generate", request, run)
 
     def _levels_solve(self, params: dict[str, Any]) -> Work:
         request = solving.check(parse(params, solving.SolveRequest))

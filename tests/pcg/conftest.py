@@ -178,3 +178,23 @@ def level_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     windows = [{"name": f"hills_{k}", "license": "CC-BY-SA 4.0", "rows": hills(rng, 26 + k)} for k in range(20)]
     write_corpus(folder / "supertux", PLATFORMER_LEGEND, windows)
     return folder
+
+
+@pytest.fixture(scope="session")
+def level_models(level_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder with a Sokoban and a dungeon model of a few steps."""
+    import dataclasses
+
+    import torch
+
+    from pcg.levels.export import export_level
+    from pcg.levels.train import PRESETS, train
+
+    models, threads = tmp_path_factory.mktemp("models"), torch.get_num_threads()
+    torch.set_num_threads(1)  # steps so small only wait for one another
+    for name in ("level-sokoban", "level-dungeon"):
+        run = tmp_path_factory.mktemp(name)
+        train(dataclasses.replace(PRESETS[name]["smoke"], steps=60, sample_every=60), level_folder, run, "cpu")
+        export_level(run, models / f"{name}.ts")
+    torch.set_num_threads(threads)
+    return models

@@ -1,0 +1,58 @@
+"""How hard a level is, from the solution that a solver found: 0 as the easiest of the levels that people made, 1 as the
+hardest (docs/levels.md, Generating).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+
+from runtime.content.levels.rules import DUNGEON, GAMES
+
+
+def labour_of_sokoban(rows: Sequence[str], moves: str) -> int:
+    """Pushes."""
+    del rows
+    return sum(move.isupper() for move in moves)
+
+
+def labour_of_dungeon(rows: Sequence[str], moves: str) -> int:
+    """The way, in hundredths of the level's sides; for each monster or trap in it half a side more, and for what lurks
+    elsewhere a side for 20 tiles of floor.
+    """
+    places = [next((y, row.index("<")) for y, row in enumerate(rows) if "<" in row)]
+    for move in moves:
+        y, x = places[-1]
+        places.append((y + (move == "d") - (move == "u"), x + (move == "r") - (move == "l")))
+    tiles = DUNGEON.tiles
+    hurts = sum(tiles[rows[y][x]].hazard for y, x in places)
+    floor = sum(not tiles[char].solid for row in rows for char in row)
+    dangers = sum(tiles[char].hazard for row in rows for char in row)
+    return 100 * len(moves) // (len(rows) + len(rows[0])) + 50 * hurts + 2000 * dangers // floor
+
+
+# A game's labour, and the labour of the levels that people made: the least, the first tenth, ..., the most.
+LABOURS: Mapping[str, tuple[Callable[[Sequence[str], str], int], tuple[int, ...]]] = {
+    "sokoban": (labour_of_sokoban, (4, 9, 10, 12, 13, 14, 16, 17, 19, 23, 46)),
+    "dungeon": (labour_of_dungeon, (1, 40, 59, 78, 96, 140, 197, 268, 377, 627, 3257)),
+}
+
+
+def measured(game: str, rows: Sequence[str], moves: str) -> int | None:
+    """The difficulty of a level with its solution, in hundredths; None for a game that has no measure.
+
+    >>> measured("sokoban", ["######", "#@ $.#", "######"], "rR")
+    0
+    """
+    assert game in GAMES
+    if game not in LABOURS:
+        return None
+    labour_of, tenths = LABOURS[game]
+    labour = labour_of(rows, moves)
+    if labour >= tenths[-1]:
+        return 100
+    tenth = bisect_right(tenths, labour) - 1
+    if tenth < 0:
+        return 0
+    low, high = tenths[tenth], tenths[tenth + 1]
+    return 10 * tenth + 10 * (labour - low) // (high - low)

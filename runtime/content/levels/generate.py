@@ -1,0 +1,255 @@
+"""levels.generate: candidates from the model, looked at in their order until one is all that was wished for, proved.
+
+Candidate i depends on the seed and i alone, however many are written at a time, so the first that will do is the same
+everywhere. docs/levels.md (Generating) says what each step does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.content.levels import dungeon, repair
+from runtime.content.levels.asking import GenerateRequest, Wishes, asked_game, read_wishes
+from runtime.content.levels.difficulty import measured
+from runtime.content.levels.possible import check_possible, pairs
+from runtime.content.levels.rules import Outcome, find, goals_of, starts_of
+from runtime.content.levels.solving import prove
+from runtime.content.provenance import provenance
+from runtime.engine import Engine
+from runtime.errors import Code, RpcError
+from runtime.registry import ModelFile, Registry
+
+BATCHES = (4, 8, 16)  # candidates written at a time: few at first, since most often one of them will do
+REPAIR_SHARE = 8  # an attempt at repair gets so many nodes less than a candidate
+Progress = Callable[[int, int], None]  # told how many of how many candidates were looked at
+
+
+@dataclass(frozen=True)
+class Made:
+    """A candidate that is all that was wished for. `difficulty` in hundredths; `repaired`: tiles changed."""
+
+    rows: list[str]
+    outcome: Outcome | None
+    difficulty: int | None
+    repaired: int
+
+
+class Missed(Exception):
+    """A candidate lacks what was wished for; its text says which wish."""
+
+
+def check(request: GenerateRequest, registry: Registry) -> tuple[ModelFile, Wishes]:
+    """The request's model and its wishes.
+
+    Raises:
+        RpcError: no such game or model, what is out of range, and what no level could be.
+    """
+    game = asked_game(request)
+    model = registry.find(request.model or f"level-{game.name}")
+    wishes = read_wishes(request, game, model)
+    check_possible(wishes)
+    return model, wishes
+
+
+def generate(
+    engine: Engine, model: ModelFile, wishes: Wishes, request: GenerateRequest, progress: Progress | None = None
+) -> dict[str, Any]:
+    """The lowest-numbered candidate that is all that was wished for. In the engine's thread.
+
+    Raises:
+        RpcError: UNSATISFIED, saying which wish failed how often.
+    """
+    failed: Counter[str] = Counter()
+    for numbers in _batches(wishes.candidates):
+        fixed = [fixed_for(wishes, number) for number in numbers]
+        levels = write(engine, model, wishes, numbers, fixed)
+        for number, given, level in zip(numbers, fixed, levels, strict=True):
+            try:
+                made = examine(wishes, wishes.rows(level), given, number)
+            except Missed as missed:
+                failed[str(missed)] += 1
+                continue
+            return _answer(wishes, made, number) | {
+                "provenance": provenance(model, "levels.generate", msgspec.to_builtins(request))
+            }
+        if progress is not None:
+            progress(numbers[-1] + 1, wishes.candidates)
+    why = ", ".join(f"{wish} {count} times" for wish, count in failed.most_common())
+    raise RpcError(
+        Code.UNSATISFIED,
+        f"none of {wishes.candidates} candidates is all that was wished for; what failed: {why}. Ask for less, for "
+        "another seed, or for more candidates",
+        {"candidates": wishes.candidates, "failed": dict(failed)},
+    )
+
+
+def _batches(candidates: int) -> Iterator[range]:
+    first = 0
+    for size in (*BATCHES, *[BATCHES[-1]] * (candidates // BATCHES[-1] + 1)):
+        if first < candidates:
+            yield range(first, min(first + size, candidates))
+        first += size
+
+
+def write(
+    engine: Engine, model: ModelFile, wishes: Wishes, numbers: Sequence[int], fixed: Sequence[NDArray[np.int64]]
+) -> NDArray[np.uint8]:
+    """The candidates of these numbers as the model writes them: (N, height, width) tile numbers."""
+    height, width = wishes.shape
+    told = -1 if wishes.difficulty is None else wishes.difficulty[2]
+    arguments = (
+        np.full(len(numbers), wishes.seed),
+        np.array(numbers, np.int64),
+        width,
+        height,
+        np.full(len(numbers), told),
+        np.array([told_counts(wishes, n, f) for n, f in zip(numbers, fixed, strict=True)], np.int64),
+        np.stack(fixed),
+        wishes.temperature,
+        0,
+    )
+    return engine.run(model, "forward", *arguments)
+
+
+def fixed_for(wishes: Wishes, number: int) -> NDArray[np.int64]:
+    """What is given to a candidate: what is fixed, and of a level to vary all but a window, another for each."""
+    if wishes.base is None:
+        return wishes.fixed
+    height, width = wishes.shape
+    if wishes.by_columns:
+        high, wide = height, max(1, round(wishes.change * width))
+    else:
+        area = max(1, round(wishes.change * height * width))
+        low = math.ceil(area / width)
+        high = low + pick(wishes.seed, number, "height", min(height, max(low, 2 * math.isqrt(area))) - low + 1)
+        wide = min(width, math.ceil(area / high))
+    top, left = pick(wishes.seed, number, "top", height - high + 1), pick(wishes.seed, number, "left", width - wide + 1)
+    given = np.where(wishes.fixed >= 0, wishes.fixed, wishes.base)
+    window = slice(top, top + high), slice(left, left + wide)
+    given[window] = wishes.fixed[window]
+    return given
+
+
+def pick(seed: int, number: int, stream: str, choices: int) -> int:
+    """One of 0 to choices - 1, the same for a seed, a number and a stream."""
+    digest = hashlib.sha256(f"{seed} {number} {stream}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") % choices
+
+
+def told_counts(wishes: Wishes, number: int, given: NDArray[np.int64]) -> list[int]:
+    """How many of each count the model is told to write, given ones included; -1 where it is free."""
+    told = {}
+    for name, (least, most) in wishes.ranges.items():
+        told[name] = least + pick(wishes.seed, number, name, most - least + 1)
+    if wishes.game.name == "sokoban":
+        told |= dict.fromkeys(("boxes", "targets"), asked_pairs(wishes, number)) | {"players": 1}
+    for name, chars in wishes.counted.items():  # with a start that is given, no other is written
+        starts = [wishes.tiles.index(c) for c in starts_of(wishes.game) if c in wishes.tiles and c in chars]
+        if starts and np.isin(given, starts).any():
+            told.setdefault(name, int(np.isin(given, [wishes.tiles.index(c) for c in chars]).sum()))
+    return [told.get(name, -1) for name in wishes.counted]
+
+
+def asked_pairs(wishes: Wishes, number: int) -> int:
+    """Boxes, and targets, of a candidate of Sokoban: as asked for; else those of the level to vary; else four, fewer
+    where there is no room for them.
+    """
+    least, most = pairs(wishes)
+    if wishes.ranges.keys() & {"boxes", "targets"}:
+        return least + pick(wishes.seed, number, "boxes", most - least + 1)
+    height, width = wishes.shape
+    if wishes.base is not None:
+        usual = int((wishes.base == wishes.tiles.index("$")).sum())
+    else:
+        usual = min(4, (height - 2) * (width - 2) // 9)
+    return min(max(usual, least), most)
+
+
+def examine(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: int) -> Made:
+    """A candidate, with its start and goal, and repaired where that is needed and enough.
+
+    Raises:
+        Missed: it lacks something.
+    """
+    game = wishes.game.name
+    kept = frozenset((int(y), int(x)) for y, x in np.argwhere(given >= 0))
+    try:
+        if game == "sokoban":
+            arranged = repair.arrange_sokoban(rows, kept, asked_pairs(wishes, number))
+        elif game == "dungeon":
+            rows = arranged = repair.arrange_dungeon(rows, kept)  # which is the game's rule, no repair
+        else:
+            arranged = rows
+    except ValueError as error:
+        raise Missed("start and goal") from error
+    if len(find(arranged, starts_of(wishes.game))) != 1 or not find(arranged, goals_of(wishes.game)):
+        raise Missed("start and goal")
+    outcome, hard = None, None
+    if wishes.solved:
+        _see_counts(wishes, arranged)  # before what takes time; a repair may still change them
+        arranged, outcome = _solved(wishes, arranged, kept)
+        hard = measured(game, arranged, outcome.moves)
+    _see_counts(wishes, arranged)
+    if wishes.base is not None and arranged == wishes.rows(wishes.base):
+        raise Missed("a difference from the level to vary")
+    if wishes.difficulty is not None and hard is not None and not wishes.difficulty[0] <= hard <= wishes.difficulty[1]:
+        raise Missed("difficulty (too easy)" if hard < wishes.difficulty[0] else "difficulty (too hard)")
+    changed = sum(a != b for old, new in zip(rows, arranged, strict=True) for a, b in zip(old, new, strict=True))
+    return Made(arranged, outcome, hard, changed)
+
+
+def _solved(wishes: Wishes, rows: list[str], kept: frozenset[tuple[int, int]]) -> tuple[list[str], Outcome]:
+    """The level and its solution, repaired if that is needed. Raises Missed."""
+    game = wishes.game.name
+    outcome = prove(game, rows, wishes.budget)
+    closed = game == "dungeon" and outcome.status == "solved" and bool(dungeon.unreached(rows))
+    if outcome.status == "solved" and not closed:
+        return rows, outcome
+    budget = max(1, wishes.budget // REPAIR_SHARE)
+    mended = _MENDERS[game](rows, kept, lambda tried: prove(game, tried, budget)) if game in _MENDERS else None
+    if mended is not None:
+        return mended
+    if closed:
+        raise Missed("every room open")
+    raise Missed("solution (none)" if outcome.status == "unsolvable" else "solution (none found within the budget)")
+
+
+_MENDERS: Mapping[str, Callable[..., tuple[list[str], Outcome] | None]] = {
+    "sokoban": repair.mend_sokoban,
+    "dungeon": repair.mend_dungeon,
+}
+
+
+def _see_counts(wishes: Wishes, rows: list[str]) -> None:
+    for name, (least, most) in wishes.ranges.items():
+        count = len(find(rows, wishes.counted[name]))
+        if not least <= count <= most:
+            raise Missed(f"counts.{name} (too {'few' if count < least else 'many'})")
+
+
+def _answer(wishes: Wishes, made: Made, number: int) -> dict[str, Any]:
+    game, rows = wishes.game, made.rows
+    used = set("".join(rows))
+    return {
+        "game": game.name,
+        "seed": wishes.seed,
+        "rows": rows,
+        "legend": {char: tile.name for char, tile in game.tiles.items() if char in used},
+        "start": next([x, y] for y, x in find(rows, starts_of(game))),
+        "goal": [[x, y] for y, x in find(rows, goals_of(game))],
+        "solution": made.outcome.moves if made.outcome else None,
+        "proved": made.outcome is not None,
+        "difficulty": None if made.difficulty is None else made.difficulty / 100,
+        "counts": {name: len(find(rows, chars)) for name, chars in wishes.counted.items()},
+        "candidate": number,
+        "repaired": made.repaired,
+    }

@@ -1,0 +1,105 @@
+"""Wishes that no level can fulfil, found before any is written: what is fixed already, and the best that may follow.
+
+A free tile counts as whatever helps most, so what is refused here is impossible; what is not may still be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.content.levels import dungeon, sokoban_search
+from runtime.content.levels.asking import FREE, Range, Wishes, wrong
+from runtime.content.levels.rules import find, goals_of, starts_of
+
+
+def check_possible(wishes: Wishes) -> None:
+    """Raises RpcError INVALID_PARAMS where counts contradict each other or what is fixed, or that can't be solved."""
+    rows = wishes.rows(wishes.fixed)
+    free = sum(row.count(FREE) for row in rows)
+    needed = 0
+    for name, (least, most) in wishes.ranges.items():
+        fixed = len(find(rows, wishes.counted[name]))
+        if fixed > most:
+            raise wrong("counts", f"at most {most} {name} are asked for, and {fixed} are fixed")
+        needed += max(0, least - fixed)
+    if needed > free:
+        raise wrong("counts", f"they ask for {needed} tiles more than are fixed, and only {free} are free")
+    starts = find(rows, starts_of(wishes.game))
+    if len(starts) > 1:
+        (y, x), (v, u) = starts[:2]
+        what = f"{wishes.game.name} has one start; row {y}, column {x} and row {v}, column {u} are both one"
+        raise wrong("fixed", what)
+    if not free:
+        for kind, chars in (("start", starts_of(wishes.game)), ("goal", goals_of(wishes.game))):
+            if not find(rows, chars):
+                raise wrong("fixed", f"every tile is fixed, and none is a {kind}")
+    if wishes.game.name in _CHECKS:
+        _CHECKS[wishes.game.name](wishes, rows)
+
+
+def pairs(wishes: Wishes) -> Range:
+    """How many boxes, and as many targets, a level of Sokoban may have.
+
+    Raises:
+        RpcError: INVALID_PARAMS where what is asked and what is fixed leave no number.
+    """
+    rows = wishes.rows(wishes.fixed)
+    free = sum(row.count(FREE) for row in rows)
+    least, most = 1, len(rows) * len(rows[0])
+    for name in ("boxes", "targets"):
+        low, high = wishes.ranges.get(name, (0, most))
+        fixed = len(find(rows, wishes.counted[name]))
+        least, most = max(least, low, fixed), min(most, high, fixed + free)
+    if least > most:
+        boxes, targets = (wishes.ranges.get(name, "free") for name in ("boxes", "targets"))
+        raise wrong(
+            "counts", f"boxes {boxes} and targets {targets}: with what is fixed, there can't be as many of each"
+        )
+    return least, most
+
+
+def _sokoban(wishes: Wishes, rows: list[str]) -> None:
+    if wishes.ranges.get("players", (1, 1)) != (1, 1):
+        raise wrong("counts", "players: Sokoban has one")
+    pairs(wishes)
+    neighbours, places = open_cells(rows)
+    chars = [rows[y][x] for y, x in places]
+    ends = np.array([cell for cell, char in enumerate(chars) if char in "." + FREE], np.int32)
+    near = sokoban_search.push_distances(neighbours, ends) < sokoban_search.FAR  # (ends, cells)
+    for cell, char in enumerate(chars):
+        y, x = places[cell]
+        if char == "$" and not near[:, cell].any():
+            raise wrong("fixed", f"the box in row {y}, column {x} can't be pushed to any target, whatever is free")
+        if char == ".":
+            (row,) = near[ends == cell]
+            if not any(row[other] for other, begin in enumerate(chars) if begin in "$" + FREE):
+                raise wrong("fixed", f"no box can be pushed to the target in row {y}, column {x}, whatever is free")
+
+
+def open_cells(rows: list[str]) -> tuple[NDArray[np.int32], list[tuple[int, int]]]:
+    """The cells of a Sokoban level that aren't wall: neighbours int32 (cells, 4), up, down, left, right, -1 for none;
+    and their rows and columns.
+    """
+    places = [(y, x) for y, row in enumerate(rows) for x, char in enumerate(row) if char != "#"]
+    number = {place: cell for cell, place in enumerate(places)}
+    ways = ((-1, 0), (1, 0), (0, -1), (0, 1))
+    found = [[number.get((y + dy, x + dx), -1) for dy, dx in ways] for y, x in places]
+    return np.array(found, np.int32).reshape(-1, 4), places
+
+
+def _dungeon(wishes: Wishes, rows: list[str]) -> None:
+    if wishes.ranges.get("entrances", (1, 1))[1] == 0:
+        raise wrong("counts", "entrances: a dungeon has a start, which is one")
+    if wishes.ranges.get("exits", (1, 1))[1] == 0:
+        raise wrong("counts", "exits: a dungeon has a goal, which is one")
+    starts, goals = find(rows, "<"), find(rows, ">")
+    if starts and goals:
+        best = [row.replace(FREE, ".").replace("D", "+") for row in rows]
+        if not dungeon.reached(best, starts, has_key=True).keys() & set(goals):
+            raise wrong("fixed", "what is fixed shuts the stairs up off from all stairs down, whatever is free")
+
+
+_CHECKS: Mapping[str, Callable[[Wishes, list[str]], None]] = {"sokoban": _sokoban, "dungeon": _dungeon}

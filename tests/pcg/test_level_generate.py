@@ -1,0 +1,177 @@
+"""levels.generate, with models of a few steps of training: what it gives is proved, and keeps to what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from runtime.content.levels import dungeon, generate, repair
+from runtime.content.levels.asking import FREE
+from runtime.content.levels.playing import PLAYERS
+from runtime.content.levels.rules import find
+from runtime.content.levels.sokoban import solve
+from runtime.errors import Code, RpcError
+from runtime.local import Local
+
+SMALL: dict[str, Any] = {"width": 8, "height": 7, "counts": {"boxes": 2}, "candidates": 200}
+FIXED = ["########", "#@__.__#", "#______#", "#__$___#", "#__##__#", "#______#", "########"]
+
+
+@pytest.fixture(scope="module")
+def runtime(level_models: Path) -> Iterator[Local]:
+    with Local(level_models, "cpu", 1) as runtime:
+        yield runtime
+
+
+def keeps(rows: list[str], fixed: list[str]) -> bool:
+    """Whether every tile that is fixed is there."""
+    return all(f in (FREE, c) for row, line in zip(rows, fixed, strict=False) for c, f in zip(row, line, strict=False))
+
+
+def test_a_level_comes_with_its_proof(runtime: Local) -> None:
+    made = runtime.call("levels.generate", seed=1, **SMALL)
+    rows = made["rows"]
+    assert [len(row) for row in rows] == [8] * 7
+    assert PLAYERS["sokoban"].replay(rows, made["solution"])
+    assert made["counts"] == {"boxes": 2, "targets": 2, "players": 1}
+    x, y = made["start"]
+    assert rows[y][x] == "@"
+    assert all(rows[y][x] == "." for x, y in made["goal"])
+    assert made["legend"]["$"] == "box"
+    assert 0 <= made["difficulty"] <= 1
+    assert made["provenance"]["method"] == "levels.generate"
+    again = runtime.call(made["provenance"]["method"], **made["provenance"]["params"])
+    assert again == made
+
+
+def test_a_dungeon_has_stairs_and_no_closed_room(runtime: Local) -> None:
+    made = runtime.call("levels.generate", seed=2, game="dungeon", width=12, height=9)
+    assert PLAYERS["dungeon"].replay(made["rows"], made["solution"])
+    assert not dungeon.unreached(made["rows"])
+    assert len(find(made["rows"], "<")) == 1
+
+
+def test_candidates_depend_on_seed_and_number_alone(runtime: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {"seed": 3, **SMALL, "difficulty": [0.0, 0.3]}
+    made = runtime.call("levels.generate", **asked)
+    monkeypatch.setattr(generate, "BATCHES", (1, 3))
+    assert runtime.call("levels.generate", **asked) == made
+
+
+def test_fixed_tiles_stay(runtime: Local) -> None:
+    for seed in range(3):
+        made = runtime.call("levels.generate", seed=seed, fixed=FIXED, candidates=200)
+        assert keeps(made["rows"], FIXED)
+        assert PLAYERS["sokoban"].replay(made["rows"], made["solution"])
+
+
+def test_a_prefix_is_gone_on_with(runtime: Local) -> None:
+    prefix = ["########", "#@ $ . #"]
+    made = runtime.call("levels.generate", seed=4, **SMALL, prefix=prefix)
+    assert made["rows"][:2] == prefix
+
+
+def test_variations_change_a_part_and_differ(runtime: Local) -> None:
+    level = ["########", "#@     #", "#  $ . #", "#      #", "#  $ . #", "#      #", "########"]
+    made = [runtime.call("levels.generate", seed=s, vary=level, change=0.3, candidates=200)["rows"] for s in range(4)]
+    assert len({tuple(rows) for rows in made}) > 1
+    for rows in made:
+        assert rows != level
+        assert sum(a != b for old, new in zip(level, rows, strict=True) for a, b in zip(old, new, strict=True)) <= 24
+
+
+def test_a_level_may_go_unproved(runtime: Local) -> None:
+    made = runtime.call("levels.generate", seed=5, **SMALL, require_solution=False)
+    assert (made["proved"], made["solution"], made["difficulty"]) == (False, None, None)
+
+
+def test_what_failed_is_told(runtime: Local) -> None:
+    with pytest.raises(RpcError) as caught:
+        runtime.call("levels.generate", seed=6, **SMALL | {"candidates": 5}, difficulty=1.0)
+    assert caught.value.code is Code.UNSATISFIED
+    assert "none of 5 candidates" in caught.value.message
+    assert sum(caught.value.details["failed"].values()) == 5
+    assert any(wish.startswith("difficulty") for wish in caught.value.details["failed"])
+
+
+@pytest.mark.parametrize(
+    ("params", "code", "words"),
+    [
+        ({"game": "sokobam"}, Code.INVALID_PARAMS, "did you mean 'sokoban'"),
+        ({"game": "platformer"}, Code.MODEL_NOT_FOUND, "level-platformer"),
+        ({"model": "level-dungeon"}, Code.INVALID_PARAMS, "not the tiles of sokoban"),
+        ({"width": 10**6}, Code.OUT_OF_RANGE, "width 1000000 is out of range; 5 to 10"),
+        ({"fixed": ["_" * 10**6]}, Code.OUT_OF_RANGE, "out of range"),
+        ({"fixed": ["__?__"] * 5}, Code.INVALID_PARAMS, "row 0, column 2: '?' is no tile of sokoban"),
+        ({"fixed": ["__*__"] * 5}, Code.INVALID_PARAMS, "one that this model does not write"),
+        ({"fixed": ["_____", "____", *["_____"] * 3]}, Code.INVALID_PARAMS, "row 1 has 4 tiles"),
+        ({"fixed": FIXED, "width": 9}, Code.INVALID_PARAMS, "its width is 8; that of the level is 9"),
+        ({"fixed": ["@____"] + ["_____"] * 3 + ["____@"]}, Code.INVALID_PARAMS, "one start; row 0, column 0 and row 4"),
+        ({"fixed": ["$____"] + ["_____"] * 4}, Code.INVALID_PARAMS, "the box in row 0, column 0 can't be pushed"),
+        ({"fixed": ["#.###", "_###_", *["_____"] * 3]}, Code.INVALID_PARAMS, "no box can be pushed to the target"),
+        ({"fixed": ["_____"] * 5, "counts": {"boxes": 30}}, Code.INVALID_PARAMS, "30"),
+        ({"prefix": ["#####"], "width": 7}, Code.INVALID_PARAMS, "it has 5 columns; the level has 7"),
+        ({"prefix": ["######"], "fixed": ["_____@"] + ["______"] * 5}, Code.INVALID_PARAMS, "fixed as another tile"),
+        ({"vary": ["__@__"] * 5}, Code.INVALID_PARAMS, "give a whole level"),
+        ({"counts": {"boxs": 3}}, Code.INVALID_PARAMS, "did you mean 'boxes'"),
+        ({"counts": {"boxes": [4, 2]}}, Code.INVALID_PARAMS, "boxes 4 to 2"),
+        ({"counts": {"boxes": 2, "targets": 3}}, Code.INVALID_PARAMS, "as many of each"),
+        ({"counts": {"players": 2}}, Code.INVALID_PARAMS, "Sokoban has one"),
+        ({"counts": {"boxes": 2}, "fixed": ["_$$$_"] + ["_____"] * 4}, Code.INVALID_PARAMS, "at most 2 boxes"),
+        ({"difficulty": 1.5}, Code.OUT_OF_RANGE, "difficulty 1.5"),
+        ({"difficulty": float("nan")}, Code.INVALID_PARAMS, "nan is no number"),
+        ({"difficulty": [0.8, 0.2]}, Code.INVALID_PARAMS, "give the least first"),
+        ({"temperature": 9.0}, Code.OUT_OF_RANGE, "temperature 9 is out of range; 0 to 4"),
+        ({"seed": 2**53}, Code.OUT_OF_RANGE, "seed"),
+        ({"candidates": 0}, Code.OUT_OF_RANGE, "candidates 0"),
+        ({"budget": 0}, Code.OUT_OF_RANGE, "budget 0"),
+        (
+            {"game": "dungeon", "fixed": ["<#______", "##______", *["________"] * 5, "_______>"]},
+            Code.INVALID_PARAMS,
+            "shuts the stairs up off",
+        ),
+        ({"game": "dungeon", "counts": {"exits": 0}}, Code.INVALID_PARAMS, "a dungeon has a goal"),
+    ],
+)
+def test_mistakes_are_told(runtime: Local, params: dict[str, Any], code: Code, words: str) -> None:
+    with pytest.raises(RpcError) as caught:
+        runtime.call("levels.generate", **{"seed": 1} | params)
+    assert words in caught.value.message
+    assert caught.value.code is code
+
+
+def test_a_box_in_a_corner_is_moved_unless_it_is_given() -> None:
+    rows = ["######", "#$  @#", "#    #", "#  . #", "######"]
+    mended = repair.mend_sokoban(rows, frozenset(), solve)
+    assert mended is not None
+    assert PLAYERS["sokoban"].replay(mended[0], mended[1].moves)
+    assert repair.mend_sokoban(rows, frozenset({(1, 1)}), solve) is None
+
+
+def test_walls_of_a_dungeon_are_opened_unless_they_are_given() -> None:
+    rows = ["<..#..>", "...#...", "####.##", "...#.#.", "...#.##"]
+    mended = repair.mend_dungeon(rows, frozenset(), dungeon.solve)
+    assert mended is not None
+    assert PLAYERS["dungeon"].replay(mended[0], mended[1].moves)
+    assert not dungeon.unreached(mended[0])
+    given = frozenset((y, x) for y in range(5) for x in range(7) if rows[y][x] == "#")
+    assert repair.mend_dungeon(rows, given, dungeon.solve) is None
+
+
+def test_sokoban_is_arranged_around_what_is_given() -> None:
+    rows = ["######", "#$$$ #", "#  ..#", "#    #", "######"]
+    arranged = repair.arrange_sokoban(rows, frozenset({(1, 3)}), 2)
+    assert [len(find(arranged, char)) for char in "@$."] == [1, 2, 2]
+    assert arranged[1][3] == "$"
+    with pytest.raises(ValueError, match="too many"):
+        repair.arrange_sokoban(rows, frozenset({(1, 1), (1, 2), (1, 3)}), 2)
+
+
+def test_picks_are_spread_and_the_same_each_time() -> None:
+    picked = [generate.pick(7, number, "x", 5) for number in range(200)]
+    assert np.bincount(picked).min() > 20
+    assert picked[0] == generate.pick(7, 0, "x", 5)
