@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 ACTIVATION_MAX = 127
+ACTIVATION_QUANTILE = 0.9995  # what lies beyond is clamped
 EXACT_SUM = 2**24  # float32 holds every integer up to here
 LEAK = 0.25  # a power of two, so that the leaky slope multiplies exactly
 
@@ -118,6 +119,13 @@ def crop(x: Tensor, border: int) -> Tensor:
 def power_of_two_at_least(x: float) -> float:
     """The smallest power of two that is not below x > 0."""
     return 2.0 ** math.ceil(math.log2(x))
+
+
+def activation_step(activations: Tensor) -> float:
+    """The power of two that an integer stands for, so that all but the outermost activations fit in 127 of them."""
+    values = activations.detach().float().abs().flatten()
+    peak = float(values.kthvalue(max(1, math.ceil(ACTIVATION_QUANTILE * values.numel()))).values)
+    return power_of_two_at_least(max(peak, 1e-6) / ACTIVATION_MAX)
 
 
 def quantise_weight(weight: Tensor, input_step: Tensor, output_step: float) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,7 @@ from pcg.characters.looks import describe_looks
 from pcg.characters.networks import (
     SHADE_COUNT,
     SLOT_COUNT,
+    WANDER,
     FrontDiscriminator,
     FrontGenerator,
     from_blocks,
@@ -28,7 +29,6 @@ from pcg.characters.wardrobe import Outfit
 
 SAMPLES = 12
 BLENDED = 0.5  # share of the attributes that are a blend of two items, where there is no drawing to be true to
-WANDER = 0.15  # noise on their embeddings, which lie in (-1, 1)
 TREMBLE = 0.03  # noise on those of the characters that were drawn
 
 

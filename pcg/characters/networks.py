@@ -21,6 +21,7 @@ SLOT_COUNT, SHADE_COUNT = 35, 8
 CHANNELS = SLOT_COUNT + SHADE_COUNT  # logits of a pixel, or what the discriminator sees of it
 SIZE, BLOCK_PIXELS = 64, 4
 EMBEDDING = 12  # numbers that an attribute's items differ in
+WANDER = 0.15  # noise on the embeddings of characters that no one drew; they lie in (-1, 1)
 HIDDEN = 384
 WIDTHS = (96, 96, 80)  # channels at 8, 16 and 32 blocks a side
 DIRECT = 16  # of those at 16, channels that come from the attributes themselves

@@ -70,8 +70,8 @@ class WalkGenerator(nn.Module):
         self.queries = conv(d32, BLOCK_PIXELS * (POINTER + 1), 1)  # and how sure it is of the background
         self.places = conv(e32 + e32, BLOCK_PIXELS * POINTER, 1)
         self.lift = up(e16, e32)
-        self.colours = nn.Linear(3, POINTER)
-        self.keys = nn.Linear(POINTER, POINTER)
+        self.mix = conv(POINTER + 3, 2 * POINTER, 1)
+        self.keys = conv(2 * POINTER, POINTER, 1)
 
     def forward(self, front: Tensor, palette: Tensor, frames: Tensor) -> Tensor:
         """front int64 (N, 64, 64), palette (N, K, 3) in 0..1, frames int64 (N, F), to logits (N, F, 32, 32, 4, K).
@@ -93,15 +93,11 @@ class WalkGenerator(nn.Module):
     def make_keys(self, front: Tensor, palette: Tensor, e32: Tensor, e16: Tensor) -> Tensor:
         """A key for each colour (N, K, POINTER): the colour, and the mean of what is seen where it is used."""
         around = F.leaky_relu(self.lift(e16), LEAK)
-        places = self.places(torch.cat([e32, around], 1)).permute(0, 2, 3, 1)
-        n, h, w, _ = places.shape
-        places = places.reshape(n, h * w * BLOCK_PIXELS, POINTER).float()
-        index = to_blocks(front).reshape(n, -1)
-        sums = places.new_zeros(n, palette.shape[1], POINTER)
-        sums.scatter_add_(1, index.unsqueeze(-1).expand_as(places), places)
-        counts = uses(front, palette.shape[1]).unsqueeze(-1).clamp_min(1)
-        keys: Tensor = self.keys(F.leaky_relu(sums / counts + self.colours(palette), LEAK))
-        return keys
+        places = F.leaky_relu(self.places(torch.cat([e32, around], 1)), LEAK).permute(0, 2, 3, 1)
+        means = mean_of_colours(places.unflatten(-1, (BLOCK_PIXELS, POINTER)), front, palette.shape[1])
+        each = torch.cat([means, palette], -1).transpose(1, 2).unsqueeze(-1)
+        keys: Tensor = self.keys(F.leaky_relu(self.mix(each), LEAK))
+        return keys[..., 0].transpose(1, 2)
 
     def decode(self, e32: Tensor, e16: Tensor, e8: Tensor, frames: Tensor) -> Tensor:
         """Queries (N, F, 32, 32, 4, POINTER + 1) of the frames asked for."""
@@ -117,9 +113,9 @@ class WalkGenerator(nn.Module):
 
         x = F.leaky_relu(self.then8(join(self.join8, each(e8), self.template8[number])), LEAK)
         x = F.leaky_relu(self.up16(x), LEAK)
-        x = join(self.join16, x, each(self.skip16(e16)), self.template16[number])
+        x = join(self.join16, x, each(F.leaky_relu(self.skip16(e16), LEAK)), self.template16[number])
         x = F.leaky_relu(self.up32(F.leaky_relu(self.then16(x), LEAK)), LEAK)
-        x = join(self.join32, x, each(self.skip32(e32)), self.template32[number])
+        x = join(self.join32, x, each(F.leaky_relu(self.skip32(e32), LEAK)), self.template32[number])
         x = F.leaky_relu(self.then32(x), LEAK)
         queries: Tensor = self.queries(x).permute(0, 2, 3, 1)
         return queries.reshape(n, f, *queries.shape[1:3], BLOCK_PIXELS, POINTER + 1)
@@ -129,6 +125,15 @@ def uses(front: Tensor, colours: int) -> Tensor:
     """How many pixels each colour has in a front, (N, K) float32."""
     counts = torch.zeros(len(front), colours, device=front.device)
     return counts.scatter_add_(1, front.flatten(1), torch.ones_like(front, dtype=counts.dtype).flatten(1))
+
+
+def mean_of_colours(places: Tensor, front: Tensor, colours: int) -> Tensor:
+    """The mean over each colour's pixels of (N, 32, 32, 4, C), float32 (N, colours, C); zero for an unused colour."""
+    n, channels = len(places), places.shape[-1]
+    flat = places.reshape(n, -1, channels).float()
+    index = to_blocks(front).reshape(n, -1, 1).expand_as(flat)
+    sums = flat.new_zeros(n, colours, channels).scatter_add_(1, index, flat)
+    return sums / uses(front, colours).unsqueeze(-1).clamp_min(1)
 
 
 def point(queries: Tensor, keys: Tensor, counts: Tensor) -> Tensor:

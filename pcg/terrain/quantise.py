@@ -1,29 +1,20 @@
 """From the trained float generators to the exact world: every layer's integers, and what an integer stands for."""
 
-import math
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pcg.exact import ACTIVATION_MAX, LEAK, ExactConv, IntegerConv, IntegerUp, crop, key, power_of_two_at_least
+from pcg.exact import LEAK, ExactConv, IntegerConv, IntegerUp, activation_step, crop, key
 from pcg.terrain.control import STYLE_SUM, PlanField
 from pcg.terrain.networks import MARGIN, CoarseGenerator, Generator, Pyramid, Stage, control_features
 from pcg.terrain.world import ExactPyramid, ExactStage, TerrainWorld
 
-ACTIVATION_QUANTILE = 0.9995  # what lies beyond is clamped
 INPUT_STEP = 1 / 128  # what one integer of a latent, a style or a control feature stands for in the float network
 PLACES = 24  # where activations are measured; even, for half of them have one style
 STREAM_FINE, STREAM_COARSE = 1000, 2000
 T = TypeVar("T", IntegerConv, IntegerUp)
-
-
-def activation_step(activations: Tensor) -> float:
-    """The power of two that an integer stands for, so that all but the outermost activations fit in 127 of them."""
-    values = activations.detach().float().abs().flatten()
-    peak = float(values.kthvalue(max(1, math.ceil(ACTIVATION_QUANTILE * values.numel()))).values)
-    return power_of_two_at_least(max(peak, 1e-6) / ACTIVATION_MAX)
 
 
 def quantise_pyramid(pyramid: Pyramid, x: Tensor, latents: list[Tensor | None], stream: int) -> ExactPyramid:

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from pcg.exact import crop, key, latent_field
+from pcg.exact import activation_step, crop, key, latent_field
 from pcg.terrain.control import STYLE_SUM, PlanField, classic_table, grain_field
 from pcg.terrain.data import MARGIN_CELLS
 from pcg.terrain.networks import MARGIN, CoarseGenerator, Generator, Pyramid
-from pcg.terrain.quantise import INPUT_STEP, STREAM_COARSE, STREAM_FINE, activation_step, quantise
+from pcg.terrain.quantise import INPUT_STEP, STREAM_COARSE, STREAM_FINE, quantise
 from pcg.terrain.world import TerrainWorld
 
 WIDTHS = (24, 16, 12, 12, 8)
