@@ -297,6 +297,72 @@ def terrain(
 
 
 @app.command(group=MAKING)
+def level(
+    out: Path,
+    *,
+    seed: int = 0,
+    game: str | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    difficulty: str | None = None,
+    counts: str = "",
+    fixed: Path | None = None,
+    prefix: Path | None = None,
+    vary: Path | None = None,
+    change: float | None = None,
+    require_solution: bool = True,
+    temperature: float | None = None,
+    candidates: int | None = None,
+    format: str | None = None,
+    count: int | None = None,
+    server: Server = None,
+    models: Models = None,
+    device: Device = "auto",
+) -> None:
+    """Make a level that a solver has completed, with the moves (docs/levels.md).
+
+    Examples:
+
+        pcg level warehouse.tmx --seed 7 --game sokoban --difficulty 0.6
+        pcg level crypt.png --game dungeon --width 30 --height 20 --counts enemies=3:6,items=4
+        pcg level levels/ --count 20 --format ldtk
+        pcg level more/ --vary warehouse.tmx --count 20
+        pcg level around.tmx --game sokoban --fixed walls.txt
+
+    :param out: File to write (.tmx, .tmj, .ldtk, .json, .csv, .txt, .png); with --count, a folder.
+    :param seed: Which level; with --count the first of consecutive seeds.
+    :param game: sokoban (the default) or dungeon, or whatever --vary, --fixed and --prefix are a level of.
+    :param width: Tiles across; by default those of the files given, else the model's.
+    :param height: Tiles from top to bottom.
+    :param difficulty: 0 to 1, met to 0.15, or LEAST:MOST.
+    :param counts: NAME=COUNT or NAME=LEAST:MOST, separated by commas; `pcg models --json` has each model's names.
+    :param fixed: Level file whose tiles stay, all but "_".
+    :param prefix: Level file to go on with: the first rows, or the first columns of a game that goes left to right.
+    :param vary: Level file to make others of.
+    :param change: With --vary, how large a part is written anew, 0.01 to 1; 0.3 by default.
+    :param require_solution: --no-require-solution gives a level that no solver has looked at.
+    :param temperature: How freely the model writes, 0 to 4; 1 by default.
+    :param candidates: Levels to try, 64 by default.
+    :param format: File format; by default from OUT's suffix, else tmx.
+    :param count: How many levels, one for each seed from --seed on.
+    """
+    from pcg.levels.make import make_levels, parse_counts, parse_range, read_rows, summary
+
+    params: dict[str, Any] = {"counts": parse_counts(counts), "require_solution": require_solution}
+    for name, file in (("vary", vary), ("prefix", prefix), ("fixed", fixed)):
+        params[name], game = read_rows(file, game)
+    if difficulty is not None:
+        params["difficulty"] = parse_range("--difficulty", difficulty)
+    numbers = {"width": width, "height": height, "change": change, "temperature": temperature, "candidates": candidates}
+    params |= {name: given for name, given in {"game": game, **numbers}.items() if given is not None}
+    with open_runtime(server, models, device) as runtime:
+        for answer, paths in make_levels(runtime, out, params, seed, count, format):
+            say(summary(answer))
+            for path in paths:
+                print(path)
+
+
+@app.command(group=MAKING)
 def solve(
     file: Path,
     *,
@@ -357,11 +423,13 @@ def verify(
 
         pcg verify world.png heights.r16 heights.normal.png
         pcg verify unity/world.tiles.json
+        pcg verify warehouse.tmx crypt.png
 
     :param files: Assets this project wrote, of any format, with their sidecars; NAME.tiles.json for all its tiles.
     :param json_: One JSON object a file.
     """
     from pcg.assets import verify_file
+    from pcg.levels.make import holds_level, verify_level
     from pcg.progress import progress
 
     if not files:
@@ -370,7 +438,7 @@ def verify(
     with open_runtime(server, models) as runtime:
         for path in files:
             with progress(path.name, None) as advance:
-                fault = verify_file(runtime, path, advance)
+                fault = verify_level(runtime, path) if holds_level(path) else verify_file(runtime, path, advance)
             failed += fault is not None
             if json_:
                 print(json.dumps({"file": str(path), "verified": fault is None, "fault": fault}))

@@ -1,0 +1,156 @@
+"""What `pcg level` does: a request from its options, levels to files, and a file's level made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pcg.progress import progress
+from pcg.region import Runtime
+from pcg.writers.level import Level
+from pcg.writers.provenance import read_asset
+from pcg.writers.tilemap import DECODERS, ENCODERS, check_suffix, read_level, write_level
+from runtime.errors import RpcError, did_you_mean
+
+METHOD = "levels.generate"
+DEFAULT_FORM = "tmx"  # of a folder of levels
+TOLD_BESIDE = (".txt", ".csv")  # formats whose sidecar says the rest
+CARRIES_OTHERS = (".png", ".json")  # suffixes that other assets have as well
+
+
+def parse_range(option: str, text: str) -> float | list[float]:
+    """LEAST:MOST, or one number.
+
+    >>> parse_range("--difficulty", "0.2:0.5")
+    [0.2, 0.5]
+    """
+    ends = text.split(":")
+    try:
+        numbers = [int(end) if end.strip().isdecimal() else float(end) for end in ends]
+    except ValueError as error:
+        raise ValueError(f"{option} {text!r}: write a number, or LEAST:MOST") from error
+    if len(numbers) > 2:
+        raise ValueError(f"{option} {text!r}: write a number, or LEAST:MOST")
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def parse_counts(text: str) -> dict[str, float | list[float]]:
+    """NAME=COUNT or NAME=LEAST:MOST, separated by commas.
+
+    >>> parse_counts("boxes=4,enemies=2:6")
+    {'boxes': 4, 'enemies': [2, 6]}
+    """
+    counts = {}
+    for part in filter(None, text.split(",")):
+        name, equals, number = part.partition("=")
+        if not equals:
+            raise ValueError(f"--counts {part!r}: write NAME=COUNT or NAME=LEAST:MOST")
+        counts[name.strip()] = parse_range("--counts", number)
+    return counts
+
+
+def read_rows(path: Path | None, game: str | None) -> tuple[list[str], str | None]:
+    """The rows of a level file, "_" where a tile is free, and its game if it is known. Raises ValueError, OSError."""
+    if path is None:
+        return [], game
+    level = read_level(path, game)
+    return list(level.rows), level.game
+
+
+def resolve_suffix(out: Path, form: str | None, *, folder: bool) -> str:
+    """The format asked for, or the one that OUT's suffix names, as a suffix.
+
+    Raises:
+        ValueError: there is no such format, or OUT names another.
+    """
+    if form is not None and f".{form}" not in ENCODERS:
+        names = [suffix[1:] for suffix in ENCODERS]
+        near = did_you_mean(form, names) or f"; there are: {', '.join(names)}"
+        raise ValueError(f"unknown format {form!r}{near}")
+    if folder:
+        return f".{form or DEFAULT_FORM}"
+    if form is None:
+        return check_suffix(out)
+    if out.suffix.lower() in ENCODERS and out.suffix.lower() != f".{form}":
+        raise ValueError(f"{out} ends in {out.suffix}, but --format says {form}")
+    return f".{form}"
+
+
+def make_levels(
+    runtime: Runtime, out: Path, params: Mapping[str, Any], seed: int, count: int | None, form: str | None
+) -> Iterator[tuple[dict[str, Any], list[Path]]]:
+    """Write a level to `out`, or `count` of consecutive seeds into the folder `out`; gives each answer and its files.
+
+    Raises:
+        ValueError: no such format or count; OSError; RpcError: what the runtime refused.
+    """
+    if count is not None and count < 1:
+        raise ValueError(f"--count {count}: at least 1")
+    suffix = resolve_suffix(out, form, folder=count is not None)
+    with progress("levels", count or 1) as advance:
+        for s in range(seed, seed + (count or 1)):
+            answer = runtime.call(METHOD, seed=s, **params)
+            path = out if out.suffix.lower() == suffix else out.with_name(out.name + suffix)
+            if count is not None:
+                path = out / f"{answer['game']}-{s}{suffix}"
+            level = Level(answer["game"], tuple(answer["rows"]), answer["solution"], answer["provenance"])
+            yield answer, write_level(path, level)
+            advance(1)
+
+
+def summary(answer: Mapping[str, Any]) -> str:
+    """What to tell of a level that was made, in a line."""
+    moves = f"completed in {len(answer['solution'])} moves" if answer["proved"] else "no solver has looked at it"
+    hard = "" if answer["difficulty"] is None else f", difficulty {answer['difficulty']:.2f}"
+    repaired = f", {answer['repaired']} tiles repaired" if answer["repaired"] else ""
+    return f"{answer['game']} {answer['seed']}: {moves}{hard}, candidate {answer['candidate']}{repaired}"
+
+
+def holds_level(path: Path) -> bool:
+    """Whether a file is a level, made here or not, and no asset of another kind."""
+    suffix = path.suffix.lower()
+    if suffix not in CARRIES_OTHERS:
+        return suffix in DECODERS
+    try:
+        return str(read_asset(path)["provenance"]["method"]).startswith("levels.")
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+
+
+def verify_level(runtime: Runtime, path: Path) -> str | None:
+    """Make a level again and compare its tiles and its solution; None when it is what it says, else what is wrong.
+
+    Raises:
+        ConnectionError: the server is gone.
+    """
+    try:
+        level = read_level(path)
+        said = read_asset(path) if path.suffix.lower() in TOLD_BESIDE else {}
+        made = said.get("provenance", level.provenance)
+        if made is None:
+            return f"{path} carries no provenance: it was not generated, or not by this project"
+        if made["method"] != METHOD:
+            return f"its provenance names {made['method']!r:.40}, which makes no levels"
+        known = runtime.call("models.describe", name=made["model"])["sha256"]
+        if known != made["sha256"]:
+            return f"made by {made['model']} {made['sha256'][:12]}, here that model is {known[:12]}: another version"
+        again = runtime.call(METHOD, **made["params"])
+    except ConnectionError:
+        raise
+    except LookupError as error:
+        return f"its provenance lacks {error}"
+    except (OSError, ValueError, TypeError, AttributeError, RpcError) as error:
+        return str(error)
+    found, rows = list(level.rows), list(again["rows"])
+    if path.suffix.lower() == ".txt":  # whose reader drops rows of nothing but spaces at both ends
+        while not rows[0].strip():
+            rows.pop(0)
+        while not rows[-1].strip():
+            rows.pop()
+    if [len(row) for row in found] != [len(row) for row in rows]:
+        return f"has {len(found)} rows, should have {len(rows)}, or they are of another length"
+    differing = sum(a != b for old, new in zip(found, rows, strict=True) for a, b in zip(old, new, strict=True))
+    if differing:
+        return f"{differing} of {sum(map(len, rows))} tiles differ"
+    return None if said.get("solution", level.solution) == again["solution"] else "its solution differs"
