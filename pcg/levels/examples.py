@@ -36,10 +36,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class Example:
-    """One level, as it is printed, and its difficulty, a rank from 0 to 1."""
+    """One level, as it is printed, and its difficulty, a rank from 0 to 1; None where it has none."""
 
     tiles: NDArray[np.int64]
-    difficulty: float
+    difficulty: float | None
 
 
 class Examples:
@@ -50,8 +50,12 @@ class Examples:
         self.context = Context(len(self.alphabet.tiles), len(self.alphabet.counts))
         self.members = members(self.alphabet.tiles, list(self.alphabet.counts.values()))
         self.span = span
-        hard = ranks([measure(self.game.name, level.rows) for level in levels])
-        found = [Example(corpus.encode(level), float(rank)) for level, rank in zip(levels, hard, strict=True)]
+        labour = [measure(self.game.name, level.rows) for level in levels]
+        hard = iter(ranks([value for value in labour if value is not None]))
+        found = [
+            Example(corpus.encode(level), None if value is None else float(next(hard)))
+            for level, value in zip(levels, labour, strict=True)
+        ]
         self.examples = sorted(found, key=lambda example: example.tiles.size)
 
     def draw(self, tokens: int, rng: np.random.Generator) -> Batch:

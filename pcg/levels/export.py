@@ -50,7 +50,7 @@ def level_parameters(game: LevelGame, alphabet: Alphabet) -> dict[str, Parameter
             for name, chars in alphabet.counts.items()
         },
         "fixed": Parameter("array", "number of each tile that is given, -1 where the model is free"),
-        "temperature": Parameter("integer", "how freely it writes", 100, *TEMPERATURES, unit="hundredths"),
+        "temperature": Parameter("integer", "how freely it writes", game.temperature, *TEMPERATURES, unit="hundredths"),
         "top_k": Parameter("integer", "only the likeliest so many tiles; 0 for all", 0, 0, len(alphabet.tiles)),
     }
 

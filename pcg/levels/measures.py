@@ -5,38 +5,45 @@ Difficulty is a rank: 0 for the easiest level of the training set, 1 for the har
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.content.levels import rules
+from runtime.content.levels import dungeon, rules, sokoban
+from runtime.content.levels.dungeon_places import place_stairs
+
+BUDGET = 50_000  # nodes of a solver for a level of a corpus
 
 
-def sokoban_pushes(rows: Sequence[str]) -> float:
-    """Pushes that the boxes need if none is in another's way: a lower bound of the solution's, and close to it."""
-    from runtime.content.levels import sokoban_search as search
-
-    places = [(y, x) for y, row in enumerate(rows) for x, char in enumerate(row) if char != "#"]
-    cells = {place: cell for cell, place in enumerate(places)}
-    ways = ((-1, 0), (1, 0), (0, -1), (0, 1))
-    neighbours = np.array([[cells.get((y + dy, x + dx), -1) for dy, dx in ways] for y, x in places], np.int32)
-    boxes, targets = (np.array([cells[place] for place in rules.find(rows, c)], np.int32) for c in ("$*", ".*+"))
-    distances = search.push_distances(neighbours, targets)
-    return float(search.cheapest_assignment(distances, boxes))
+def sokoban_labour(rows: Sequence[str]) -> float | None:
+    """Pushes of the solution with the fewest; None where none is found."""
+    outcome = sokoban.solve(rows, BUDGET)
+    return float(sum(move.isupper() for move in outcome.moves)) if outcome.status == "solved" else None
 
 
-def dungeon_danger(rows: Sequence[str]) -> float:
-    """The longest way through the level, in units of its sides, and what lurks there: monsters and hazards for 20 tiles
-    of floor weigh as much as one more side to walk.
+def dungeon_labour(rows: Sequence[str]) -> float | None:
+    """The way from start to goal, in hundredths of the level's sides; half a side more for each monster or trap in it,
+    and for what lurks elsewhere a side for 20 tiles of floor. None where there is no way.
     """
+    try:
+        placed = place_stairs(rows)
+    except ValueError:
+        return None
+    outcome = dungeon.solve(placed, BUDGET)
+    if outcome.status != "solved":
+        return None
+    y, x = rules.find(placed, "<")[0]
+    way = [(y, x)]
+    for move in outcome.moves:
+        y, x = y + (move == "d") - (move == "u"), x + (move == "r") - (move == "l")
+        way.append((y, x))
     tiles = rules.DUNGEON.tiles
-    walkable = {(y, x) for y, row in enumerate(rows) for x, c in enumerate(row) if not (tiles[c].solid or c in "L")}
-    dangers = sum(tiles[char].hazard for row in rows for char in row)
-    sides = len(rows) + len(rows[0])
-    return _longest_way(walkable) / sides + 20 * dangers / max(1, len(walkable) + dangers)
+    hurts = sum(tiles[placed[y][x]].hazard for y, x in way)
+    floor = sum(not tiles[char].solid for row in placed for char in row)
+    dangers = sum(tiles[char].hazard for row in placed for char in row)
+    return 100.0 * len(outcome.moves) / (len(rows) + len(rows[0])) + 50 * hurts + 2000 * dangers / floor
 
 
 def runner_labour(rows: Sequence[str]) -> float:
@@ -67,42 +74,16 @@ def platformer_danger(rows: Sequence[str]) -> float:
     return (dangers + gaps + steps) / len(columns)
 
 
-def _longest_way(walkable: set[tuple[int, int]]) -> int:
-    """Steps between two ends of the largest connected part, found by walking to the farthest tile twice."""
-    left, largest = set(walkable), 0
-    longest = 0
-    while left:
-        reached = _distances(walkable, min(left))
-        left -= reached.keys()
-        if len(reached) > largest:
-            largest = len(reached)
-            far = max(reached, key=lambda place: (reached[place], place))
-            longest = max(_distances(walkable, far).values())
-    return longest
-
-
-def _distances(walkable: set[tuple[int, int]], start: tuple[int, int]) -> dict[tuple[int, int], int]:
-    steps = {start: 0}
-    queue = deque([start])
-    while queue:
-        y, x = queue.popleft()
-        for place in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
-            if place in walkable and place not in steps:
-                steps[place] = steps[y, x] + 1
-                queue.append(place)
-    return steps
-
-
 MEASURES = {
     "platformer": platformer_danger,
-    "sokoban": sokoban_pushes,
-    "dungeon": dungeon_danger,
+    "sokoban": sokoban_labour,
+    "dungeon": dungeon_labour,
     "runner": runner_labour,
 }
 
 
-def measure(game: str, rows: Sequence[str]) -> float:
-    """How hard a level of a game is, in a unit of that game's own."""
+def measure(game: str, rows: Sequence[str]) -> float | None:
+    """How hard a level of a game is, in a unit of that game's own; None where it can't be completed."""
     return MEASURES[game](rows)
 
 

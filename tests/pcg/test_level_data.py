@@ -13,7 +13,7 @@ from pcg.levels.context import AROUND, UNTOLD, Context, indices, number_step
 from pcg.levels.data import decode, encode, load_corpus
 from pcg.levels.examples import Examples, crop, given_tiles, lines_of, mirrored, trimmed
 from pcg.levels.games import DUNGEON, SOKOBAN, LevelGame, find_game
-from pcg.levels.measures import dungeon_danger, platformer_danger, ranks, runner_labour, sokoban_pushes
+from pcg.levels.measures import dungeon_labour, platformer_danger, ranks, runner_labour, sokoban_labour
 
 
 def own_game(symmetry: str = "none", licence: str = "") -> LevelGame:
@@ -73,12 +73,13 @@ def test_legends_say_what_is_counted(level_folder: Path) -> None:
 
 
 def test_difficulty_counts_pushes_and_dangers() -> None:
-    assert sokoban_pushes(["#######", "#@$  .#", "#######"]) == 3
-    assert sokoban_pushes(["#######", "#.$@$.#", "#######"]) == 2
-    long, short = ["........"], ["...", "..."]
-    assert dungeon_danger(long) > dungeon_danger(short)
-    assert dungeon_danger([".M......"]) > dungeon_danger(long)
-    assert dungeon_danger(["###"]) == 0
+    assert sokoban_labour(["#######", "#@$  .#", "#######"]) == 3
+    assert sokoban_labour(["#######", "#.$@$.#", "#######"]) == 2
+    assert sokoban_labour(["#######", "#@.  $#", "#######"]) is None
+    assert dungeon_labour(["<......>"]) == 100 * 7 / 9
+    assert dungeon_labour(["<..M...>"]) == pytest.approx(100 * 7 / 9 + 50 + 2000 / 8)
+    assert dungeon_labour(["###"]) is None
+    assert dungeon_labour(["<#>"]) is None
     assert platformer_danger(["......", "......", "######"]) == 0
     assert platformer_danger(["......", "...e..", "######"]) == pytest.approx(1 / 6)
     assert platformer_danger(["......", "......", "##.###"]) == pytest.approx((1 + 0.25 * 2) / 6)

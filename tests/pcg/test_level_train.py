@@ -112,6 +112,7 @@ def test_an_exported_model_says_what_it_is(exported: Path, level_folder: Path) -
     assert "Apache-2.0" in card.licence
     assert card.parameters["width"].maximum == 10
     assert card.parameters["counts.boxes"].default == -1
+    assert card.parameters["temperature"].default == 85
     assert card.outputs["rows"]["tiles"] == "# @$."
     assert card.training.steps == 6
     assert len(card.golden) >= 4
