@@ -100,6 +100,9 @@ def serve(
     cache_dir_mb: int | None = None,
     max_queued: int | None = None,
     drain_s: float | None = None,
+    metrics_host: str | None = None,
+    metrics_port: int | None = None,
+    log: Literal["text", "json"] | None = None,
     quiet: bool | None = None,
     config: Path | None = None,
 ) -> None:
@@ -133,6 +136,9 @@ def serve(
     :param cache_dir_mb: The most that is kept there, by default 4096.
     :param max_queued: Requests of one priority that may wait for one model, by default 512.
     :param drain_s: Seconds that what runs has to end when the server is told to stop, by default 30.
+    :param metrics_host: Address of --metrics-port, by default 127.0.0.1.
+    :param metrics_port: HTTP port for /metrics (Prometheus), /healthz and /readyz.
+    :param log: Log as text, the default, or as one JSON object a line.
     :param quiet: Log warnings only.
     :param config: TOML file of settings.
     """

@@ -32,6 +32,10 @@ class Tokens:
         return found
 
 
+class WrongToken(RpcError):
+    """A token was asked for, and this is none."""
+
+
 class Door:
     """Whether one client is let in. Without tokens it is open to all."""
 
@@ -43,7 +47,7 @@ class Door:
         """Look at a request: `server.hello` opens the door with a token.
 
         Raises:
-            RpcError: UNAUTHORIZED where it is shut, or the token is wrong.
+            RpcError: UNAUTHORIZED where it is shut, or as WrongToken.
         """
         if self._tokens is None:
             return
@@ -53,7 +57,7 @@ class Door:
         elif self._tokens.allow(params.get("token")):
             self.open = True
         else:
-            raise RpcError(Code.UNAUTHORIZED, "the token is missing or wrong")
+            raise WrongToken(Code.UNAUTHORIZED, "the token is missing or wrong")
 
 
 def read_tokens(path: Path) -> Tokens:

@@ -39,6 +39,7 @@ class Cache:
 
     def __init__(self, limit_bytes: int = MEMORY_BYTES) -> None:
         self.bytes = 0
+        self.hits = 0
         self._limit = limit_bytes
         self._kept: OrderedDict[bytes, Packed] = OrderedDict()
         self._lock = threading.Lock()
@@ -48,6 +49,7 @@ class Cache:
         with self._lock:
             if (result := self._kept.get(key)) is not None:
                 self._kept.move_to_end(key)
+                self.hits += 1
             return result
 
     def put(self, key: bytes, result: Packed) -> None:
@@ -79,6 +81,7 @@ class DiskCache:
 
     def __init__(self, folder: Path, limit_bytes: int = DISK_BYTES, salt: str = "") -> None:
         self.bytes = 0
+        self.hits = 0
         self._folder, self._limit, self._salt = folder, limit_bytes, salt.encode() + b"\0"
         self._files: OrderedDict[str, int] = OrderedDict()  # name to bytes, the least recently used first
         self._warned = -_WARN_EVERY_S
@@ -154,6 +157,7 @@ class DiskCache:
         with contextlib.suppress(OSError):  # a folder that may not be written to
             os.utime(path)  # so that the next process knows that it was used
         with self._lock:
+            self.hits += 1
             if name in self._files:
                 self._files.move_to_end(name)
         return result

@@ -23,10 +23,11 @@ from collections.abc import Callable
 from typing import Any
 
 from runtime import answers, arrays
-from runtime.access import Door, Tokens
+from runtime.access import Door, Tokens, WrongToken
 from runtime.calls import Caller, InFlight, Service
 from runtime.errors import Code, RpcError
 from runtime.limits import Limits
+from runtime.metrics import Counts
 from runtime.outbox import Link, Outbox
 from runtime.protocol import Connection, Event, Fatal, Framing, Invalid, Notification, Packed, Request
 from runtime.scheduler import Flow
@@ -56,6 +57,7 @@ class Peer(asyncio.BufferedProtocol):
         on_lost: Callable[[Peer], None] = lambda _: None,
         framing: Framing | None = None,
         tokens: Tokens | None = None,
+        counts: Counts | None = None,
     ) -> None:
         self.name = "a client"
         self.flow = Flow()
@@ -68,6 +70,8 @@ class Peer(asyncio.BufferedProtocol):
             max_depth=limits.max_depth,
             max_values=limits.max_values,
         )
+        self._counts = counts or Counts()
+        self.responses = answers.Responses(self._wire, self._counts)
         self.door = Door(tokens)
         if not self.door.open:
             self._wire.max_message_bytes = min(HELLO_BYTES, limits.max_message_bytes)
@@ -111,6 +115,7 @@ class Peer(asyncio.BufferedProtocol):
         if self._ended:
             return
         self._heard = self._loop.time()
+        self._counts.received_bytes += len(data)
         self._wire.feed(data)
         self._work()
 
@@ -235,7 +240,7 @@ class Peer(asyncio.BufferedProtocol):
             case Notification("cancel", [{"msgid": int(msgid)}]) if msgid in self._in_flight.calls:
                 self._in_flight.calls[msgid].cancel()
             case Invalid(msgid, message):
-                self._send(answers.refusal(self._wire, msgid, RpcError(Code.INVALID_REQUEST, message)))
+                self._send(self.responses.refusal(msgid, RpcError(Code.INVALID_REQUEST, message)))
             case Fatal(code, message):
                 self.refuse(code, message)
             case _:  # also the cancelling of what is done already, or was never asked for
@@ -251,15 +256,21 @@ class Peer(asyncio.BufferedProtocol):
             params, caller = answers.one_map(request.params), Caller(self, request.msgid)
             self._check_access(request.method, params)
             answer = self._service.call(request.method, params, connection=caller)
+        except WrongToken as error:
+            logger.warning("%s: a wrong token", self.name)
+            self._send(self.responses.failure(request, error))
+            self._outbox.end_batch()
+            self.close()  # whoever guesses has to come back for each guess
+            return
         except Exception as error:
-            self._send(answers.failure(self._wire, request, error))
+            self._send(self.responses.failure(request, error))
             return
         if isinstance(answer, Packed) or not (asyncio.isfuture(answer) or asyncio.iscoroutine(answer)):
-            self._send(answers.success(self._wire, request, answer))
+            self._send(self.responses.success(request, answer))
             return
         call = asyncio.ensure_future(answer)
         self._in_flight.add(request.msgid, call, size)
-        call.add_done_callback(functools.partial(self._finish, request, size))
+        call.add_done_callback(functools.partial(self._finish, request, size, self._loop.time()))
 
     def _check_access(self, method: str, params: dict[str, Any]) -> None:
         was_open = self.door.open
@@ -268,15 +279,16 @@ class Peer(asyncio.BufferedProtocol):
             self._timers.stop("handshake")
             self._wire.max_message_bytes = self._limits.max_message_bytes
 
-    def _finish(self, request: Request, size: int, call: asyncio.Future[Any]) -> None:
+    def _finish(self, request: Request, size: int, began: float, call: asyncio.Future[Any]) -> None:
         self._in_flight.remove(request.msgid, size)  # before the response leaves: then the peer may use it again
         error = self._cancelled() if call.cancelled() else call.exception()
         if self._ended:
             return
+        seconds = self._loop.time() - began
         if error is None:
-            self._send(answers.success(self._wire, request, call.result()))
+            self._send(self.responses.success(request, call.result(), seconds))
         else:
-            self._send(answers.failure(self._wire, request, error))
+            self._send(self.responses.failure(request, error, seconds))
         self._work()
 
     def _cancelled(self) -> RpcError:
@@ -286,6 +298,7 @@ class Peer(asyncio.BufferedProtocol):
 
     def _send(self, data: bytes) -> None:
         if not self._ended:
+            self._counts.sent_bytes += len(data)
             self._outbox.send(data)
 
     # Time

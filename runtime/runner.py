@@ -10,14 +10,14 @@ from runtime.cache import Cache, DiskCache
 from runtime.engine import Engine
 from runtime.parameters import Options
 from runtime.protocol import Packed, pack
-from runtime.scheduler import MAX_QUEUED, Call, Flow, Priority, Scheduler, Work
+from runtime.scheduler import MAX_QUEUED, Call, Flow, Observe, Priority, Scheduler, Work
 
 
 class Runner:
     """Runs work in the engine's thread, and keeps what it gives.
 
     `max_queued`: calls that may wait in one model's queue, of one priority. Results of `start` are kept in `cache`, and
-    in `disk` if there is one.
+    in `disk` if there is one. `observe` is the scheduler's.
     """
 
     def __init__(
@@ -27,13 +27,16 @@ class Runner:
         max_queued: int = MAX_QUEUED,
         cache: Cache | None = None,
         disk: DiskCache | None = None,
+        observe: Observe = lambda *_: None,
     ) -> None:
-        self._engine, self._disk = engine, disk
-        self._cache = Cache() if cache is None else cache
+        self._engine, self.disk = engine, disk
+        self.cache = Cache() if cache is None else cache
+        self.misses = 0  # of all tiers
         self.scheduler = Scheduler(
             engine.submit,
             lambda job: engine.run_while_wanted(job.work.run, lambda: job.abandoned),
             max_queued=max_queued,
+            observe=observe,
         )
 
     def start(self, work: Work, options: Options, flow: Flow) -> Packed | asyncio.Future[Packed]:
@@ -43,10 +46,11 @@ class Runner:
             RpcError: OVERLOADED where too many wait already. In the future also DEADLINE_EXCEEDED, and what the work
                 raises.
         """
-        if (kept := self._cache.get(work.key)) is not None:
+        if (kept := self.cache.get(work.key)) is not None:
             return kept
-        if self._disk is not None and work.key in self._disk:
-            return asyncio.ensure_future(self._read(self._disk, work, options, flow))
+        if self.disk is not None and work.key in self.disk:
+            return asyncio.ensure_future(self._read(self.disk, work, options, flow))
+        self.misses += 1
         return self._queue(work, options, flow)
 
     def run(self, work: Work, options: Options) -> Any:
@@ -62,8 +66,8 @@ class Runner:
         """Answer what waits with SHUTTING_DOWN, finish what runs, stop the engine."""
         self.scheduler.close()
         self._engine.close()
-        if self._disk is not None:
-            self._disk.close()
+        if self.disk is not None:
+            self.disk.close()
 
     def _queue(self, work: Work, options: Options, flow: Flow) -> asyncio.Future[Packed]:
         call = self._submit(Work(work.queue, b"packed" + work.key, lambda: self._make(work)), options, flow)
@@ -75,9 +79,9 @@ class Runner:
 
     def _make(self, work: Work) -> Packed:
         result = pack(arrays.to_wire(work.run()))
-        self._cache.put(work.key, result)
-        if self._disk is not None:
-            self._disk.write(work.key, result)
+        self.cache.put(work.key, result)
+        if self.disk is not None:
+            self.disk.write(work.key, result)
         return result
 
     async def _read(self, disk: DiskCache, work: Work, options: Options, flow: Flow) -> Packed:
@@ -85,7 +89,7 @@ class Runner:
         result = await asyncio.wrap_future(disk.read(work.key))
         if result is None:
             return await self._queue(work, options, flow)
-        self._cache.put(work.key, result)
+        self.cache.put(work.key, result)
         return result
 
     def _submit(self, work: Work, options: Options, flow: Flow) -> Call:

@@ -34,6 +34,9 @@ RETRY_MS = (100, 60_000)  # the least and the most that an overloaded client is 
 _NEWEST = 0.2  # how much the latest run counts in the mean time of a queue's runs
 
 
+Observe = Callable[[str, float, float, int], None]
+
+
 class Priority(IntEnum):
     """What goes first. Strictly: while anything of a higher priority waits, nothing of a lower one starts."""
 
@@ -89,7 +92,8 @@ class Call:
     def __init__(self, job: Job, flow: Flow, priority: Priority, deadline_s: float | None) -> None:
         self.job, self.flow, self.priority = job, flow, priority
         self.deadline_s = deadline_s
-        self.expires = None if deadline_s is None else time.monotonic() + deadline_s
+        self.asked = time.monotonic()
+        self.expires = None if deadline_s is None else self.asked + deadline_s
         self.future: Future[Any] = Future()
 
     def expire(self) -> None:
@@ -113,7 +117,8 @@ class Scheduler:
     """Queues calls, and runs them in tickets.
 
     `hand_over` takes a ticket and calls it, once, in the engine's thread. `run` does a job there, and returns its
-    result or raises. Everything else may be called from any thread.
+    result or raises; `observe` is told of each: its queue, seconds waited and run, and how many calls it answers.
+    Everything else may be called from any thread.
     """
 
     def __init__(
@@ -122,8 +127,9 @@ class Scheduler:
         run: Callable[[Job], Any] = lambda job: job.work.run(),
         *,
         max_queued: int = MAX_QUEUED,
+        observe: Observe = lambda *_: None,
     ) -> None:
-        self._hand_over, self._run, self._max_queued = hand_over, run, max_queued
+        self._hand_over, self._run, self._max_queued, self._observe = hand_over, run, max_queued, observe
         self._lock = threading.Lock()
         self._jobs: dict[bytes, Job] = {}  # by key; those that wait and the one that runs
         self._flows: dict[Priority, dict[Flow, None]] = {priority: {} for priority in Priority}  # that have calls
@@ -267,7 +273,7 @@ class Scheduler:
 
     def _do(self, due: Call) -> None:
         job = due.job
-        began = time.perf_counter()
+        waited, began = time.monotonic() - due.asked, time.perf_counter()
         result, error = None, None
         try:
             result = self._run(job)
@@ -281,5 +287,6 @@ class Scheduler:
             mean = self._seconds.setdefault(job.work.queue, seconds)
             self._seconds[job.work.queue] = mean + _NEWEST * (seconds - mean)
             calls = list(job.calls)
+        self._observe(job.work.queue, waited, seconds, len(calls))
         for call in calls:
             call.succeed(result) if error is None else call.fail(error)

@@ -21,6 +21,7 @@ from runtime.access import Tokens
 from runtime.calls import Service
 from runtime.errors import Code
 from runtime.limits import Limits
+from runtime.metrics import Counts
 from runtime.peer import CLOSE_S, Peer
 from runtime.protocol import Framing
 
@@ -52,6 +53,7 @@ class Server:
         self._tls, self._tokens, self._origins = tls, tokens, origins
         self._listeners: dict[str, asyncio.Server | WebSocketServer] = {}
         self._peers: set[Peer] = set()
+        self.counts = Counts(getattr(service, "methods", ()))
         self._all_gone = asyncio.Event()
         self._closing = False
         self._closed = asyncio.Event()
@@ -104,6 +106,16 @@ class Server:
         """The TCP port that WebSocket is listened for on, if it is."""
         return None if self._websocket_port is None else self._bound("websocket", self._websocket_port)
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._peers)
+
+    @property
+    def closing(self) -> bool:
+        """Whether it takes no more requests."""
+        return self._closing
+
     def _bound(self, kind: str, asked: int) -> int:
         sockets = list(self._listeners[kind].sockets) if kind in self._listeners else []
         port: int = sockets[0].getsockname()[1] if sockets else asked
@@ -134,9 +146,11 @@ class Server:
         self._closed.set()
 
     def _new_peer(self, framing: Framing | None = None, tokens: Tokens | None = None) -> Peer:
-        return Peer(self._service, self._limits, self._made, self._lost, framing, tokens)
+        return Peer(self._service, self._limits, self._made, self._lost, framing, tokens, self.counts)
 
     def _made(self, peer: Peer) -> None:
+        self.counts.connections += 1
+        peer.responses.connection = self.counts.connections
         if self._closing:  # accepted just before the listener closed
             peer.close()
         elif len(self._peers) >= self._limits.max_connections:

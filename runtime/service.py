@@ -13,6 +13,7 @@ import msgspec
 
 from runtime import card as cards
 from runtime import streaming
+from runtime.cache import Cache, DiskCache
 from runtime.calls import Caller
 from runtime.content import chunks, terrain
 from runtime.content.ground import LearnedControl
@@ -87,6 +88,29 @@ class Service:
         """All method names."""
         return [*self._quick, *self._scheduled, *self._streamed]
 
+    @property
+    def ready(self) -> bool:
+        """Whether requests that need a model are answered."""
+        return len(self._loaded()) == len(self.registry.models) > 0
+
+    def _loaded(self) -> list[str]:
+        ready = self.engine.loaded
+        return [m.card.name for m in self.registry.models.values() if m.sha256 in ready]
+
+    def queue_depths(self) -> dict[str, int]:
+        """How many calls wait in each queue that has any."""
+        return self._runner.scheduler.depths()
+
+    def caches(self) -> dict[str, Cache | DiskCache]:
+        """Where results are kept, by the name of the tier."""
+        disk = self._runner.disk
+        return {"memory": self._runner.cache} | ({} if disk is None else {"disk": disk})
+
+    @property
+    def cache_misses(self) -> int:
+        """Calls whose result was kept nowhere."""
+        return self._runner.misses
+
     def warm_up(self) -> None:
         """Load every model and prove it; a model that fails is refused with its reason, the others go on."""
         for name, model in list(self.registry.models.items()):
@@ -155,14 +179,12 @@ class Service:
 
     def _health(self, params: dict[str, Any]) -> dict[str, Any]:
         parse(params, Nothing)
-        ready = self.engine.loaded
-        loaded = [m.card.name for m in self.registry.models.values() if m.sha256 in ready]
         return {
-            "ready": len(loaded) == len(self.registry.models) > 0,
-            "models": loaded,
+            "ready": self.ready,
+            "models": self._loaded(),
             "refused": dict(self.registry.refused),
             "queue_depth": self._runner.scheduler.busy,
-            "queues": self._runner.scheduler.depths(),
+            "queues": self.queue_depths(),
             "uptime_s": round(time.monotonic() - self._started, 3),
             "device": str(self.engine.device),
         }

@@ -8,13 +8,14 @@ import os
 import signal
 import socket
 import ssl
-import sys
 import threading
 from types import FrameType
 
+from runtime import logs, status
 from runtime.access import Tokens, read_tokens
 from runtime.cache import Cache, DiskCache
 from runtime.engine import Engine
+from runtime.metrics import Metrics, Runs
 from runtime.registry import Registry
 from runtime.runner import Runner
 from runtime.server import Server
@@ -35,11 +36,7 @@ def serve_until_stopped(settings: Settings) -> None:
         OSError: an address is taken, or a file can't be read, naming it.
         ValueError: there is no model to serve, or a file is not what it should be.
     """
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.WARNING if settings.quiet else logging.INFO,
-        format="%(levelname)s %(name)s: %(message)s",
-    )
+    logs.start(settings.log, logging.WARNING if settings.quiet else logging.INFO)
     tokens = None if settings.token_file is None else read_tokens(settings.token_file)
     tls = _tls(settings)
     if not is_loopback(settings.host):
@@ -49,7 +46,8 @@ def serve_until_stopped(settings: Settings) -> None:
     if settings.cache_dir is not None:
         disk = DiskCache(settings.cache_dir, settings.cache_dir_mb << 20, salt=package_version())
     engine = Engine(settings.device, settings.threads)
-    runner = Runner(engine, max_queued=settings.max_queued, cache=Cache(settings.cache_mb << 20), disk=disk)
+    cache, runs = Cache(settings.cache_mb << 20), Runs()
+    runner = Runner(engine, max_queued=settings.max_queued, cache=cache, disk=disk, observe=runs.observe)
     service = Service(registry, engine, runner)
     try:
         service.warm_up()
@@ -57,7 +55,7 @@ def serve_until_stopped(settings: Settings) -> None:
             logger.warning("model %s is refused: %s", name, reason)
         if not registry.models:
             raise ValueError(f"no usable model in {registry.folder}")
-        asyncio.run(_serve(service, settings, tls, tokens))
+        asyncio.run(_serve(service, settings, tls, tokens, runs))
     finally:
         _close(service)
 
@@ -83,7 +81,9 @@ def _warn_of_strangers(settings: Settings, tokens: Tokens | None, tls: ssl.SSLCo
         logger.warning("listening on %s without TLS: tokens can be read on the way", settings.host)
 
 
-async def _serve(service: Service, settings: Settings, tls: ssl.SSLContext | None, tokens: Tokens | None) -> None:
+async def _serve(
+    service: Service, settings: Settings, tls: ssl.SSLContext | None, tokens: Tokens | None, runs: Runs
+) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -106,16 +106,28 @@ async def _serve(service: Service, settings: Settings, tls: ssl.SSLContext | Non
         origins=settings.origins,
     )
     await server.start()
+    watched = None
+    if settings.metrics_port is not None:
+        watched = await status.listen(
+            settings.metrics_host,
+            settings.metrics_port,
+            Metrics(server, service, runs).page,
+            lambda: service.ready and not server.closing,
+        )
     print(f"serving {', '.join(service.registry.models)} on {settings.host}:{server.port}", flush=True)
     if settings.unix is not None:
         print(f"and on {settings.unix}", flush=True)
     if server.websocket_port is not None:
         print(f"and on {'ws' if tls is None else 'wss'}://{settings.host}:{server.websocket_port}", flush=True)
+    if watched is not None:
+        print(f"metrics on http://{settings.metrics_host}:{watched.sockets[0].getsockname()[1]}/metrics", flush=True)
     _tell_systemd("READY=1")
     await stopped.wait()
     _tell_systemd("STOPPING=1")
     logger.info("stopping; what runs has %g s to end", settings.drain_s)
     await server.close(settings.drain_s)
+    if watched is not None:
+        watched.close()
 
 
 def _tell_systemd(state: str) -> None:

@@ -45,11 +45,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache_dir_mb: int = DISK_BYTES >> 20
     max_queued: int = MAX_QUEUED
     drain_s: float = 30.0
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = None
+    log: Literal["text", "json"] = "text"
     quiet: bool = False
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
-        for name in ("port", "websocket_port"):
+        for name in ("port", "websocket_port", "metrics_port"):
             port = getattr(self, name)
             if port is not None and not 0 <= port <= 65535:
                 raise ValueError(f"{name} {port} is not in 0..65535")

@@ -115,8 +115,10 @@ async def test_details_reach_the_client(server, connect):
 async def test_an_exception_is_logged_and_its_text_stays_here(server, connect, caplog):
     peer = await connect(server)
     response = await peer.call(3, "fail", [])
-    assert response.error == [Code.INTERNAL_ERROR, "fail failed; the server's log says why", {}]
+    assert response.error == [Code.INTERNAL_ERROR, "fail failed; the server's log says why", {"request": "1-3"}]
     assert "a secret of the server" in caplog.text
+    [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert record.fields == {"id": "1-3", "method": "fail"}
     assert await still_serves(peer)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from model_files import write_model
@@ -78,7 +80,10 @@ def test_all_ways_in_and_settings_from_everywhere(models: Path, tmp_path: Path) 
     """One process, told by a file, the environment and flags; it tells a service manager, and ends on SIGINT."""
     tokens, config, unix, notify = (tmp_path / name for name in ("tokens", "serve.toml", "pcg.sock", "notify"))
     tokens.write_text(TOKEN)
-    config.write_text(f'websocket-port = 0\ntoken_file = "{tokens}"\n[limits]\nmax_message_bytes = 2000\n')
+    config.write_text(
+        f'websocket-port = 0\nmetrics-port = 0\nlog = "json"\ntoken_file = "{tokens}"\n'
+        "[limits]\nmax_message_bytes = 2000\n"
+    )
     kept = tmp_path / "kept"
     environment = {"PCG_SERVE_UNIX": str(unix), "NOTIFY_SOCKET": str(notify)}
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
@@ -89,6 +94,9 @@ def test_all_ways_in_and_settings_from_everywhere(models: Path, tmp_path: Path) 
             assert server.lines[0].startswith("serving doubler on 127.0.0.1:")
             assert server.line() == f"and on {unix}"
             assert server.line().startswith("and on ws://127.0.0.1:")
+            metrics = server.line().removeprefix("metrics on ")
+            with urlopen(metrics) as page:
+                assert b"pcg_ready 1.0" in page.read()
             with Client(unix=unix) as client:
                 assert client.call("server.health")["ready"]
                 with pytest.raises(RpcError, match="the limit is 2000"):
@@ -100,6 +108,7 @@ def test_all_ways_in_and_settings_from_everywhere(models: Path, tmp_path: Path) 
                 assert kept.is_dir()
                 code, log = server.stop(signal.SIGINT)
                 assert code == 0, log
+                assert all("message" in json.loads(line) for line in log.splitlines())
                 with pytest.raises(ConnectionLost):
                     client.call("server.health")
             assert manager.recv(100) == b"STOPPING=1"
