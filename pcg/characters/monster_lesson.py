@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pcg.characters.grading import BACKGROUND_WEIGHT, Batch, Play, graded, on_ground
-from pcg.characters.monster_networks import MonsterDiscriminator, MonsterGenerator, augment
+from pcg.characters.monster_networks import WANDER, MonsterDiscriminator, MonsterGenerator, augment
 from pcg.characters.monsters import KINDS, paint_shades, read_monsters
 from pcg.characters.networks import from_blocks, to_blocks
 from pcg.characters.walk_networks import paint_softly, pixels_of
 
 ROWS, COLUMNS = 8, 16  # of a sample picture
-WANDER = 0.1  # noise on the points of monsters that no one drew; the space is (-1, 1)
-TREMBLE = 0.03  # and on the others'
+TREMBLE = 0.03  # noise on the points of the monsters that were drawn
 COLOUR_WEIGHT = 4.0  # of the palettes' mean absolute error beside the shades' cross-entropy
 
 

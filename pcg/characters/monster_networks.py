@@ -16,6 +16,7 @@ from pcg.exact import LEAK
 
 SHADES = 15  # colours of a palette
 LATENT = 24
+WANDER = 0.1  # noise on the points of monsters that no one drew; the space is (-1, 1)
 HIDDEN = 192
 WIDTHS = (160, 112, 80)  # channels at 4, 8 and 16 blocks a side
 
