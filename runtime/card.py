@@ -64,7 +64,7 @@ class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All a model says of itself."""
+    """All a model says of itself. `threads`: so many CPU threads at most make it faster; None: as many as there are."""
 
     name: str
     version: str
@@ -79,12 +79,15 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quality: list[Quality]
     limits: list[str]
     golden: list[Golden]
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         if self.format != MODULE_FORMAT:
             raise ValueError(f"format {self.format!r} is not known; this runtime reads {MODULE_FORMAT!r}")
         if not self.golden:
             raise ValueError("needs at least one golden vector")
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"threads {self.threads}: at least 1")
 
 
 def decode(data: bytes) -> Card:

@@ -76,10 +76,10 @@ class Engine:
         self._abandoned: Callable[[], bool] = _never
         self.submit(self._start, threads).result()
 
-    @staticmethod
-    def _start(threads: int | None) -> None:
+    def _start(self, threads: int | None) -> None:
         if threads:
             torch.set_num_threads(threads)
+        self._threads = torch.get_num_threads()
         make_deterministic()
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
@@ -129,7 +129,7 @@ class Engine:
             if self._is_golden(module, model, precision):
                 began = time.perf_counter()
                 for golden in model.card.golden:
-                    self._call(module, golden.method, _arguments(golden))
+                    self._call(module, model, golden.method, _arguments(golden))
                 seconds[precision] = time.perf_counter() - began
             else:
                 logger.warning("%s is not exact in %d bits on %s", model.card.name, precision, self.device)
@@ -148,7 +148,7 @@ class Engine:
         try:
             for _ in range(WARM_RUNS):
                 for golden in model.card.golden:
-                    result = self._call(module, golden.method, _arguments(golden))
+                    result = self._call(module, model, golden.method, _arguments(golden))
                     if digest(result) != golden.sha256:
                         return False
         except RuntimeError as error:  # a precision this device has no kernel for
@@ -156,7 +156,8 @@ class Engine:
             return False
         return True
 
-    def _call(self, module: Any, method: str, arguments: Sequence[Argument]) -> NDArray[Any]:
+    def _call(self, module: Any, model: ModelFile, method: str, arguments: Sequence[Argument]) -> NDArray[Any]:
+        torch.set_num_threads(min(self._threads, model.card.threads or self._threads))
         tensors = [a if isinstance(a, int) else torch.from_numpy(a).to(self.device) for a in arguments]
         with torch.inference_mode():
             result = getattr(module, method)(*tensors)
@@ -170,7 +171,7 @@ class Engine:
         """
         if self._abandoned():
             raise Abandoned
-        return self._call(self.load(model).module, method, arguments)
+        return self._call(self.load(model).module, model, method, arguments)
 
     def close(self) -> None:
         """Finish what runs, drop what waits."""

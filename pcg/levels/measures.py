@@ -12,38 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.content.levels import dungeon, rules, sokoban
+from runtime.content.levels.difficulty import labour_of_dungeon, labour_of_sokoban
 from runtime.content.levels.dungeon_places import place_stairs
 
 BUDGET = 50_000  # nodes of a solver for a level of a corpus
 
 
 def sokoban_labour(rows: Sequence[str]) -> float | None:
-    """Pushes of the solution with the fewest; None where none is found."""
+    """Of the solution with the fewest pushes; None where none is found."""
     outcome = sokoban.solve(rows, BUDGET)
-    return float(sum(move.isupper() for move in outcome.moves)) if outcome.status == "solved" else None
+    return labour_of_sokoban(rows, outcome.moves) if outcome.status == "solved" else None
 
 
 def dungeon_labour(rows: Sequence[str]) -> float | None:
-    """The way from start to goal, in hundredths of the level's sides; half a side more for each monster or trap in it,
-    and for what lurks elsewhere a side for 20 tiles of floor. None where there is no way.
-    """
+    """Of the shortest way from start to goal, as the rules place them; None where there is none."""
     try:
         placed = place_stairs(rows)
     except ValueError:
         return None
     outcome = dungeon.solve(placed, BUDGET)
-    if outcome.status != "solved":
-        return None
-    y, x = rules.find(placed, "<")[0]
-    way = [(y, x)]
-    for move in outcome.moves:
-        y, x = y + (move == "d") - (move == "u"), x + (move == "r") - (move == "l")
-        way.append((y, x))
-    tiles = rules.DUNGEON.tiles
-    hurts = sum(tiles[placed[y][x]].hazard for y, x in way)
-    floor = sum(not tiles[char].solid for row in placed for char in row)
-    dangers = sum(tiles[char].hazard for row in placed for char in row)
-    return 100.0 * len(outcome.moves) / (len(rows) + len(rows[0])) + 50 * hurts + 2000 * dangers / floor
+    return labour_of_dungeon(placed, outcome.moves) if outcome.status == "solved" else None
 
 
 def runner_labour(rows: Sequence[str]) -> float:

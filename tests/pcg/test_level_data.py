@@ -76,8 +76,8 @@ def test_difficulty_counts_pushes_and_dangers() -> None:
     assert sokoban_labour(["#######", "#@$  .#", "#######"]) == 3
     assert sokoban_labour(["#######", "#.$@$.#", "#######"]) == 2
     assert sokoban_labour(["#######", "#@.  $#", "#######"]) is None
-    assert dungeon_labour(["<......>"]) == 100 * 7 / 9
-    assert dungeon_labour(["<..M...>"]) == pytest.approx(100 * 7 / 9 + 50 + 2000 / 8)
+    assert dungeon_labour(["<......>"]) == 100 * 7 // 9
+    assert dungeon_labour(["<..M...>"]) == 100 * 7 // 9 + 50 + 2000 // 8
     assert dungeon_labour(["###"]) is None
     assert dungeon_labour(["<#>"]) is None
     assert platformer_danger(["......", "......", "######"]) == 0

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from model_files import card, write_model
 
 from runtime import card as cards
@@ -178,3 +179,18 @@ def test_work_that_nobody_wants_stops_at_its_next_run(engine: Engine, tmp_path: 
         engine.submit(engine.run_while_wanted, work, lambda: not wanted.pop(0)).result()
     assert len(runs) == 2
     assert engine.submit(engine.run, model, "forward", np.array([1])).result().tolist() == [2]
+
+
+def test_a_model_runs_in_no_more_threads_than_its_card_says(tmp_path: Path) -> None:
+    write_model(tmp_path, "one", cards.encode(card(name="one", threads=1)))
+    write_model(tmp_path, "all", cards.encode(card(name="all")))
+    registry = Registry(tmp_path)
+    engine = Engine("cpu", threads=2)
+    used = []
+    for name in ("one", "all", "one"):
+        engine.submit(engine.run, registry.find(name), "forward", np.array([1])).result()
+        used.append(engine.submit(torch.get_num_threads).result())
+    engine.close()
+    assert used == [1, 2, 1]
+    with pytest.raises(ValueError, match="threads 0"):
+        card(threads=0).__post_init__()
