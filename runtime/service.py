@@ -78,6 +78,10 @@ class Service:
             "levels.generate": self._levels_generate,
             "levels.solve": self._levels_solve,
         }
+        # Of these, those that tell how far they are where `stream` is asked for.
+        self._reporting: dict[str, Callable[[dict[str, Any], streaming.Report], Work]] = {
+            "levels.generate": self._levels_generate,
+        }
         # Of several works; what each gives is an item of this name.
         self._streamed: dict[str, tuple[str, Callable[[dict[str, Any]], list[Work]]]] = {
             "terrain.chunks": ("chunk", self._terrain_chunks),
@@ -134,6 +138,9 @@ class Service:
             name, works = self._streamed[method]
             answer = streaming.answer(works(params), name, options, start, connection.notify)
             return asyncio.ensure_future(answer)
+        if options.stream and method in self._reporting:
+            make = functools.partial(self._reporting[method], params)
+            return asyncio.ensure_future(streaming.reporting(make, start, connection.notify))
         return start(self._work(method, params))
 
     def call_blocking(self, method: str, params: dict[str, Any]) -> Any:
@@ -228,10 +235,10 @@ class Service:
         run = functools.partial(terrain.sketch, self.engine, self._regions, model, request, control)
         return work(model, "terrain.sketch", canonical, run)
 
-    def _levels_generate(self, params: dict[str, Any]) -> Work:
+    def _levels_generate(self, params: dict[str, Any], report: streaming.Report | None = None) -> Work:
         request = parse(params, asking.GenerateRequest)
         model, wishes = generate.check(request, self.registry)
-        run = functools.partial(generate.generate, self.engine, model, wishes, request)
+        run = functools.partial(generate.generate, self.engine, model, wishes, request, report)
         return work(model, "levels.generate", request, run)
 
     def _levels_solve(self, params: dict[str, Any]) -> Work:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
@@ -16,6 +17,7 @@ AHEAD = 4  # works begun and not yet sent: what a client that reads slowly can m
 _OVERHEAD = 64  # bytes of a message beside what it carries
 
 Start = Callable[[Work], Packed | asyncio.Future[Packed]]
+Report = Callable[[int, int], None]
 Notify = Callable[[str, dict[str, object]], Awaitable[None]]
 
 
@@ -39,6 +41,36 @@ async def answer(works: Sequence[Work], name: str, options: Options, start: Star
             raise
         message = f"not done within the {options.deadline_ms} ms that the request allowed"
         raise RpcError(Code.DEADLINE_EXCEEDED, message) from None
+
+
+async def reporting(make: Callable[[Report], Work], start: Start, notify: Notify) -> Packed:
+    """The result of one work, which is told of as it goes on: a `progress` with `done` and `of` for each report.
+
+    Raises:
+        RpcError: as `Runner.start`.
+    """
+    loop, sent = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+    running = True
+
+    async def tell(done: int, of: int) -> None:
+        with contextlib.suppress(OSError):  # the peer has gone, which ends the work elsewhere
+            await notify("progress", {"done": done, "of": of})
+
+    def begin(done: int, of: int) -> None:
+        if running:
+            task = loop.create_task(tell(done, of))
+            sent.add(task)
+            task.add_done_callback(sent.discard)
+
+    def report(done: int, of: int) -> None:  # in the engine's thread
+        loop.call_soon_threadsafe(begin, done, of)
+
+    try:
+        return await _result(start(make(report)))
+    finally:
+        running = False
+        for task in list(sent):  # nothing comes after the response
+            task.cancel()
 
 
 async def _send_each(results: AsyncIterator[Packed], name: str, notify: Notify) -> None:

@@ -182,7 +182,7 @@ def level_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def level_models(level_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A models folder with a Sokoban and a dungeon model of a few steps."""
+    """A models folder with a model of each game, of a few steps."""
     import dataclasses
 
     import torch
@@ -192,7 +192,7 @@ def level_models(level_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
 
     models, threads = tmp_path_factory.mktemp("models"), torch.get_num_threads()
     torch.set_num_threads(1)  # steps so small only wait for one another
-    for name in ("level-sokoban", "level-dungeon"):
+    for name in ("level-sokoban", "level-dungeon", "level-platformer"):
         run = tmp_path_factory.mktemp(name)
         train(dataclasses.replace(PRESETS[name]["smoke"], steps=60, sample_every=60), level_folder, run, "cpu")
         export_level(run, models / f"{name}.ts")

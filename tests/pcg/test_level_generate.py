@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime.content.levels import dungeon, generate, repair
+from runtime.content.levels import dungeon, generate, platformer, repair
 from runtime.content.levels.asking import FREE
+from runtime.content.levels.platformer_repair import arrange_platformer, mend_platformer
 from runtime.content.levels.playing import PLAYERS
 from runtime.content.levels.rules import find
 from runtime.content.levels.sokoban import solve
 from runtime.errors import Code, RpcError
 from runtime.local import Local
+from runtime.scheduler import Flow
 
 SMALL: dict[str, Any] = {"width": 8, "height": 7, "counts": {"boxes": 2}, "candidates": 200}
 FIXED = ["########", "#@__.__#", "#______#", "#__$___#", "#__##__#", "#______#", "########"]
@@ -53,6 +55,16 @@ def test_a_dungeon_has_stairs_and_no_closed_room(runtime: Local) -> None:
     assert PLAYERS["dungeon"].replay(made["rows"], made["solution"])
     assert not dungeon.unreached(made["rows"])
     assert len(find(made["rows"], "<")) == 1
+
+
+def test_a_platformer_can_be_completed_and_gone_on_with(runtime: Local) -> None:
+    made = runtime.call("levels.generate", seed=2, game="platformer", width=30, budget=5_000)
+    assert PLAYERS["platformer"].replay(made["rows"], made["solution"])
+    prefix = ["." * 6] * 10 + ["......", ".S....", "######", "######", "######", "######"]
+    longer = runtime.call("levels.generate", seed=3, game="platformer", width=30, prefix=prefix, budget=5_000)
+    assert [row[:6] for row in longer["rows"]] == prefix
+    with pytest.raises(RpcError, match="prefix: it has 15 rows; the level has 15, and this model writes 16"):
+        runtime.call("levels.generate", seed=3, game="platformer", prefix=prefix[1:])
 
 
 def test_candidates_depend_on_seed_and_number_alone(runtime: Local, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,11 +110,36 @@ def test_what_failed_is_told(runtime: Local) -> None:
     assert any(wish.startswith("difficulty") for wish in caught.value.details["failed"])
 
 
+class Listener:
+    """A connection that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.flow, self.told = Flow(), list[tuple[str, dict[str, Any]]]()
+
+    async def notify(self, method: str, params: dict[str, Any]) -> None:
+        self.told.append((method, params))
+
+
+async def test_progress_is_told_where_it_is_asked_for(runtime: Local) -> None:
+    asked = {"seed": 7, **SMALL, "difficulty": 1.0, "candidates": 20}
+    for stream, expected in ((True, [4, 12, 20]), (False, [])):
+        listener = Listener()
+        with pytest.raises(RpcError, match="none of 20"):
+            await runtime.service.call("levels.generate", {**asked, "stream": stream}, connection=listener)
+        assert [params["done"] for _, params in listener.told] == expected
+        assert all((method, params["of"]) == ("progress", 20) for method, params in listener.told)
+
+
 @pytest.mark.parametrize(
     ("params", "code", "words"),
     [
         ({"game": "sokobam"}, Code.INVALID_PARAMS, "did you mean 'sokoban'"),
-        ({"game": "platformer"}, Code.MODEL_NOT_FOUND, "level-platformer"),
+        ({"model": "level-runner"}, Code.MODEL_NOT_FOUND, "unknown model 'level-runner'"),
+        (
+            {"game": "platformer", "fixed": ["#" * 30] * 7 + ["###S##" + "#" * 24] + ["#" * 30] * 7 + ["_" * 30]},
+            Code.INVALID_PARAMS,
+            "what is fixed can't be completed",
+        ),
         ({"model": "level-dungeon"}, Code.INVALID_PARAMS, "not the tiles of sokoban"),
         ({"width": 10**6}, Code.OUT_OF_RANGE, "width 1000000 is out of range; 5 to 10"),
         ({"fixed": ["_" * 10**6]}, Code.OUT_OF_RANGE, "out of range"),
@@ -160,6 +197,25 @@ def test_walls_of_a_dungeon_are_opened_unless_they_are_given() -> None:
     assert not dungeon.unreached(mended[0])
     given = frozenset((y, x) for y in range(5) for x in range(7) if rows[y][x] == "#")
     assert repair.mend_dungeon(rows, given, dungeon.solve) is None
+
+
+def test_the_way_of_a_platformer_is_opened_unless_it_is_given() -> None:
+    rows = [*[".........#......."] * 5, "S........#......G", "#################"]
+    gap = ["." * 32] * 5 + ["S" + "." * 30 + "G", "####" + "." * 24 + "####"]
+    for level in (rows, gap):
+        assert platformer.solve(level, 5000).status != "solved"
+        mended = mend_platformer(level, frozenset(), lambda tried: platformer.solve(tried, 20_000))
+        assert mended is not None
+        assert PLAYERS["platformer"].replay(mended[0], mended[1].moves)
+        given = frozenset((y, x) for y in range(len(level)) for x in range(len(level[0])))
+        assert mend_platformer(level, given, platformer.solve) is None
+
+
+def test_a_platformer_gets_its_start_and_goal() -> None:
+    arranged = arrange_platformer([".......", ".......", ".S.S...", "#######", "#######"], frozenset({(2, 3)}))
+    assert arranged[2] == "...S..G"
+    with pytest.raises(ValueError, match="no place to stand on"):
+        arrange_platformer(["....", "...."], frozenset())
 
 
 def test_sokoban_is_arranged_around_what_is_given() -> None:

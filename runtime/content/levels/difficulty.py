@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
-from runtime.content.levels.rules import DUNGEON, GAMES
+from runtime.content.levels.rules import DUNGEON, PLATFORMER
 
 
 def labour_of_sokoban(rows: Sequence[str], moves: str) -> int:
@@ -31,22 +32,28 @@ def labour_of_dungeon(rows: Sequence[str], moves: str) -> int:
     return 100 * len(moves) // (len(rows) + len(rows[0])) + 50 * hurts + 2000 * dangers // floor
 
 
+def labour_of_platformer(rows: Sequence[str], moves: str) -> int:
+    """Jumps of the solution, and columns with an enemy or hazard, in a thousand columns."""
+    jumps = sum(move in "JRL" and before not in "JRL" for before, move in pairwise("." + moves))
+    tiles = PLATFORMER.tiles
+    dangers = sum(any(tiles[row[x]].hazard for row in rows) for x in range(len(rows[0])))
+    return 1000 * (jumps + dangers) // len(rows[0])
+
+
 # A game's labour, and the labour of the levels that people made: the least, the first tenth, ..., the most.
 LABOURS: Mapping[str, tuple[Callable[[Sequence[str], str], int], tuple[int, ...]]] = {
     "sokoban": (labour_of_sokoban, (4, 9, 10, 12, 13, 14, 16, 17, 19, 23, 46)),
     "dungeon": (labour_of_dungeon, (1, 40, 59, 78, 96, 140, 197, 268, 377, 627, 3257)),
+    "platformer": (labour_of_platformer, (0, 67, 97, 113, 132, 152, 172, 200, 236, 310, 1111)),
 }
 
 
-def measured(game: str, rows: Sequence[str], moves: str) -> int | None:
-    """The difficulty of a level with its solution, in hundredths; None for a game that has no measure.
+def measured(game: str, rows: Sequence[str], moves: str) -> int:
+    """The difficulty of a level with its solution, in hundredths.
 
     >>> measured("sokoban", ["######", "#@ $.#", "######"], "rR")
     0
     """
-    assert game in GAMES
-    if game not in LABOURS:
-        return None
     labour_of, tenths = LABOURS[game]
     labour = labour_of(rows, moves)
     if labour >= tenths[-1]:

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from runtime.content.levels import dungeon, repair
 from runtime.content.levels.asking import GenerateRequest, Wishes, asked_game, read_wishes
 from runtime.content.levels.difficulty import measured
+from runtime.content.levels.platformer_repair import arrange_platformer, mend_platformer
 from runtime.content.levels.possible import check_possible, pairs
-from runtime.content.levels.rules import Outcome, find, goals_of, starts_of
+from runtime.content.levels.rules import DUNGEON, Outcome, find, goals_of, starts_of
 from runtime.content.levels.solving import prove
 from runtime.content.provenance import provenance
 from runtime.engine import Engine
@@ -151,11 +152,13 @@ def told_counts(wishes: Wishes, number: int, given: NDArray[np.int64]) -> list[i
     for name, (least, most) in wishes.ranges.items():
         told[name] = least + pick(wishes.seed, number, name, most - least + 1)
     if wishes.game.name == "sokoban":
-        told |= dict.fromkeys(("boxes", "targets"), asked_pairs(wishes, number)) | {"players": 1}
-    for name, chars in wishes.counted.items():  # with a start that is given, no other is written
+        told |= dict.fromkeys(("boxes", "targets"), asked_pairs(wishes, number))
+    for name, chars in wishes.counted.items():
         starts = [wishes.tiles.index(c) for c in starts_of(wishes.game) if c in wishes.tiles and c in chars]
-        if starts and np.isin(given, starts).any():
+        if starts and np.isin(given, starts).any():  # no other is written; a dungeon's entrances are counted with it
             told.setdefault(name, int(np.isin(given, [wishes.tiles.index(c) for c in chars]).sum()))
+        elif starts and wishes.game is not DUNGEON:  # which gets its stairs by rule
+            told.setdefault(name, 1)
     return [told.get(name, -1) for name in wishes.counted]
 
 
@@ -188,11 +191,9 @@ def examine(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: i
         elif game == "dungeon":
             rows = arranged = repair.arrange_dungeon(rows, kept)  # which is the game's rule, no repair
         else:
-            arranged = rows
+            arranged = arrange_platformer(rows, kept)
     except ValueError as error:
         raise Missed("start and goal") from error
-    if len(find(arranged, starts_of(wishes.game))) != 1 or not find(arranged, goals_of(wishes.game)):
-        raise Missed("start and goal")
     outcome, hard = None, None
     if wishes.solved:
         _see_counts(wishes, arranged)  # before what takes time; a repair may still change them
@@ -215,7 +216,7 @@ def _solved(wishes: Wishes, rows: list[str], kept: frozenset[tuple[int, int]]) -
     if outcome.status == "solved" and not closed:
         return rows, outcome
     budget = max(1, wishes.budget // REPAIR_SHARE)
-    mended = _MENDERS[game](rows, kept, lambda tried: prove(game, tried, budget)) if game in _MENDERS else None
+    mended = _MENDERS[game](rows, kept, lambda tried: prove(game, tried, budget))
     if mended is not None:
         return mended
     if closed:
@@ -226,6 +227,7 @@ def _solved(wishes: Wishes, rows: list[str], kept: frozenset[tuple[int, int]]) -
 _MENDERS: Mapping[str, Callable[..., tuple[list[str], Outcome] | None]] = {
     "sokoban": repair.mend_sokoban,
     "dungeon": repair.mend_dungeon,
+    "platformer": mend_platformer,
 }
 
 

@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.content.levels import dungeon, sokoban_search
+from runtime.content.levels import dungeon, platformer, sokoban_search
 from runtime.content.levels.asking import FREE, Range, Wishes, wrong
 from runtime.content.levels.rules import find, goals_of, starts_of
+
+LOOK = 20_000  # nodes of a look at a platformer; its relaxation takes more, and is what counts
 
 
 def check_possible(wishes: Wishes) -> None:
@@ -95,11 +97,33 @@ def _dungeon(wishes: Wishes, rows: list[str]) -> None:
         raise wrong("counts", "entrances: a dungeon has a start, which is one")
     if wishes.ranges.get("exits", (1, 1))[1] == 0:
         raise wrong("counts", "exits: a dungeon has a goal, which is one")
-    starts, goals = find(rows, "<"), find(rows, ">")
+    starts, goals = find(rows, "<"), find(rows, ">" + _goals_to_come(wishes, "exits", rows))
     if starts and goals:
         best = [row.replace(FREE, ".").replace("D", "+") for row in rows]
         if not dungeon.reached(best, starts, has_key=True).keys() & set(goals):
             raise wrong("fixed", "what is fixed shuts the stairs up off from all stairs down, whatever is free")
 
 
-_CHECKS: Mapping[str, Callable[[Wishes, list[str]], None]] = {"sokoban": _sokoban, "dungeon": _dungeon}
+def _platformer(wishes: Wishes, rows: list[str]) -> None:
+    if wishes.ranges.get("starts", (1, 1)) != (1, 1):
+        raise wrong("counts", "starts: a platformer has one")
+    if wishes.ranges.get("goals", (1, 1))[1] == 0:
+        raise wrong("counts", "goals: a platformer has at least one")
+    if find(rows, "S"):  # what is free is a goal, or else the way there, which can be climbed anywhere
+        best = [row.replace(FREE, "G" if _goals_to_come(wishes, "goals", rows) else "H") for row in rows]
+        if find(best, "G") and (outcome := platformer.solve(best, LOOK)).status == "unsolvable":
+            raise wrong("fixed", f"what is fixed can't be completed, whatever is free: {outcome.why}")
+
+
+def _goals_to_come(wishes: Wishes, name: str, rows: list[str]) -> str:
+    """FREE, where a free tile may be one more goal; else nothing."""
+    least_most = wishes.ranges.get(name)
+    fixed = len(find(rows, goals_of(wishes.game)))
+    return FREE if least_most is None or fixed < least_most[1] else ""
+
+
+_CHECKS: Mapping[str, Callable[[Wishes, list[str]], None]] = {
+    "sokoban": _sokoban,
+    "dungeon": _dungeon,
+    "platformer": _platformer,
+}
