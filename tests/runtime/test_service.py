@@ -192,15 +192,14 @@ def test_equal_requests_are_equal_work_and_others_are_not(runtime: Local) -> Non
 
 
 def test_hello_health_and_models(runtime: Local) -> None:
-    runtime.call("terrain.chunk", seed=1, size=1)
+    runtime.service.warm_up()
     hello = runtime.call("server.hello", client="test", version="1")
     assert hello["protocol"] == 1
     assert {"terrain.chunk", "terrain.sketch"} <= set(hello["capabilities"])
     health = runtime.call("server.health")
     assert health["ready"]
-    assert health["models"] == ["terrain-detail"]
-    (listed,) = runtime.call("models.list")["models"]
-    assert listed["name"] == "terrain-detail"
+    assert health["models"] == ["level-sokoban", "terrain-detail"]
+    assert [listed["name"] for listed in runtime.call("models.list")["models"]] == health["models"]
     card = runtime.call("models.describe", name="terrain-detail")["card"]
     assert card["parameters"]["size"]["maximum"] == 2049
     assert fault(runtime, "models.describe", name="x").code is Code.MODEL_NOT_FOUND
