@@ -11,6 +11,7 @@ MODULES = [
     "runtime.arrays",
     "runtime.content.levels.platformer",
     "runtime.content.levels.rules",
+    "runtime.content.levels.runner",
     "runtime.errors",
     "demos.world.runtime_process",
 ]

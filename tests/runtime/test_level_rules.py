@@ -17,7 +17,7 @@ def test_tables_are_sound(game) -> None:
     assert len({tile.name for tile in game.tiles.values()}) == len(game.tiles)
     assert not game.tiles[game.empty].solid
     assert any(tile.start for tile in game.tiles.values())
-    assert any(tile.goal for tile in game.tiles.values())
+    assert any(tile.goal for tile in game.tiles.values()) or game is GAMES["runner"]  # there it is the top row
     assert all(len(move) == 1 for move in game.moves)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from runtime.content.levels import dungeon_replay, platformer_replay, sokoban_replay
+from runtime.content.levels import dungeon_replay, platformer_replay, runner_replay, sokoban_replay
 
 
 @dataclass(frozen=True)
@@ -24,4 +24,5 @@ PLAYERS: Mapping[str, Player] = {
     "sokoban": Player(sokoban_replay.replay, sokoban_replay.path),
     "dungeon": Player(dungeon_replay.replay, dungeon_replay.path),
     "platformer": Player(platformer_replay.replay, platformer_replay.path),
+    "runner": Player(runner_replay.replay, runner_replay.path),
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from runtime.content.levels import dungeon, platformer, sokoban
+from runtime.content.levels import dungeon, platformer, runner, sokoban
 from runtime.content.levels.dungeon_places import place_stairs
 from runtime.content.levels.playing import PLAYERS
 from runtime.content.levels.rules import DUNGEON, Outcome, check_tiles, find, find_game
@@ -20,6 +20,7 @@ SOLVERS: Mapping[str, Callable[[Sequence[str], int], Outcome]] = {
     "sokoban": sokoban.solve,
     "dungeon": dungeon.solve,
     "platformer": platformer.solve,
+    "runner": runner.solve,
 }
 
 

@@ -1,0 +1,59 @@
+"""Guards for a solved level of the Lode Runner kind, where the solution keeps clear of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from runtime.content.levels.rules import RUNNER, TILE, find
+from runtime.content.levels.runner_replay import path
+
+CLEAR = 3  # steps from the nearest tile of the way, across whatever is between, that a guard stands at least
+
+Place = tuple[int, int]
+
+
+def place_guards(rows: Sequence[str], moves: str, count: int | None = None) -> list[str]:
+    """The level with `count` guards (by default as many as it has) on ground or ladders away from a solution's way.
+
+    Guards that stand so already stay, the first of them if there are more; others go where they are farthest from the
+    way and from each other. Where there is no room for all there are fewer. They start there: how a game moves them is
+    its own affair, and no part of the proof.
+
+    Raises:
+        IllegalMove, ValueError: as runner_replay.path.
+    """
+    way = {(y // TILE, x // TILE) for x, y in path(rows, moves)}
+    guards = find(rows, "E")
+    away = _steps_from(way, len(rows), len(rows[0]))
+    spots = [at for at in find(rows, ".E") if away[at] >= CLEAR and _bears(rows, *at)]
+    kept = [at for at in guards if at in set(spots)][: len(guards) if count is None else count]
+    wanted = len(guards) if count is None else count
+    while len(kept) < wanted:
+        apart = _steps_from([*way, *kept], len(rows), len(rows[0]))
+        best = max(spots, key=lambda at: (apart[at], (-at[0], -at[1])), default=None)
+        if best is None or apart[best] == 0:
+            break
+        kept.append(best)
+    tiles = [list(row.replace("E", RUNNER.empty)) for row in rows]
+    for y, x in kept:
+        tiles[y][x] = "E"
+    return ["".join(row) for row in tiles]
+
+
+def _bears(rows: Sequence[str], y: int, x: int) -> bool:
+    """Whether a guard stands there rather than falls."""
+    return y + 1 == len(rows) or rows[y + 1][x] in "bB#"
+
+
+def _steps_from(places: Iterable[Place], height: int, width: int) -> dict[Place, int]:
+    """Steps from the nearest of the places to each, whatever is between."""
+    steps = dict.fromkeys(places, 0)
+    queue = deque(steps)
+    while queue:
+        y, x = queue.popleft()
+        for at in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
+            if 0 <= at[0] < height and 0 <= at[1] < width and at not in steps:
+                steps[at] = steps[y, x] + 1
+                queue.append(at)
+    return steps
