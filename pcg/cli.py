@@ -347,7 +347,7 @@ def level(
     :param vary: Level file to make others of.
     :param change: With --vary, how large a part is written anew, 0.01 to 1; 0.3 by default.
     :param require_solution: --no-require-solution gives a level that no solver has looked at.
-    :param temperature: How freely the model writes, 0 to 4; 1 by default.
+    :param temperature: How freely the model writes, 0 to 4; by default as the model's card says.
     :param candidates: Levels to try, 64 by default.
     :param format: File format; by default from OUT's suffix, else tmx.
     :param count: How many levels, one for each seed from --seed on.

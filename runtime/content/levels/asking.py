@@ -42,7 +42,7 @@ class GenerateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     vary: list[str] = []
     change: float = 0.3
     require_solution: bool = True
-    temperature: float = 1.0
+    temperature: float | None = None
     candidates: int = 64
     budget: int | None = None
     model: str | None = None
@@ -130,7 +130,7 @@ def read_wishes(request: GenerateRequest, game: Game, model: ModelFile) -> Wishe
         ranges=_ranges(request, counted),
         difficulty=_difficulty(request.difficulty),
         solved=request.require_solution,
-        temperature=within("temperature", round(100 * _finite("temperature", request.temperature)), 0, 400, 100),
+        temperature=_temperature(request, model),
         candidates=within("candidates", request.candidates, 1, MOST_CANDIDATES),
         budget=within("budget", game.budget // BUDGET_SHARE if request.budget is None else request.budget, 1, most),
     )
@@ -243,6 +243,14 @@ def _difficulty(asked: float | tuple[float, float] | None) -> tuple[int, int, in
     if isinstance(asked, int | float):
         low, high = max(0.0, low - NEAR), min(1.0, high + NEAR)
     return round(100 * low), round(100 * high), told
+
+
+def _temperature(request: GenerateRequest, model: ModelFile) -> int:
+    """In hundredths; the model's own if nobody says."""
+    if request.temperature is None:
+        return int(model.card.parameters["temperature"].default)
+    asked = round(100 * _finite("temperature", request.temperature))
+    return within("temperature", asked, *_limits(model, "temperature"), 100)
 
 
 def _finite(name: str, value: float) -> float:
