@@ -602,6 +602,7 @@ def export(run: Path, out: Path, *, coarse: Path | None = None) -> None:
 
         pcg export runs/00003-terrain-detail models/terrain-detail.ts --coarse runs/00004-terrain-coarse
         pcg export runs/00005-level-sokoban models/level-sokoban.ts
+        pcg export runs/00007-character-front models/character-front.ts
 
     :param run: Folder of a run.
     :param out: Model file (.ts); the SHA256SUMS of its folder is brought up to date.
@@ -617,6 +618,12 @@ def export(run: Path, out: Path, *, coarse: Path | None = None) -> None:
         if coarse is not None:
             raise UserError(f"--coarse goes with a run of terrain-detail; {run} is one of {run_model(run)}")
         card = export_level(run, out)
+    elif run_model(run).startswith(("character-", "monster")):
+        from pcg.characters.export import export_character
+
+        if coarse is not None:
+            raise UserError(f"--coarse goes with a run of terrain-detail; {run} is one of {run_model(run)}")
+        card = export_character(run, out)
     else:
         from pcg.terrain.export import export_terrain
 

@@ -80,6 +80,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: list[str]
     golden: list[Golden]
     threads: int | None = None
+    credits: str = ""  # whom an asset of this model has to name, as text
 
     def __post_init__(self) -> None:
         if self.format != MODULE_FORMAT:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pcg.characters.credits import describe_layers
 from pcg.characters.data import CharacterData
 from pcg.characters.grading import BACKGROUND_WEIGHT, Batch, Play, graded, loose, on_ground
 from pcg.characters.looks import describe_looks
@@ -38,6 +39,7 @@ class FrontLesson:
     def __init__(self, folder: Path) -> None:
         self.data = CharacterData(folder)
         self.catalogue = self.data.training.catalogue
+        self.credits = describe_layers(folder)
         self.about = f"{len(self.catalogue.rows)} items of {len(self.catalogue.attributes)} attributes"
 
     def networks(self) -> tuple[FrontGenerator, FrontDiscriminator]:
@@ -101,6 +103,7 @@ class FrontLesson:
             "fits": self.catalogue.fits.astype(int).tolist(),
             "held_out": sorted(self.data.held_out),
             **describe_looks(self.data),
+            **self.credits,
         }
 
     def picture(self, generator: FrontGenerator, device: torch.device) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pcg.characters.credits import describe_tiles
 from pcg.characters.grading import BACKGROUND_WEIGHT, Batch, Play, graded, on_ground
 from pcg.characters.monster_networks import WANDER, MonsterDiscriminator, MonsterGenerator, augment
 from pcg.characters.monsters import KINDS, paint_shades, read_monsters
@@ -82,6 +83,7 @@ class MonsterLesson:
             "names": list(self.monsters.names),
             "kinds": self.monsters.kinds.tolist(),
             "held_out": list(self.held_out.names),
+            **describe_tiles(len(self.monsters.names)),
         }
 
     def picture(self, generator: Any, device: torch.device) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pcg.characters.credits import describe_layers
 from pcg.characters.data import FRONT, CharacterData
 from pcg.characters.grading import BACKGROUND_WEIGHT, Batch, Play, graded, on_ground
 from pcg.characters.networks import BLOCK_PIXELS, from_blocks, to_blocks
@@ -19,6 +20,7 @@ from runtime.content.atlas import FRAMES
 
 PAIRS = 2  # of steps, of each character of a batch
 SAMPLES = 3
+MEASURED = 32  # fronts that go with a run
 SHOWN = (0, 1, 3, 5, 7)  # frames of a row in the sample pictures
 
 
@@ -27,6 +29,7 @@ class WalkLesson:
 
     def __init__(self, folder: Path) -> None:
         self.data = CharacterData(folder)
+        self.credits = describe_layers(folder)
         self.about = f"{len(self.data.layers.items) - len(self.data.held_out)} items"
 
     def networks(self) -> tuple[WalkGenerator, WalkDiscriminator]:
@@ -65,7 +68,14 @@ class WalkLesson:
 
     def describe(self) -> dict[str, Any]:
         """What the exported model has to know of its data."""
-        return {"items": len(self.data.layers.items), "held_out": sorted(self.data.held_out)}
+        rng = np.random.default_rng(2)
+        walks = [draw_walk(self.data, self.data.training.draw(rng), draw_steps(1, rng), rng) for _ in range(MEASURED)]
+        return {
+            "held_out": sorted(self.data.held_out),
+            "fronts": [walk.front.tobytes().hex() for walk in walks],  # on which activations are measured
+            "palettes": [walk.palette.tobytes().hex() for walk in walks],
+            **self.credits,
+        }
 
     def picture(self, generator: WalkGenerator, device: torch.device) -> NDArray[np.uint8]:
         """Three characters that wear what training never sees, a row for each direction: frames as drawn, and beside

@@ -8,6 +8,7 @@ import pytest
 from made_levels import DUNGEON_LEGEND, PLATFORMER_LEGEND, SOKOBAN_LEGEND, hills, room, write_corpus
 
 from pcg.characters.layers import FILES
+from pcg.characters.monsters import KINDS
 from pcg.characters.rules import FURS, HIDES, SKINS
 
 
@@ -157,6 +158,10 @@ def characters_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files["weapon"].add("weapon_blunt_mace", "weapon", (2, 62, 2, 62), many, z=-1)
     for file in files.values():
         file.write()
+    credits = (
+        "slot,item,file,authors,licences,permissive option,urls\nhair,hair_wavy1,a,Ann; Bob,OGA-BY 3.0,OGA-BY 3.0,x y\n"
+    )
+    (folder / "lpc" / "CREDITS.csv").write_text(credits + "hair,hair_wavy2,b,Ann; Bob,OGA-BY 3.0,OGA-BY 3.0,y z\n")
     tables = {f"{m}.ulpc": {n: colour_table(m, n) for n in named} for m, named in TABLES.items()}
     (folder / "lpc" / "palettes.json").write_text(json.dumps(tables))
     return folder
@@ -198,3 +203,30 @@ def level_models(level_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
         export_level(run, models / f"{name}.ts")
     torch.set_num_threads(threads)
     return models
+
+
+def made_tile(seed: int, colours: int) -> np.ndarray:
+    """A picture of 32x32 pixels, RGBA."""
+    rng = np.random.default_rng(seed)
+    palette = np.full((colours, 4), 255)
+    palette[:, :3] = rng.integers(0, 256, (colours, 3))
+    picture = palette[rng.integers(0, colours, (32, 32))].astype(np.uint8)
+    picture[rng.random((32, 32)) < 0.4] = 0
+    return picture
+
+
+@pytest.fixture(scope="session")
+def monsters_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve tiles of every kind, four to a group, and what is no monster."""
+    folder = tmp_path_factory.mktemp("characters")
+    (folder / "dcss").mkdir()
+    categories = [names[0] for names in KINDS.values() for _ in range(12)] + ["plant", "animal"]
+    names = [f"{c}{k}" for k, c in enumerate(categories[:-1])] + ["dragon_egg2"]
+    np.savez(
+        folder / "dcss" / "monsters32.npz",
+        rgba=np.stack([made_tile(k, 3 + k % 9) for k in range(len(names))]),
+        name=np.array(names),
+        category=np.array(categories),
+        group=np.array([f"group{k // 4}" for k in range(len(names))]),
+    )
+    return folder

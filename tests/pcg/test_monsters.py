@@ -33,21 +33,9 @@ def tile(seed: int, colours: int) -> np.ndarray:
     return picture
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve tiles of every kind, four to a group, and what is no monster."""
-    folder = tmp_path_factory.mktemp("characters")
-    (folder / "dcss").mkdir()
-    categories = [names[0] for names in KINDS.values() for _ in range(12)] + ["plant", "animal"]
-    names = [f"{c}{k}" for k, c in enumerate(categories[:-1])] + ["dragon_egg2"]
-    np.savez(
-        folder / "dcss" / "monsters32.npz",
-        rgba=np.stack([tile(k, 3 + k % 9) for k in range(len(names))]),
-        name=np.array(names),
-        category=np.array(categories),
-        group=np.array([f"group{k // 4}" for k in range(len(names))]),
-    )
-    return folder
+@pytest.fixture
+def folder(monsters_folder: Path) -> Path:
+    return monsters_folder
 
 
 @given(st.integers(0, 10**6), st.integers(1, COLOURS))
