@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pcg.exact import check_sums, quantise_weight
 from pcg.levels.networks import SEEN_STEPS, LevelNetwork
-from pcg.levels.sampler import INDEX_STEPS, LOGIT_STEPS, STATE_STEPS, TABLE_STEPS, ExactLSTM
+from pcg.levels.sampler import INDEX_MAX, INDEX_STEPS, LOGIT_STEPS, STATE_STEPS, TABLE_STEPS, ExactLSTM
 
 
 def quantise(network: LevelNetwork) -> ExactLSTM:
@@ -30,7 +30,7 @@ def quantise(network: LevelNetwork) -> ExactLSTM:
         return ExactLSTM(
             (table * TABLE_STEPS).round() / TABLE_STEPS,
             exact_weight(weight, input_step, 1 / INDEX_STEPS).t().contiguous(),
-            (bias * INDEX_STEPS * TABLE_STEPS).round() / TABLE_STEPS,
+            (bias * INDEX_STEPS * TABLE_STEPS).round() / TABLE_STEPS + INDEX_MAX + 1,
             exact_weight(head.weight.double(), input_step, 1 / LOGIT_STEPS).t().contiguous(),
             (head.bias.double() * LOGIT_STEPS).round(),
         )
@@ -53,9 +53,10 @@ def exact_logits(exact: ExactLSTM, rows: Tensor) -> Tensor:
     state = torch.zeros(rows.shape[1], exact.memory)
     cell = torch.zeros_like(state)
     logits = []
+    starts = torch.arange(0, rows[0].numel(), rows.shape[2])
     with torch.inference_mode():
         for step in rows:
-            seen = exact.look(step)
+            seen = exact.look(step, starts)
             state, cell = exact.step(seen, state, cell, weight)
             logits.append(exact.logits(seen, state, out))
     return torch.stack(logits) / LOGIT_STEPS

@@ -47,8 +47,8 @@ class ExactLSTM(nn.Module):
     """The network's step in integers: the features seen, the gates, the logits.
 
     table: (rows, seen) whole sixteenths; weight: (seen + memory, 4 memory) to gate inputs in table indices, gates in
-    the order input, forget, output, candidate, the last one's doubled, since tanh(x) = 2 sigmoid(2x) - 1; bias in
-    indices; out, out_bias: (seen + memory, tiles) to logits in whole steps.
+    the order input, forget, output, candidate, the last one's doubled; bias: in indices, and the index of 0 added; out,
+    out_bias: (seen + memory, tiles) to logits in whole steps.
     """
 
     memory: Final[int]
@@ -70,29 +70,29 @@ class ExactLSTM(nn.Module):
         self.register_buffer("out_bias", out_bias.to(torch.float32))
         self.register_buffer("sigmoids", sigmoid_table())
 
-    def look(self, rows: Tensor) -> Tensor:
-        """int64 (N, J) rows of the table to float32 (N, seen), integers in [0, 127]."""
-        starts = torch.arange(0, rows.numel(), rows.shape[1], dtype=torch.int64, device=rows.device)
-        summed = torch.embedding_bag(self.table, rows.reshape(-1), starts, False, 0, False, None, False)[0]
+    def look(self, rows: Tensor, starts: Tensor) -> Tensor:
+        """int64 (N, J) rows of the table, starts [0, J, 2J, ...], to float32 (N, seen), integers in [0, 127]."""
+        summed = torch.embedding_bag(self.table, rows.view(-1), starts, False, 0, False, None, False)[0]
         return summed.round_().clamp_(0.0, 127.0)
 
     def open_gates(self, index: Tensor) -> Tensor:
-        """Sigmoids, in whole 1/256, of whole table indices (N, M)."""
-        bounded = index.clamp_(-self.INDEX_MAX - 1.0, float(self.INDEX_MAX)).add_(self.INDEX_MAX + 1.0)
-        return self.sigmoids.index_select(0, bounded.to(torch.int32).view(-1)).view(index.shape)
+        """Sigmoids, in whole 1/256, of table indices (N, M), counted from 0; they are rounded."""
+        bounded = index.round_().clamp_(0.0, 2.0 * self.INDEX_MAX + 1.0).to(torch.int32)
+        return self.sigmoids.index_select(0, bounded.view(-1)).view(index.shape)
 
     def step(self, seen: Tensor, state: Tensor, cell: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """The next state and cell: float32 (N, memory) each, state in 1/127, cell in 1/4096."""
         x = torch.cat([seen, state], 1).to(weight.dtype)
         # One rounding of the exact sum, whichever precision the product is in.
         summed = torch.mm(x, weight).to(torch.bfloat16).to(torch.float32)
-        gates = self.open_gates(summed.add_(self.bias).round_())
+        gates = self.open_gates(summed.add_(self.bias))
         m = self.memory
-        candidate = gates[:, 3 * m :] * 2.0 - 256.0
-        cell = cell * gates[:, m : 2 * m] + gates[:, :m] * candidate * 16.0
+        # tanh(x) = 2 sigmoid(2x) - 1, so its half in 1/256 is the sigmoid less 128.
+        half = gates[:, 3 * m :].sub_(128.0)
+        cell = torch.addcmul(cell * gates[:, m : 2 * m], gates[:, :m], half, value=32.0)
         cell = cell.mul_(1.0 / 256).round_().clamp_(-32768.0, 32767.0)
-        squashed = self.open_gates(cell.mul(1.0 / 32).round_()).mul_(2.0).sub_(256.0)
-        return (gates[:, 2 * m : 3 * m] * squashed).mul_(127.0 / 65536).round_(), cell
+        half = self.open_gates(cell.mul(1.0 / 32).add_(self.INDEX_MAX + 1.0)).sub_(128.0)
+        return half.mul_(gates[:, 2 * m : 3 * m]).mul_(127.0 / 32768).round_(), cell
 
     def logits(self, seen: Tensor, state: Tensor, out: Tensor) -> Tensor:
         """float32 (N, tiles), whole steps."""
@@ -114,13 +114,12 @@ class LevelSampler(nn.Module):
     BEYOND_TOP: Final[float] = BEYOND_TOP
     TEMPERATURE_STEPS: Final[int] = TEMPERATURE_STEPS
     tiles: Final[int]
-    difficulty_base: Final[int]
     by_columns: Final[bool]
     precision: int
     around: Tensor
     around_base: Tensor
     count_base: Tensor
-    edge_base: Tensor
+    told_base: Tensor
     number_steps: Tensor
     members: Tensor
     gumbel: Tensor
@@ -128,12 +127,13 @@ class LevelSampler(nn.Module):
     def __init__(self, lstm: ExactLSTM, context: Context, members: Tensor, *, by_columns: bool) -> None:
         super().__init__()
         self.lstm = lstm
-        self.tiles, self.difficulty_base, self.by_columns = context.tiles, context.difficulty_base, by_columns
+        self.tiles, self.by_columns = context.tiles, by_columns
         self.precision = 32
         self.register_buffer("around", torch.tensor(AROUND))
         self.register_buffer("around_base", torch.from_numpy(context.around_base))
         self.register_buffer("count_base", torch.from_numpy(context.count_base))
-        self.register_buffer("edge_base", torch.from_numpy(context.edge_base))
+        told_base = [*context.edge_base.tolist(), context.difficulty_base]
+        self.register_buffer("told_base", torch.tensor(told_base))
         self.register_buffer("number_steps", torch.tensor(STEPS))
         self.register_buffer("members", members)
         self.register_buffer("gumbel", gumbel_table())
@@ -153,11 +153,11 @@ class LevelSampler(nn.Module):
         return torch.cat([near, (here + cells - 1 - 2 * cell).unsqueeze(1), opposite.unsqueeze(1)], 1)
 
     def told(self, lines: int, cells: int, line: int, difficulty: Tensor) -> Tensor:
-        """The rows of the table that are known before a line is written: int64 (cells, N, edges + 1)."""
+        """What is known before a line is written, as steps: int64 (cells, N, edges + 1)."""
         cell = torch.arange(cells, device=difficulty.device)
         before = torch.full_like(cell, line)
         edges = torch.stack([before, lines - 1 - before, cell, cells - 1 - cell], 1)
-        rows = torch.bucketize(edges, self.number_steps, right=True) + self.edge_base
+        rows = torch.bucketize(edges, self.number_steps, right=True)
         count = difficulty.shape[0]
         expanded = rows.unsqueeze(1).expand(cells, count, rows.shape[1])
         return torch.cat([expanded, difficulty.view(1, count, 1).expand(cells, count, 1)], 2)
@@ -212,7 +212,6 @@ class LevelSampler(nn.Module):
         free = (~given).to(torch.int64)
         step = torch.div(difficulty, 100 // self.DIFFICULTIES, rounding_mode="floor").clamp(max=self.DIFFICULTIES - 1)
         told_difficulty = torch.where(difficulty < 0, torch.full_like(step, self.DIFFICULTIES), step)
-        told_difficulty = told_difficulty + self.difficulty_base
 
         key_ = mix(key(seed, self.STREAM) + candidate)
         weight, out = self.lstm.weight, self.lstm.out.to(torch.float32)
@@ -221,6 +220,9 @@ class LevelSampler(nn.Module):
         elif self.precision == 64:
             weight = weight.to(torch.float64)
         spends = self.members.t().to(torch.float32) * self.SPENT
+        any_asked = bool((counts >= 0).any())
+        base = torch.cat([self.around_base, self.count_base, self.told_base])
+        starts = torch.arange(0, count * base.shape[0], base.shape[0], device=device)
         state = torch.zeros([count, self.lstm.memory], device=device)
         cell_state = torch.zeros_like(state)
         for line in range(lines):
@@ -233,15 +235,16 @@ class LevelSampler(nn.Module):
                 noise = noise + forced[:, :, 1:].transpose(0, 1)
             first = (line + margin) * across + margin
             for cell in range(cells):
-                around = flat.index_select(1, where[cell]).add_(self.around_base)
-                numbers = torch.bucketize(remaining, self.number_steps, right=True).add_(self.count_base)
-                seen = self.lstm.look(torch.cat([around, numbers, told[cell]], 1))
+                around = flat.index_select(1, where[cell])
+                numbers = torch.bucketize(remaining, self.number_steps, right=True)
+                seen = self.lstm.look(torch.cat([around, numbers, told[cell]], 1).add_(base), starts)
                 state, cell_state = self.lstm.step(seen, state, cell_state, weight)
                 logits = self.lstm.logits(seen, state, out)
                 if top_k > 0 and top_k < self.tiles:
                     least = logits.topk(top_k, 1)[0][:, top_k - 1 :]
                     logits = logits - (logits < least).to(torch.float32) * self.BEYOND_TOP
-                logits = logits - torch.mm((remaining <= 0).to(torch.float32), spends)
+                if any_asked:
+                    logits = logits - torch.mm((remaining <= 0).to(torch.float32), spends)
                 tile = torch.add(noise[cell], logits, alpha=self.TEMPERATURE_STEPS).argmax(1)
                 flat.select(1, first + cell).copy_(tile)
                 written = self.members.index_select(0, tile)
