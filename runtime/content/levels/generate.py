@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.content.levels import dungeon, repair
-from runtime.content.levels.asking import GenerateRequest, Wishes, asked_game, read_wishes
+from runtime.content.levels.asking import GenerateRequest, Wishes, asked_game, read_wishes, wrong
 from runtime.content.levels.difficulty import measured
 from runtime.content.levels.platformer_repair import arrange_platformer, mend_platformer
 from runtime.content.levels.possible import check_possible, pairs
@@ -55,6 +55,8 @@ def check(request: GenerateRequest, registry: Registry) -> tuple[ModelFile, Wish
         RpcError: no such game or model, what is out of range, and what no level could be.
     """
     game = asked_game(request)
+    if game.name not in _MENDERS:
+        raise wrong("game", f"levels of {game.name} are not generated yet; there are: {', '.join(_MENDERS)}")
     model = registry.find(request.model or f"level-{game.name}")
     wishes = read_wishes(request, game, model)
     check_possible(wishes)
