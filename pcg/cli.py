@@ -90,6 +90,8 @@ def serve(
     models: Models = None,
     device: Device | None = None,
     threads: int | None = None,
+    models_mb: int | None = None,
+    reload_s: float | None = None,
     token_file: Path | None = None,
     auth: bool | None = None,
     tls_cert: Path | None = None,
@@ -126,6 +128,8 @@ def serve(
     :param websocket_port: Also listen for WebSocket on this port.
     :param device: auto, the default, is the CPU; cuda is a GPU.
     :param threads: CPU threads of the engine; by default all cores.
+    :param models_mb: Memory for models, by their files: the longest unused is let go of. By default all stay.
+    :param reload_s: Seconds between looks at the models folder for files that changed, by default 2; 0 never looks.
     :param token_file: Tokens, one a line, of which clients over TCP and WebSocket must give one.
     :param auth: --no-auth lets everyone ask who reaches the host.
     :param tls_cert: Certificate chain (PEM); TCP and WebSocket are then served with TLS only.

@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -60,18 +62,26 @@ def make_deterministic() -> None:
 class Engine:
     """Runs models on one device, in one thread of its own, one call at a time.
 
+    `models_bytes`: how much the files of the models in memory may have; the least recently used are let go of, and
+    loaded again when they are asked for. At least one stays.
+
     Raises:
         ValueError: the device is not there.
     """
 
-    def __init__(self, device: str = "auto", threads: int | None = None) -> None:
+    def __init__(self, device: str = "auto", threads: int | None = None, models_bytes: int | None = None) -> None:
         if device not in ("auto", "cpu", "cuda"):
             raise ValueError(f"unknown device {device!r}; there are: auto, cpu, cuda")
         if device == "cuda" and not torch.cuda.is_available():
             raise ValueError("device 'cuda' was asked for, but this torch sees no CUDA device; use 'cpu'")
         # "auto" is the CPU until exactness on CUDA has been measured: there only the golden vectors vouch for it.
         self.device = torch.device("cuda" if device == "cuda" else "cpu")
-        self._loaded: dict[str, Loaded] = {}
+        self._models_bytes = models_bytes
+        # A module lives no longer than the last one who holds its file: the registry, or work that waits for it.
+        self._loaded: WeakKeyDictionary[ModelFile, Loaded] = WeakKeyDictionary()
+        self._used: WeakKeyDictionary[ModelFile, float] = WeakKeyDictionary()
+        self._proved: dict[str, tuple[int, dict[int, float]]] = {}  # precision and seconds, by SHA-256
+        self._changing = threading.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._abandoned: Callable[[], bool] = _never
         self.submit(self._start, threads).result()
@@ -96,8 +106,13 @@ class Engine:
 
     @property
     def loaded(self) -> dict[str, Loaded]:
-        """The models that are ready, by their SHA-256."""
-        return dict(self._loaded)
+        """The models that are in memory, by their SHA-256."""
+        with self._changing:
+            return {model.sha256: loaded for model, loaded in self._loaded.items()}
+
+    def is_proved(self, model: ModelFile) -> bool:
+        """Whether a model is known to be exact here. It may have to be loaded again."""
+        return model.sha256 in self._proved
 
     def load(self, model: ModelFile) -> Loaded:
         """Load a verified file and prove it on this machine; does nothing when it is ready. In the engine's thread.
@@ -105,22 +120,43 @@ class Engine:
         Raises:
             RpcError: MODEL_REFUSED when torch can't read it, or no precision gives the golden vectors.
         """
-        if model.sha256 in self._loaded:
-            return self._loaded[model.sha256]
+        if (ready := self._loaded.get(model)) is not None:
+            self._used[model] = time.monotonic()
+            return ready
         try:
             module = torch.jit.load(io.BytesIO(model.data), map_location=self.device)  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             raise RpcError(Code.MODEL_REFUSED, f"{model.path.name} can't be loaded: {error}") from error
+        if not self.is_proved(model):
+            self._proved[model.sha256] = self._choose_precision(module, model)
+        precision, seconds = self._proved[model.sha256]
+        module.use_precision(precision)
+        self._make_room(len(model.data))
+        with self._changing:
+            self._loaded[model] = Loaded(module, precision, seconds)
+            self._used[model] = time.monotonic()
+        return self._loaded[model]
+
+    def _make_room(self, size: int) -> None:
+        """Let go of the modules that were used least recently, as far as the limit of bytes asks for it."""
+        while self._models_bytes and self._loaded:
+            if size + sum(len(model.data) for model in self._loaded) <= self._models_bytes:
+                return
+            oldest = min(self._loaded, key=lambda model: self._used[model])
+            logger.info("%s is let go of, to make room", oldest.card.name)
+            with self._changing:
+                del self._loaded[oldest]
+
+    def _choose_precision(self, module: Any, model: ModelFile) -> tuple[int, dict[int, float]]:
+        """The fastest precision that is exact here, and the seconds of each."""
         try:
             seconds = self._prove(module, model)
         except (AttributeError, OverflowError, TypeError) as error:  # a card that doesn't fit its module
             raise RpcError(Code.MODEL_REFUSED, f"{model.path.name} does not do what its card says: {error}") from error
         precision = min(seconds, key=lambda bits: seconds[bits])
-        module.use_precision(precision)
-        self._loaded[model.sha256] = Loaded(module, precision, seconds)
         timings = ", ".join(f"{bits} bits {1e3 * s:.0f} ms" for bits, s in seconds.items())
         logger.info("%s is ready on %s in %d bits (%s)", model.card.name, self.device, precision, timings)
-        return self._loaded[model.sha256]
+        return precision, seconds
 
     def _prove(self, module: Any, model: ModelFile) -> dict[int, float]:
         """Seconds that the golden vectors take in each precision that gives them; RpcError when none does."""

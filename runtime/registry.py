@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import zipfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +23,12 @@ SUMS = "SHA256SUMS"
 SUFFIX = ".ts"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ModelFile:
-    """A verified model file. `data` is what was hashed: the engine loads these bytes, not the path again."""
+    """A verified model file. `data` is what was hashed: the engine loads these bytes, not the path again.
+
+    Each reading of a file is itself only, whatever another's bytes.
+    """
 
     path: Path
     sha256: str
@@ -94,7 +99,10 @@ def read_model(path: Path, expected: str | None) -> ModelFile:
 
 
 class Registry:
-    """The models of one folder, by name; read once, at construction.
+    """The models of one folder, by name; where it has several versions of one, the newest has the name, and every one
+    is NAME@VERSION.
+
+    `models` and `refused` are replaced as a whole, never changed: whoever reads one sees one state of the folder.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -105,22 +113,78 @@ class Registry:
         self.folder = folder or BUNDLED
         if not self.folder.is_dir():
             raise FileNotFoundError(f"no models folder {self.folder}")
-        self.models: dict[str, ModelFile] = {}
-        self.refused: dict[str, str] = {}
+        self.models: Mapping[str, ModelFile] = {}
+        self.refused: Mapping[str, str] = {}
+        self._seen = ""
+        self._adopt(*self._read())
+
+    def reload(self, prove: Callable[[ModelFile], object] = lambda _: None) -> bool:
+        """Look at the folder again, if anything in it has changed; whether the models are others now.
+
+        A new file is proved before it is adopted. Where one is refused, by `read_model` or by an RpcError of `prove`,
+        the model that it was to replace goes on, and `refused` says why.
+
+        Raises:
+            OSError: the folder can't be read; all goes on.
+            Refused: SHA256SUMS is malformed; all goes on.
+        """
+        if self._signature() == self._seen:
+            return False
+        files, refused = self._read()
+        before = {model.path: model for model in self.models.values()}
+        for path, model in list(files.items()):
+            try:
+                if model not in before.values():
+                    prove(model)
+            except RpcError as error:
+                refused[path.stem] = error.message
+                del files[path]
+        for path, model in before.items():
+            if path.stem in refused and path.exists():
+                files.setdefault(path, model)
+        return self._adopt(files, refused)
+
+    def withdraw(self, model: ModelFile, reason: str) -> None:
+        """Serve a model no more: it turned out to be no good."""
+        files = {other.path: other for other in self.models.values() if other is not model}
+        self._adopt(files, {**self.refused, model.path.stem: reason})
+
+    def _signature(self) -> str:
+        """Of what the folder's files are, as far as is seen without reading them."""
+        paths = [self.folder / SUMS, *sorted(self.folder.glob("*" + SUFFIX))]
+        return repr([(p.name, s.st_mtime_ns, s.st_size, s.st_ino) for p in paths if p.exists() and (s := p.stat())])
+
+    def _read(self) -> tuple[dict[Path, ModelFile], dict[str, str]]:
+        """The folder's good models by path, those that are known already as they are, and why others are none."""
+        self._seen = self._signature()
+        known = {(model.path, model.sha256): model for model in self.models.values()}
         sums = read_sums(self.folder)
+        files, refused = {}, {}
         for path in sorted(self.folder.glob("*" + SUFFIX)):
             try:
                 model = read_model(path, sums.get(path.name))
             except Refused as error:
-                self.refused[path.stem] = str(error)
-                continue
-            if model.card.name in self.models:
-                self.refused[path.stem] = f"{path.name}: another file is named {model.card.name!r} already"
-                continue
-            self.models[model.card.name] = model
+                refused[path.stem] = str(error)
+            else:
+                files[path] = known.get((path, model.sha256), model)
         for name in sums:
             if name.endswith(SUFFIX) and not (self.folder / name).exists():
-                self.refused[name.removesuffix(SUFFIX)] = f"{name} is in {SUMS} but not in the folder"
+                refused[name.removesuffix(SUFFIX)] = f"{name} is in {SUMS} but not in the folder"
+        return files, refused
+
+    def _adopt(self, files: dict[Path, ModelFile], refused: dict[str, str]) -> bool:
+        models: dict[str, ModelFile] = {}
+        versions: dict[str, Path] = {}
+        for path, model in sorted(files.items(), key=lambda item: _version(item[1]), reverse=True):  # the newest first
+            name = f"{model.card.name}@{model.card.version}"
+            if name in versions:
+                refused[path.stem] = f"{path.name}: {versions[name].name} is {name} already"
+                continue
+            versions[name] = path
+            models[name if model.card.name in models else model.card.name] = model
+        changed = models != self.models
+        self.models, self.refused = dict(sorted(models.items())), refused
+        return changed
 
     def find(self, name: str) -> ModelFile:
         """The model of that name.
@@ -130,8 +194,17 @@ class Registry:
         """
         if name in self.models:
             return self.models[name]
+        plain, _, version = name.partition("@")
+        if version and plain in self.models and self.models[plain].card.version == version:
+            return self.models[plain]
         if name in self.refused:
             raise RpcError(Code.MODEL_REFUSED, f"model {name!r} is refused: {self.refused[name]}")
         near = did_you_mean(name, self.models) or "; there are: " + (", ".join(self.models) or "none")
         refused = f"; refused: {', '.join(self.refused)}" if self.refused else ""
         raise RpcError(Code.MODEL_NOT_FOUND, f"unknown model {name!r:.80}{near}{refused}")
+
+
+def _version(model: ModelFile) -> list[tuple[int, str]]:
+    """What sorts versions as people count them, 1.9 before 1.10."""
+    parts = re.findall(r"\d+|\D+", model.card.version)
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]

@@ -98,8 +98,7 @@ class Service:
         return len(self._loaded()) == len(self.registry.models) > 0
 
     def _loaded(self) -> list[str]:
-        ready = self.engine.loaded
-        return [m.card.name for m in self.registry.models.values() if m.sha256 in ready]
+        return [name for name, model in self.registry.models.items() if self.engine.is_proved(model)]
 
     def queue_depths(self) -> dict[str, int]:
         """How many calls wait in each queue that has any."""
@@ -117,12 +116,21 @@ class Service:
 
     def warm_up(self) -> None:
         """Load every model and prove it; a model that fails is refused with its reason, the others go on."""
-        for name, model in list(self.registry.models.items()):
+        for model in list(self.registry.models.values()):
             try:
-                self.engine.submit(self.engine.load, model).result()
+                self._prove(model)
             except RpcError as error:
-                del self.registry.models[name]
-                self.registry.refused[name] = error.message
+                self.registry.withdraw(model, error.message)
+
+    def reload(self) -> bool:
+        """Serve what is in the models folder now, if that has changed; whether it has. Not in the event loop.
+
+        Requests that were taken before keep the model they were taken for. Errors as `Registry.reload`.
+        """
+        return self.registry.reload(self._prove)
+
+    def _prove(self, model: ModelFile) -> None:
+        self.engine.submit(self.engine.load, model).result()
 
     def call(self, method: str, params: dict[str, Any], *, connection: Caller) -> Packed | asyncio.Future[Packed]:
         """The result of one call of a connection, or a future of it. Cancelled, it gives its place up.

@@ -45,14 +45,14 @@ def serve_until_stopped(settings: Settings) -> None:
     disk = None
     if settings.cache_dir is not None:
         disk = DiskCache(settings.cache_dir, settings.cache_dir_mb << 20, salt=package_version())
-    engine = Engine(settings.device, settings.threads)
+    models_bytes = None if settings.models_mb is None else settings.models_mb << 20
+    engine = Engine(settings.device, settings.threads, models_bytes)
     cache, runs = Cache(settings.cache_mb << 20), Runs()
     runner = Runner(engine, max_queued=settings.max_queued, cache=cache, disk=disk, observe=runs.observe)
     service = Service(registry, engine, runner)
     try:
         service.warm_up()
-        for name, reason in registry.refused.items():
-            logger.warning("model %s is refused: %s", name, reason)
+        _tell_refused(service)
         if not registry.models:
             raise ValueError(f"no usable model in {registry.folder}")
         asyncio.run(_serve(service, settings, tls, tokens, runs))
@@ -122,12 +122,35 @@ async def _serve(
     if watched is not None:
         print(f"metrics on http://{settings.metrics_host}:{watched.sockets[0].getsockname()[1]}/metrics", flush=True)
     _tell_systemd("READY=1")
+    reloading = asyncio.create_task(_keep_reloading(service, settings.reload_s))
     await stopped.wait()
+    reloading.cancel()
     _tell_systemd("STOPPING=1")
     logger.info("stopping; what runs has %g s to end", settings.drain_s)
     await server.close(settings.drain_s)
     if watched is not None:
         watched.close()
+
+
+async def _keep_reloading(service: Service, every_s: float) -> None:
+    """Serve what is in the models folder, as it changes."""
+    told = service.registry.refused
+    while every_s:
+        await asyncio.sleep(every_s)
+        try:
+            if await asyncio.to_thread(service.reload):
+                names = [f"{m.card.name}@{m.card.version}" for m in service.registry.models.values()]
+                logger.info("the models folder has changed; serving %s", ", ".join(names) or "nothing")
+        except (OSError, ValueError) as error:
+            logger.warning("the models folder can't be read, and what was served goes on: %s", error)
+        if service.registry.refused != told:
+            told = service.registry.refused
+            _tell_refused(service)
+
+
+def _tell_refused(service: Service) -> None:
+    for name, reason in service.registry.refused.items():
+        logger.warning("model %s is refused: %s", name, reason)
 
 
 def _tell_systemd(state: str) -> None:

@@ -22,6 +22,15 @@ from runtime.scheduler import MAX_QUEUED
 
 ENVIRONMENT = "PCG_SERVE_"
 CONFIG_VARIABLE = ENVIRONMENT + "CONFIG"
+_LEAST = {
+    "threads": 1,
+    "models_mb": 1,
+    "reload_s": 0,
+    "cache_mb": 0,
+    "cache_dir_mb": 1,
+    "max_queued": 1,
+    "drain_s": 0,
+}
 _LISTS = {"origins"}  # in the environment separated by commas
 
 
@@ -35,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: Path | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = None
+    models_mb: int | None = None
+    reload_s: float = 2.0
     token_file: Path | None = None
     auth: bool = True
     tls_cert: Path | None = None
@@ -56,7 +67,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             port = getattr(self, name)
             if port is not None and not 0 <= port <= 65535:
                 raise ValueError(f"{name} {port} is not in 0..65535")
-        for name, least in (("threads", 1), ("cache_mb", 0), ("cache_dir_mb", 1), ("max_queued", 1), ("drain_s", 0)):
+        for name, least in _LEAST.items():
             number = getattr(self, name)
             if number is not None and number < least:
                 raise ValueError(f"{name} {number} is less than {least}")

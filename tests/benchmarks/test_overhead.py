@@ -71,7 +71,9 @@ def ports() -> Iterator[tuple[int, int]]:
         [sys.executable, Path(__file__).with_name("echo_server.py")], stdout=subprocess.PIPE, text=True
     )
     runtime = subprocess.Popen(
-        [sys.executable, "-m", "pcg.cli", "serve", "--port", "0", "--quiet"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "pcg.cli", "serve", "--port", "0", "--threads", "1", "--quiet"],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert echo.stdout is not None
     assert runtime.stdout is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -18,7 +19,7 @@ from runtime import card as cards
 from runtime.card import Golden
 from runtime.engine import Abandoned, Engine, digest
 from runtime.errors import Code, RpcError
-from runtime.registry import Registry
+from runtime.registry import ModelFile, Registry
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ DIGESTS: list[dict[str, str]] = []  # by place, one for each instruction set so 
 WORLD_SCRIPT = """
 import json, numpy as np
 from runtime.engine import Abandoned, Engine, digest
-from runtime.registry import Registry
+from runtime.registry import ModelFile, Registry
 places = [(7, 0, 0), (1, -1000, 250), (123456789, 2**31 + 17, -(2**33) - 5), (5, -(2**53), 2**53)]
 styles = [(0, 0, 0, 0), (0, 0, 0, 0), (127, 0, 0, 0), (30, 40, 0, 57)]
 model, seen = Registry().find("terrain-detail"), {}
@@ -194,3 +195,45 @@ def test_a_model_runs_in_no_more_threads_than_its_card_says(tmp_path: Path) -> N
     assert used == [1, 2, 1]
     with pytest.raises(ValueError, match="threads 0"):
         card(threads=0).__post_init__()
+
+
+# Memory
+
+
+def models(folder: Path, count: int) -> list[ModelFile]:
+    for i in range(count):
+        write_model(folder, f"m{i}", cards.encode(card(name=f"m{i}")))
+    return list(Registry(folder).models.values())
+
+
+def test_the_least_recently_used_model_makes_room(tmp_path: Path) -> None:
+    first, second, third = models(tmp_path, 3)
+    with closing(Engine("cpu", models_bytes=len(first.data) * 5 // 2)) as engine:
+
+        def run(model: ModelFile) -> None:
+            assert engine.submit(engine.run, model, "forward", np.array([4])).result().tolist() == [8]
+
+        for model in (first, second, first, third):
+            run(model)
+        assert set(engine.loaded) == {first.sha256, third.sha256}
+        run(second)
+        assert set(engine.loaded) == {second.sha256, third.sha256}
+        assert all(engine.is_proved(model) for model in (first, second, third))
+
+
+def test_one_model_stays_however_little_room_there_is(tmp_path: Path) -> None:
+    first, second = models(tmp_path, 2)
+    with closing(Engine("cpu", models_bytes=1)) as engine:
+        for model in (first, second):
+            assert engine.submit(engine.run, model, "forward", np.array([4])).result().tolist() == [8]
+        assert set(engine.loaded) == {second.sha256}
+
+
+def test_a_module_goes_with_the_last_who_holds_its_file(tmp_path: Path) -> None:
+    [model] = models(tmp_path, 1)
+    with closing(Engine("cpu")) as engine:
+        engine.submit(engine.load, model).result()
+        assert engine.loaded
+        del model
+        gc.collect()
+        assert not engine.loaded

@@ -9,7 +9,7 @@ from model_files import card, write_model
 
 from runtime import card as cards
 from runtime.errors import Code, RpcError
-from runtime.registry import Refused, Registry
+from runtime.registry import ModelFile, Refused, Registry
 
 
 def test_a_good_model_is_found(tmp_path: Path) -> None:
@@ -53,12 +53,109 @@ def test_what_is_no_archive_is_refused_though_it_is_listed(tmp_path: Path) -> No
     assert "not a TorchScript file" in Registry(tmp_path).refused["text"]
 
 
-def test_two_files_of_one_name(tmp_path: Path) -> None:
+def test_two_files_of_one_name_and_version(tmp_path: Path) -> None:
     write_model(tmp_path, "a")
-    write_model(tmp_path, "b", cards.encode(card(version="2")))
+    write_model(tmp_path, "b")
     registry = Registry(tmp_path)
     assert registry.find("doubler").path.name == "a.ts"
-    assert "already" in registry.refused["b"]
+    assert registry.refused["b"] == "b.ts: a.ts is doubler@1 already"
+
+
+def test_versions_side_by_side(tmp_path: Path) -> None:
+    for name, version in (("a", "1.9"), ("b", "1.10"), ("c", "1.10-beta"), ("d", "1.2")):
+        write_model(tmp_path, name, cards.encode(card(version=version)))
+    registry = Registry(tmp_path)
+    assert not registry.refused
+    newest = registry.find("doubler").card.version
+    assert newest in ("1.10", "1.10-beta")
+    for version in ("1.9", "1.10", "1.10-beta", "1.2"):
+        assert registry.find(f"doubler@{version}").card.version == version
+    assert len(registry.models) == 4
+    with pytest.raises(RpcError, match="unknown model 'doubler@3'"):
+        registry.find("doubler@3")
+
+
+# Looking again
+
+
+def test_nothing_new(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    registry = Registry(tmp_path)
+    before = registry.find("doubler")
+    assert not registry.reload()
+    (tmp_path / "doubler.ts").touch()
+    assert not registry.reload()
+    assert registry.find("doubler") is before
+
+
+def replace(folder: Path, **changes: str) -> None:
+    """Put another version in the place of doubler.ts, and list it."""
+    (folder / "SHA256SUMS").unlink(missing_ok=True)
+    write_model(folder, card_bytes=cards.encode(card(**changes)))
+
+
+def test_a_replaced_file_is_adopted_when_it_is_proved(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    registry, proved = Registry(tmp_path), []
+    before = registry.find("doubler")
+    replace(tmp_path, version="2")
+    assert registry.reload(proved.append)
+    after = registry.find("doubler")
+    assert after.card.version == "2"
+    assert proved == [after]
+    assert before.card.version == "1", "whoever holds the old one keeps it"
+
+
+def test_a_new_file_that_is_no_good_leaves_the_old_model_where_it_is(tmp_path: Path) -> None:
+    path = write_model(tmp_path)
+    registry = Registry(tmp_path)
+    before = registry.find("doubler")
+    path.write_bytes(b"half of a file")  # not yet in SHA256SUMS
+    assert not registry.reload()
+    assert registry.find("doubler") is before
+    assert "SHA256SUMS says" in registry.refused["doubler"]
+
+    def refuse(_: ModelFile) -> None:
+        raise RpcError(Code.MODEL_REFUSED, "not exact")
+
+    replace(tmp_path, version="2")
+    assert not registry.reload(refuse)
+    assert registry.find("doubler") is before
+    assert registry.refused["doubler"] == "not exact"
+    replace(tmp_path, version="3")
+    assert registry.reload()
+    assert registry.find("doubler").card.version == "3"
+    assert not registry.refused
+
+
+def test_files_come_and_go(tmp_path: Path) -> None:
+    path = write_model(tmp_path)
+    registry = Registry(tmp_path)
+    write_model(tmp_path, "other", cards.encode(card(name="other")))
+    assert registry.reload()
+    assert set(registry.models) == {"doubler", "other"}
+    path.unlink()
+    assert registry.reload()
+    assert set(registry.models) == {"other"}
+    assert "not in the folder" in registry.refused["doubler"]
+
+
+def test_a_list_being_written_changes_nothing(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    registry = Registry(tmp_path)
+    before = dict(registry.models)
+    (tmp_path / "SHA256SUMS").write_text("abc")
+    with pytest.raises(Refused):
+        registry.reload()
+    assert registry.models == before
+
+
+def test_a_withdrawn_model_is_refused_with_its_reason(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    registry = Registry(tmp_path)
+    registry.withdraw(registry.find("doubler"), "not exact")
+    with pytest.raises(RpcError, match="refused: not exact"):
+        registry.find("doubler")
 
 
 def test_unknown_names_get_a_suggestion(tmp_path: Path) -> None:
