@@ -53,16 +53,23 @@ class Step:
 def windows(rows: Sequence[str], budget: int = BUDGET) -> list[list[str]]:
     """The windows of a level with one start, in the order they are passed; each is completed within the budget.
 
+    None of a level whose start is shut in.
+
     Raises:
         ValueError: rows are no level, as check_rows says.
     """
     rows = with_goal(rows)
+    if not any("G" in row for row in rows):
+        return []
     found = [window(rows, stretch) for stretch in stretches(way(rows, approach(rows, budget)))]
     return [cut for cut in found if cut and solve(cut, budget).status == "solved"]
 
 
 def with_goal(rows: Sequence[str]) -> list[str]:
-    """The level with a goal that isn't walled off: its own, or else the farther side of where the start is."""
+    """The level with a goal that isn't walled off: its own, or else the farther side of where the start is.
+
+    Without one if the start is in a place of one tile.
+    """
     tiles = np.array([list(row) for row in rows])
     parts, _ = ndimage.label(~np.isin(tiles, list(SOLID)))
     row, column = np.argwhere(tiles == "S")[0]
@@ -71,9 +78,8 @@ def with_goal(rows: Sequence[str]) -> list[str]:
         tiles[tiles == "G"] = "."
         columns = np.flatnonzero((inside & (tiles != "S")).any(axis=0))
         side = max(columns, key=lambda c: (abs(c - column), c), default=None)
-        if side is None:
-            raise ValueError("the level's start is in a place of one tile")
-        tiles[inside[:, side] & (tiles[:, side] != "S"), side] = "G"
+        if side is not None:
+            tiles[inside[:, side] & (tiles[:, side] != "S"), side] = "G"
     return ["".join(line) for line in tiles.tolist()]
 
 
