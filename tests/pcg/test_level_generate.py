@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime.content.levels import dungeon, generate, platformer, repair
+from runtime.content.levels import dungeon, dungeon_repair, generate, platformer, platformer_repair, sokoban_repair
 from runtime.content.levels.asking import FREE
-from runtime.content.levels.platformer_repair import arrange_platformer, mend_platformer
+from runtime.content.levels.difficulty import LABOURS
 from runtime.content.levels.playing import PLAYERS
+from runtime.content.levels.possible import CHECKS
 from runtime.content.levels.rules import find
 from runtime.content.levels.sokoban import solve
 from runtime.errors import Code, RpcError
@@ -32,6 +33,10 @@ def runtime(level_models: Path) -> Iterator[Local]:
 def keeps(rows: list[str], fixed: list[str]) -> bool:
     """Whether every tile that is fixed is there."""
     return all(f in (FREE, c) for row, line in zip(rows, fixed, strict=False) for c, f in zip(row, line, strict=False))
+
+
+def test_every_game_that_is_generated_is_measured_and_looked_at_beforehand() -> None:
+    assert generate.REPAIRS.keys() == LABOURS.keys() == CHECKS.keys()
 
 
 def test_a_level_comes_with_its_proof(runtime: Local) -> None:
@@ -183,20 +188,20 @@ def test_mistakes_are_told(runtime: Local, params: dict[str, Any], code: Code, w
 
 def test_a_box_in_a_corner_is_moved_unless_it_is_given() -> None:
     rows = ["######", "#$  @#", "#    #", "#  . #", "######"]
-    mended = repair.mend_sokoban(rows, frozenset(), solve)
+    mended = sokoban_repair.mend(rows, frozenset(), solve)
     assert mended is not None
     assert PLAYERS["sokoban"].replay(mended[0], mended[1].moves)
-    assert repair.mend_sokoban(rows, frozenset({(1, 1)}), solve) is None
+    assert sokoban_repair.mend(rows, frozenset({(1, 1)}), solve) is None
 
 
 def test_walls_of_a_dungeon_are_opened_unless_they_are_given() -> None:
     rows = ["<..#..>", "...#...", "####.##", "...#.#.", "...#.##"]
-    mended = repair.mend_dungeon(rows, frozenset(), dungeon.solve)
+    mended = dungeon_repair.mend(rows, frozenset(), dungeon.solve)
     assert mended is not None
     assert PLAYERS["dungeon"].replay(mended[0], mended[1].moves)
     assert not dungeon.unreached(mended[0])
     given = frozenset((y, x) for y in range(5) for x in range(7) if rows[y][x] == "#")
-    assert repair.mend_dungeon(rows, given, dungeon.solve) is None
+    assert dungeon_repair.mend(rows, given, dungeon.solve) is None
 
 
 def test_the_way_of_a_platformer_is_opened_unless_it_is_given() -> None:
@@ -204,27 +209,27 @@ def test_the_way_of_a_platformer_is_opened_unless_it_is_given() -> None:
     gap = ["." * 32] * 5 + ["S" + "." * 30 + "G", "####" + "." * 24 + "####"]
     for level in (rows, gap):
         assert platformer.solve(level, 5000).status != "solved"
-        mended = mend_platformer(level, frozenset(), lambda tried: platformer.solve(tried, 20_000))
+        mended = platformer_repair.mend(level, frozenset(), lambda tried: platformer.solve(tried, 20_000))
         assert mended is not None
         assert PLAYERS["platformer"].replay(mended[0], mended[1].moves)
         given = frozenset((y, x) for y in range(len(level)) for x in range(len(level[0])))
-        assert mend_platformer(level, given, platformer.solve) is None
+        assert platformer_repair.mend(level, given, platformer.solve) is None
 
 
 def test_a_platformer_gets_its_start_and_goal() -> None:
-    arranged = arrange_platformer([".......", ".......", ".S.S...", "#######", "#######"], frozenset({(2, 3)}))
+    arranged = platformer_repair.arrange([".......", ".......", ".S.S...", "#######", "#######"], frozenset({(2, 3)}))
     assert arranged[2] == "...S..G"
     with pytest.raises(ValueError, match="no place to stand on"):
-        arrange_platformer(["....", "...."], frozenset())
+        platformer_repair.arrange(["....", "...."], frozenset())
 
 
 def test_sokoban_is_arranged_around_what_is_given() -> None:
     rows = ["######", "#$$$ #", "#  ..#", "#    #", "######"]
-    arranged = repair.arrange_sokoban(rows, frozenset({(1, 3)}), 2)
+    arranged = sokoban_repair.arrange(rows, frozenset({(1, 3)}), 2)
     assert [len(find(arranged, char)) for char in "@$."] == [1, 2, 2]
     assert arranged[1][3] == "$"
     with pytest.raises(ValueError, match="too many"):
-        repair.arrange_sokoban(rows, frozenset({(1, 1), (1, 2), (1, 3)}), 2)
+        sokoban_repair.arrange(rows, frozenset({(1, 1), (1, 2), (1, 3)}), 2)
 
 
 def test_picks_are_spread_and_the_same_each_time() -> None:

@@ -87,10 +87,10 @@ def wrong(parameter: str, what: str) -> RpcError:
     return RpcError(Code.INVALID_PARAMS, f"{parameter}: {what}", {"parameter": parameter})
 
 
-def asked_game(request: GenerateRequest) -> Game:
-    """The request's game. Raises RpcError INVALID_PARAMS with the nearest there is."""
+def asked_game(name: str) -> Game:
+    """The game of that name. Raises RpcError INVALID_PARAMS with the nearest there is."""
     try:
-        return find_game(request.game)
+        return find_game(name)
     except ValueError as error:
         raise RpcError(Code.INVALID_PARAMS, str(error), {"parameter": "game"}) from error
 

@@ -8,7 +8,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
-from runtime.content.levels.rules import DUNGEON, PLATFORMER
+from runtime.content.levels.dungeon import places
+from runtime.content.levels.rules import DUNGEON, PLATFORMER, find
 
 
 def labour_of_sokoban(rows: Sequence[str], moves: str) -> int:
@@ -21,12 +22,8 @@ def labour_of_dungeon(rows: Sequence[str], moves: str) -> int:
     """The way, in hundredths of the level's sides; for each monster or trap in it half a side more, and for what lurks
     elsewhere a side for 20 tiles of floor.
     """
-    places = [next((y, row.index("<")) for y, row in enumerate(rows) if "<" in row)]
-    for move in moves:
-        y, x = places[-1]
-        places.append((y + (move == "d") - (move == "u"), x + (move == "r") - (move == "l")))
     tiles = DUNGEON.tiles
-    hurts = sum(tiles[rows[y][x]].hazard for y, x in places)
+    hurts = sum(tiles[rows[y][x]].hazard for y, x in places(find(rows, "<")[0], moves))
     floor = sum(not tiles[char].solid for row in rows for char in row)
     dangers = sum(tiles[char].hazard for row in rows for char in row)
     return 100 * len(moves) // (len(rows) + len(rows[0])) + 50 * hurts + 2000 * dangers // floor

@@ -6,11 +6,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 
-from runtime.content.levels.rules import DUNGEON, Outcome, check_rows, find
+from runtime.content.levels.rules import DUNGEON, OFFSETS, Cell, Outcome, check_rows, find
 
-Cell = tuple[int, int]  # row, column
 State = tuple[int, int, bool]  # row, column, whether the player has a key
-OFFSETS = {"u": (-1, 0), "d": (1, 0), "l": (0, -1), "r": (0, 1)}
 ENTERED = frozenset(c for c, tile in DUNGEON.tiles.items() if not tile.solid and c != "L")
 HURTS = frozenset(c for c in ENTERED if DUNGEON.tiles[c].hazard)
 
@@ -64,6 +62,15 @@ def reached(rows: Sequence[str], starts: Sequence[Cell], has_key: bool = False) 
                 steps[following] = steps[state] + 1
                 queue.append(following)
     return distance
+
+
+def places(start: Cell, moves: str) -> list[Cell]:
+    """Where a player is who makes these moves from `start`: there, and after each."""
+    passed = [start]
+    for move in moves:
+        (y, x), (dy, dx) = passed[-1], OFFSETS[move]
+        passed.append((y + dy, x + dx))
+    return passed
 
 
 def unreached(rows: Sequence[str]) -> list[list[Cell]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 
-from runtime.content.levels.dungeon import Cell, areas, reached, solve
-from runtime.content.levels.rules import DUNGEON, find
+from runtime.content.levels.dungeon import areas, places, reached, solve
+from runtime.content.levels.rules import DUNGEON, Cell, find, put
 
 
 def place_stairs(rows: Sequence[str], kept: Set[Cell] = frozenset()) -> list[str]:
@@ -24,10 +24,10 @@ def place_stairs(rows: Sequence[str], kept: Set[Cell] = frozenset()) -> list[str
     given = [cell for cell in stairs if cell in kept]
     start = _widest(rows, given or stairs) or _widest(rows, entrances) or _end_of_a_walk(rows, kept)
     placed = [row.replace("<", ".") for row in rows]
-    placed = _put(placed, start, "<")
+    placed = put(placed, {start: "<"})
     if find(rows, ">"):
         return placed
-    return _put(placed, _farthest(placed, start, kept), ">")
+    return put(placed, {_farthest(placed, start, kept): ">"})
 
 
 def place_key(rows: Sequence[str]) -> list[str]:
@@ -43,16 +43,16 @@ def place_key(rows: Sequence[str]) -> list[str]:
     solution = solve(rows)
     if solution.status != "solved":
         raise ValueError(f"a locked door needs a level with a solution: {solution.why}")
-    way = _places(find(rows, "<")[0], solution.moves)
+    way = places(find(rows, "<")[0], solution.moves)
     doors = [cell for cell in way if rows[cell[0]][cell[1]] == "+"]
     narrow = [cell for cell in way if rows[cell[0]][cell[1]] == DUNGEON.empty and _between_solids(rows, cell)]
     for cell in (*reversed(doors), *reversed(narrow)):
-        shut = _put(rows, cell, "D")
+        shut = put(rows, {cell: "D"})
         before = reached(shut, way[:1])
         floor = [other for other in before if rows[other[0]][other[1]] == DUNGEON.empty]
         if floor and not any(rows[y][x] == ">" for y, x in before):
             aside = reached(shut, way[: way.index(cell)])
-            return _put(shut, min(floor, key=lambda other: (-aside[other], -before[other], other)), "k")
+            return put(shut, {min(floor, key=lambda other: (-aside[other], -before[other], other)): "k"})
     raise ValueError("no door and no narrow place parts the start from the goal, with floor for a key before it")
 
 
@@ -82,20 +82,6 @@ def _farthest(rows: Sequence[str], start: Cell, kept: Set[Cell]) -> Cell:
     if not floor:
         raise ValueError(f"no floor can be reached from row {start[0]}, column {start[1]}")
     return min(floor, key=lambda cell: (-distance[cell], cell))
-
-
-def _put(rows: Sequence[str], cell: Cell, char: str) -> list[str]:
-    y, x = cell
-    return [row[:x] + char + row[x + 1 :] if i == y else row for i, row in enumerate(rows)]
-
-
-def _places(start: Cell, moves: str) -> list[Cell]:
-    y, x = start
-    places = [start]
-    for move in moves:
-        y, x = y + (move == "d") - (move == "u"), x + (move == "r") - (move == "l")
-        places.append((y, x))
-    return places
 
 
 def _between_solids(rows: Sequence[str], cell: Cell) -> bool:

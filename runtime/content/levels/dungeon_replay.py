@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runtime.content.levels.rules import DUNGEON, TILE, IllegalMove, check_rows
-
-WAYS = {"u": (-1, 0), "d": (1, 0), "l": (0, -1), "r": (0, 1)}
+from runtime.content.levels.rules import DUNGEON, OFFSETS, TILE, IllegalMove, check_rows, find
 
 
 def replay(rows: Sequence[str], moves: str) -> bool:
@@ -28,13 +26,13 @@ def path(rows: Sequence[str], moves: str) -> list[tuple[int, int]]:
 def _walk(rows: Sequence[str], moves: str) -> Iterator[tuple[int, int]]:
     """Where the player is (row, column), before the first move and after each."""
     check_rows(DUNGEON, rows)
-    y, x = next((y, row.index("<")) for y, row in enumerate(rows) if "<" in row)
+    y, x = find(rows, "<")[0]
     has_key = False
     yield y, x
     for number, move in enumerate(moves):
-        if move not in WAYS:
-            raise IllegalMove(f"move {number}, {move!r}: there are only {', '.join(WAYS)}")
-        y, x = y + WAYS[move][0], x + WAYS[move][1]
+        if move not in OFFSETS:
+            raise IllegalMove(f"move {number}, {move!r}: there are only {', '.join(OFFSETS)}")
+        y, x = y + OFFSETS[move][0], x + OFFSETS[move][1]
         if not (0 <= y < len(rows) and 0 <= x < len(rows[0])):
             raise IllegalMove(f"move {number}, {move!r}: out of the level at row {y}, column {x}")
         tile = DUNGEON.tiles[rows[y][x]]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +17,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.content.levels import dungeon, repair
+from runtime.content.levels import dungeon, dungeon_repair, platformer_repair, sokoban_repair
 from runtime.content.levels.asking import GenerateRequest, Wishes, asked_game, read_wishes, wrong
 from runtime.content.levels.difficulty import measured
-from runtime.content.levels.platformer_repair import arrange_platformer, mend_platformer
 from runtime.content.levels.possible import check_possible, pairs
-from runtime.content.levels.rules import DUNGEON, Outcome, find, goals_of, starts_of
+from runtime.content.levels.rules import DUNGEON, Cell, Outcome, Prove, find, goals_of, starts_of
 from runtime.content.levels.solving import prove
 from runtime.content.provenance import provenance
 from runtime.engine import Engine
@@ -48,15 +47,27 @@ class Missed(Exception):
     """A candidate lacks what was wished for; its text says which wish."""
 
 
+@dataclass(frozen=True)
+class Repair:
+    """What is done to a game's candidates; `kept` are the places of given tiles.
+
+    `arrange(wishes, number, rows, kept)`: the level with its start, its goal and what else the game needs; raises
+    ValueError. `mend(rows, kept, prove)`: the level after small edits with its solution, or None.
+    """
+
+    arrange: Callable[[Wishes, int, Sequence[str], Set[Cell]], list[str]]
+    mend: Callable[[Sequence[str], Set[Cell], Prove], tuple[list[str], Outcome] | None]
+
+
 def check(request: GenerateRequest, registry: Registry) -> tuple[ModelFile, Wishes]:
     """The request's model and its wishes.
 
     Raises:
         RpcError: no such game or model, what is out of range, and what no level could be.
     """
-    game = asked_game(request)
-    if game.name not in _MENDERS:
-        raise wrong("game", f"levels of {game.name} are not generated yet; there are: {', '.join(_MENDERS)}")
+    game = asked_game(request.game)
+    if game.name not in REPAIRS:
+        raise wrong("game", f"levels of {game.name} are not generated yet; there are: {', '.join(REPAIRS)}")
     model = registry.find(request.model or f"level-{game.name}")
     wishes = read_wishes(request, game, model)
     check_possible(wishes)
@@ -185,22 +196,18 @@ def examine(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: i
     Raises:
         Missed: it lacks something.
     """
-    game = wishes.game.name
     kept = frozenset((int(y), int(x)) for y, x in np.argwhere(given >= 0))
     try:
-        if game == "sokoban":
-            arranged = repair.arrange_sokoban(rows, kept, asked_pairs(wishes, number))
-        elif game == "dungeon":
-            rows = arranged = repair.arrange_dungeon(rows, kept)  # which is the game's rule, no repair
-        else:
-            arranged = arrange_platformer(rows, kept)
+        arranged = REPAIRS[wishes.game.name].arrange(wishes, number, rows, kept)
     except ValueError as error:
         raise Missed("start and goal") from error
+    if wishes.game is DUNGEON:
+        rows = arranged  # its stairs are placed by the game's rule, which is no repair
     outcome, hard = None, None
     if wishes.solved:
         _see_counts(wishes, arranged)  # before what takes time; a repair may still change them
         arranged, outcome = _solved(wishes, arranged, kept)
-        hard = measured(game, arranged, outcome.moves)
+        hard = measured(wishes.game.name, arranged, outcome.moves)
     _see_counts(wishes, arranged)
     if wishes.base is not None and arranged == wishes.rows(wishes.base):
         raise Missed("a difference from the level to vary")
@@ -210,15 +217,15 @@ def examine(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: i
     return Made(arranged, outcome, hard, changed)
 
 
-def _solved(wishes: Wishes, rows: list[str], kept: frozenset[tuple[int, int]]) -> tuple[list[str], Outcome]:
+def _solved(wishes: Wishes, rows: list[str], kept: Set[Cell]) -> tuple[list[str], Outcome]:
     """The level and its solution, repaired if that is needed. Raises Missed."""
     game = wishes.game.name
     outcome = prove(game, rows, wishes.budget)
-    closed = game == "dungeon" and outcome.status == "solved" and bool(dungeon.unreached(rows))
+    closed = wishes.game is DUNGEON and outcome.status == "solved" and bool(dungeon.unreached(rows))
     if outcome.status == "solved" and not closed:
         return rows, outcome
     budget = max(1, wishes.budget // REPAIR_SHARE)
-    mended = _MENDERS[game](rows, kept, lambda tried: prove(game, tried, budget))
+    mended = REPAIRS[game].mend(rows, kept, lambda tried: prove(game, tried, budget))
     if mended is not None:
         return mended
     if closed:
@@ -226,10 +233,17 @@ def _solved(wishes: Wishes, rows: list[str], kept: frozenset[tuple[int, int]]) -
     raise Missed("solution (none)" if outcome.status == "unsolvable" else "solution (none found within the budget)")
 
 
-_MENDERS: Mapping[str, Callable[..., tuple[list[str], Outcome] | None]] = {
-    "sokoban": repair.mend_sokoban,
-    "dungeon": repair.mend_dungeon,
-    "platformer": mend_platformer,
+def _arrange_sokoban(wishes: Wishes, number: int, rows: Sequence[str], kept: Set[Cell]) -> list[str]:
+    return sokoban_repair.arrange(rows, kept, asked_pairs(wishes, number))
+
+
+# The games that are generated. Each also has its labour (difficulty.LABOURS) and a look ahead (possible.CHECKS).
+REPAIRS: Mapping[str, Repair] = {
+    "sokoban": Repair(_arrange_sokoban, sokoban_repair.mend),
+    "dungeon": Repair(lambda _wishes, _number, rows, kept: dungeon_repair.arrange(rows, kept), dungeon_repair.mend),
+    "platformer": Repair(
+        lambda _wishes, _number, rows, kept: platformer_repair.arrange(rows, kept), platformer_repair.mend
+    ),
 }
 
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 import numpy as np
 
 from runtime.content.levels import platformer, platformer_replay
 from runtime.content.levels.platformer_motion import ABOVE, MARGIN, compile_enemies, compile_tiles
 from runtime.content.levels.platformer_reach import reach
-from runtime.content.levels.rules import PLATFORMER, TILE, Outcome, find
+from runtime.content.levels.rules import PLATFORMER, TILE, Cell, Outcome, Prove, find, put
 
-Cell = tuple[int, int]  # row, column
 AIR = PLATFORMER.empty
 PLACES = 4  # where the way ends, and is opened, at most
 APPROACH = 30_000  # nodes of the search that gets as near as it can
 LENGTH = 4  # tiles of a bridge, or of a wall that is cut through
 CLEARANCE = 2  # tiles high that a cut is
 AHEAD = 6  # tiles in which enemies and hazards are taken away
-Prove = Callable[[Sequence[str]], Outcome]
 
 
-def arrange_platformer(rows: Sequence[str], kept: Set[Cell]) -> list[str]:
+def arrange(rows: Sequence[str], kept: Set[Cell]) -> list[str]:
     """The level with one start and a goal. Of several starts the given one stays, else the leftmost. Where there is
     none it is the first place to stand on from the left, for the goal from the right.
 
@@ -31,14 +29,14 @@ def arrange_platformer(rows: Sequence[str], kept: Set[Cell]) -> list[str]:
     starts = sorted(find(rows, "S"), key=lambda cell: (cell not in kept, cell[1], cell[0]))
     if len(kept & set(starts)) > 1:
         raise ValueError("several starts are given")
-    rows = _put(rows, dict.fromkeys(starts[1:], AIR))
+    rows = put(rows, dict.fromkeys(starts[1:], AIR))
     stands = [cell for cell in _stands(rows) if cell not in kept]
     for char, places in (("S", stands), ("G", stands[::-1])):
         if not find(rows, char):
             free = [cell for cell in places if rows[cell[0]][cell[1]] == AIR]
             if not free:
                 raise ValueError(f"there is no place to stand on for {char!r}")
-            rows = _put(rows, {free[0]: char})
+            rows = put(rows, {free[0]: char})
     return list(rows)
 
 
@@ -52,7 +50,7 @@ def _stands(rows: Sequence[str]) -> list[Cell]:
     ]
 
 
-def mend_platformer(rows: Sequence[str], kept: Set[Cell], prove: Prove) -> tuple[list[str], Outcome] | None:
+def mend(rows: Sequence[str], kept: Set[Cell], prove: Prove) -> tuple[list[str], Outcome] | None:
     """The level with the way opened where it ends: enemies and hazards taken away, a gap bridged, a wall cut through,
     each if that is enough, else all of it, and on to where it ends then. None if nothing of it helps.
     """
@@ -60,12 +58,12 @@ def mend_platformer(rows: Sequence[str], kept: Set[Cell], prove: Prove) -> tuple
         place = _end_of_way(rows)
         everything = rows
         for edit in _edits(rows, place, kept):
-            if (edited := _put(rows, edit)) == rows:
+            if (edited := put(rows, edit)) == rows:
                 continue
             outcome = prove(edited)
             if outcome.status == "solved":
                 return edited, outcome
-            everything = _put(everything, {cell: char for cell, char in edit.items() if cell not in kept})
+            everything = put(everything, {cell: char for cell, char in edit.items() if cell not in kept})
         if everything == rows:
             return None
         outcome = prove(everything)
@@ -121,10 +119,3 @@ def _edits(rows: Sequence[str], place: Cell, kept: Set[Cell]) -> Iterator[dict[C
     # Up to where the goal is, step by step.
     up = [(y - 1 - step, x + side * (1 + step)) for step in range(LENGTH)]
     yield {cell: "=" for cell in up if cell not in kept and tiles.get(cell) == AIR and goal[0] < y}
-
-
-def _put(rows: Sequence[str], tiles: Mapping[Cell, str]) -> list[str]:
-    changed = [list(row) for row in rows]
-    for (y, x), char in tiles.items():
-        changed[y][x] = char
-    return ["".join(row) for row in changed]

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.content.levels import dungeon, platformer, sokoban_search
 from runtime.content.levels.asking import FREE, Range, Wishes, wrong
 from runtime.content.levels.rules import find, goals_of, starts_of
+from runtime.content.levels.sokoban import open_cells
 
 LOOK = 20_000  # nodes of a look at a platformer; its relaxation takes more, and is what counts
 
@@ -38,8 +38,7 @@ def check_possible(wishes: Wishes) -> None:
         for kind, chars in (("start", starts_of(wishes.game)), ("goal", goals_of(wishes.game))):
             if not find(rows, chars):
                 raise wrong("fixed", f"every tile is fixed, and none is a {kind}")
-    if wishes.game.name in _CHECKS:
-        _CHECKS[wishes.game.name](wishes, rows)
+    CHECKS[wishes.game.name](wishes, rows)
 
 
 def pairs(wishes: Wishes) -> Range:
@@ -81,17 +80,6 @@ def _sokoban(wishes: Wishes, rows: list[str]) -> None:
                 raise wrong("fixed", f"no box can be pushed to the target in row {y}, column {x}, whatever is free")
 
 
-def open_cells(rows: list[str]) -> tuple[NDArray[np.int32], list[tuple[int, int]]]:
-    """The cells of a Sokoban level that aren't wall: neighbours int32 (cells, 4), up, down, left, right, -1 for none;
-    and their rows and columns.
-    """
-    places = [(y, x) for y, row in enumerate(rows) for x, char in enumerate(row) if char != "#"]
-    number = {place: cell for cell, place in enumerate(places)}
-    ways = ((-1, 0), (1, 0), (0, -1), (0, 1))
-    found = [[number.get((y + dy, x + dx), -1) for dy, dx in ways] for y, x in places]
-    return np.array(found, np.int32).reshape(-1, 4), places
-
-
 def _dungeon(wishes: Wishes, rows: list[str]) -> None:
     if wishes.ranges.get("entrances", (1, 1))[1] == 0:
         raise wrong("counts", "entrances: a dungeon has a start, which is one")
@@ -122,7 +110,7 @@ def _goals_to_come(wishes: Wishes, name: str, rows: list[str]) -> str:
     return FREE if least_most is None or fixed < least_most[1] else ""
 
 
-_CHECKS: Mapping[str, Callable[[Wishes, list[str]], None]] = {
+CHECKS: Mapping[str, Callable[[Wishes, list[str]], None]] = {
     "sokoban": _sokoban,
     "dungeon": _dungeon,
     "platformer": _platformer,

@@ -1,13 +1,14 @@
 """The tile games: what each one's tiles are, how its moves are written, and what a solver answers.
 
-Each game has two modules beside this one. GAME.py searches: `solve(rows, budget)` gives an Outcome. GAME_replay.py
-plays given moves by the rules, and shares no code with the search: `replay(rows, moves)` is True where they complete
-the level, False where they end before, and raises IllegalMove. docs/levels.md has the rules in words.
+Each game has modules beside this one. GAME.py searches: `solve(rows, budget)` gives an Outcome. GAME_replay.py plays
+given moves by the rules, and shares no code with the search: `replay(rows, moves)` is True where they complete the
+level, False where they end before, and raises IllegalMove. GAME_repair.py makes small edits, so that a level that was
+generated can be completed. docs/levels.md has the rules in words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -16,6 +17,7 @@ from runtime.errors import did_you_mean
 
 LARGEST_SIDE, MOST_TILES = 4096, 1 << 19  # a level is held and searched whole
 TILE = 16  # pixels a side, wherever a place is given in pixels
+Cell = tuple[int, int]  # row, column
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,9 @@ class Outcome:
     why: str
 
 
+Prove = Callable[[Sequence[str]], Outcome]  # a solver with its budget, as GAME_repair.py takes it
+
+
 class IllegalMove(ValueError):
     """A move that the rules don't allow, with its place in the moves."""
 
@@ -73,6 +78,7 @@ def _alphabet(*tiles: Tile) -> Mapping[str, Tile]:
 
 
 STEPS = MappingProxyType({"u": "up", "d": "down", "l": "left", "r": "right"})
+OFFSETS = MappingProxyType({"u": (-1, 0), "d": (1, 0), "l": (0, -1), "r": (0, 1)})  # of a step: rows, columns
 
 SOKOBAN = Game(
     name="sokoban",
@@ -241,10 +247,22 @@ def goals_of(game: Game) -> str:
     return "".join(tile.char for tile in game.tiles.values() if tile.goal)
 
 
-def find(rows: Sequence[str], chars: str) -> list[tuple[int, int]]:
+def find(rows: Sequence[str], chars: str) -> list[Cell]:
     """The (row, column) of every tile that is one of `chars`, row by row.
 
     >>> find(["#.@", ".##"], ".")
     [(0, 1), (1, 0)]
     """
     return [(y, x) for y, row in enumerate(rows) for x, char in enumerate(row) if char in chars]
+
+
+def put(rows: Sequence[str], tiles: Mapping[Cell, str]) -> list[str]:
+    """The rows with other tiles in some places.
+
+    >>> put(["#.@", ".##"], {(0, 1): ">", (1, 0): "#"})
+    ['#>@', '###']
+    """
+    changed = [list(row) for row in rows]
+    for (y, x), char in tiles.items():
+        changed[y][x] = char
+    return ["".join(row) for row in changed]

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from runtime.content.levels.rules import RUNNER, TILE, find
+from runtime.content.levels.rules import OFFSETS, RUNNER, TILE, Cell, find, put
 from runtime.content.levels.runner_replay import path
 
 CLEAR = 3  # steps from the nearest tile of the way, across whatever is between, that a guard stands at least
-
-Place = tuple[int, int]
 
 
 def place_guards(rows: Sequence[str], moves: str, count: int | None = None) -> list[str]:
@@ -25,20 +23,17 @@ def place_guards(rows: Sequence[str], moves: str, count: int | None = None) -> l
     """
     way = {(y // TILE, x // TILE) for x, y in path(rows, moves)}
     guards = find(rows, "E")
+    wanted = len(guards) if count is None else count
     away = _steps_from(way, len(rows), len(rows[0]))
     spots = [at for at in find(rows, ".E") if away[at] >= CLEAR and _bears(rows, *at)]
-    kept = [at for at in guards if at in set(spots)][: len(guards) if count is None else count]
-    wanted = len(guards) if count is None else count
+    kept = [at for at in spots if rows[at[0]][at[1]] == "E"][:wanted]
     while len(kept) < wanted:
         apart = _steps_from([*way, *kept], len(rows), len(rows[0]))
         best = max(spots, key=lambda at: (apart[at], (-at[0], -at[1])), default=None)
         if best is None or apart[best] == 0:
             break
         kept.append(best)
-    tiles = [list(row.replace("E", RUNNER.empty)) for row in rows]
-    for y, x in kept:
-        tiles[y][x] = "E"
-    return ["".join(row) for row in tiles]
+    return put(put(rows, dict.fromkeys(guards, RUNNER.empty)), dict.fromkeys(kept, "E"))
 
 
 def _bears(rows: Sequence[str], y: int, x: int) -> bool:
@@ -46,13 +41,14 @@ def _bears(rows: Sequence[str], y: int, x: int) -> bool:
     return y + 1 == len(rows) or rows[y + 1][x] in "bB#"
 
 
-def _steps_from(places: Iterable[Place], height: int, width: int) -> dict[Place, int]:
+def _steps_from(places: Iterable[Cell], height: int, width: int) -> dict[Cell, int]:
     """Steps from the nearest of the places to each, whatever is between."""
     steps = dict.fromkeys(places, 0)
     queue = deque(steps)
     while queue:
         y, x = queue.popleft()
-        for at in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
+        for dy, dx in OFFSETS.values():
+            at = y + dy, x + dx
             if 0 <= at[0] < height and 0 <= at[1] < width and at not in steps:
                 steps[at] = steps[y, x] + 1
                 queue.append(at)

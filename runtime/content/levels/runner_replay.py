@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runtime.content.levels.rules import HOLE_TICKS, RUNNER, TILE, IllegalMove, check_rows
+from runtime.content.levels.rules import HOLE_TICKS, OFFSETS, RUNNER, TILE, IllegalMove, check_rows
 
-WAYS = {"u": (-1, 0), "d": (1, 0), "l": (0, -1), "r": (0, 1), ".": (0, 0), "L": (0, -1), "R": (0, 1)}
+WAYS = {**OFFSETS, ".": (0, 0), "L": OFFSETS["l"], "R": OFFSETS["r"]}  # for digs: of the tile above the brick
 
 
 def replay(rows: Sequence[str], moves: str) -> bool:

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from runtime.content.levels import sokoban_search as search
-from runtime.content.levels.rules import SOKOBAN, Outcome, check_rows
+from runtime.content.levels.rules import OFFSETS, SOKOBAN, Cell, Outcome, check_rows
 
 LARGEST, MOST_BOXES = 2_500, 50  # tiles, boxes: each position costs more the more there are
 FIRST_POSITIONS, GROWTH = 4096, 8
-WAYS = "udlr"
-OFFSETS = ((-1, 0), (1, 0), (0, -1), (0, 1))
+WAYS = "".join(OFFSETS)
 
 
 def solve(rows: Sequence[str], budget: int = SOKOBAN.budget) -> Outcome:
@@ -27,9 +26,7 @@ def solve(rows: Sequence[str], budget: int = SOKOBAN.budget) -> Outcome:
     check_rows(SOKOBAN, rows)
     if len(rows) * len(rows[0]) > LARGEST:
         raise ValueError(f"a level of {len(rows[0])}x{len(rows)} is too large to solve; up to {LARGEST} tiles are not")
-    places = [(y, x) for y, row in enumerate(rows) for x, char in enumerate(row) if char != "#"]
-    cell_of = {place: cell for cell, place in enumerate(places)}
-    neighbours = np.array([[cell_of.get((y + dy, x + dx), -1) for dy, dx in OFFSETS] for y, x in places], np.int32)
+    neighbours, places = open_cells(rows)
     chars = [rows[y][x] for y, x in places]
     boxes = np.array([cell for cell, char in enumerate(chars) if char in "$*"], np.int32)
     targets = np.array([cell for cell, char in enumerate(chars) if char in ".*+"], np.int32)
@@ -55,6 +52,16 @@ def solve(rows: Sequence[str], budget: int = SOKOBAN.budget) -> Outcome:
     pushes = [divmod(push, 4) for push in found.tolist()]
     moves = _with_walks(neighbours.tolist(), set(boxes.tolist()), player, pushes)
     return Outcome("solved", moves, nodes, f"{len(pushes)} pushes, the fewest there are")
+
+
+def open_cells(rows: Sequence[str]) -> tuple[search.Cells, list[Cell]]:
+    """The cells of a level that aren't wall: neighbours int32 (cells, 4), up, down, left, right, -1 for none; and their
+    rows and columns.
+    """
+    places = [(y, x) for y, row in enumerate(rows) for x, char in enumerate(row) if char != "#"]
+    number = {place: cell for cell, place in enumerate(places)}
+    found = [[number.get((y + dy, x + dx), -1) for dy, dx in OFFSETS.values()] for y, x in places]
+    return np.array(found, np.int32).reshape(-1, 4), places
 
 
 def _with_walks(neighbours: list[list[int]], boxes: set[int], player: int, pushes: list[tuple[int, int]]) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runtime.content.levels.rules import SOKOBAN, TILE, IllegalMove, check_rows
-
-WAYS = {"u": (-1, 0), "d": (1, 0), "l": (0, -1), "r": (0, 1)}
+from runtime.content.levels.rules import OFFSETS, SOKOBAN, TILE, IllegalMove, check_rows
 
 
 def replay(rows: Sequence[str], moves: str) -> bool:
@@ -36,9 +34,9 @@ def _play(rows: Sequence[str], moves: str) -> Iterator[tuple[tuple[int, int], se
     y, x = next(at for at, char in tiles.items() if char in "@+")
     yield (y, x), boxes
     for number, move in enumerate(moves):
-        if move.lower() not in WAYS:
+        if move.lower() not in OFFSETS:
             raise IllegalMove(f"move {number}, {move!r}: there are only {', '.join(SOKOBAN.moves)}")
-        dy, dx = WAYS[move.lower()]
+        dy, dx = OFFSETS[move.lower()]
         ahead, behind = (y + dy, x + dx), (y + 2 * dy, x + 2 * dx)
         if tiles.get(ahead, "#") == "#":
             raise IllegalMove(f"move {number}, {move!r}: a wall is in the way at row {ahead[0]}, column {ahead[1]}")

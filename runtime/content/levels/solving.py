@@ -8,13 +8,11 @@ from typing import Any
 import msgspec
 
 from runtime.content.levels import dungeon, platformer, runner, sokoban
+from runtime.content.levels.asking import MOST_BUDGET, asked_game, wrong
 from runtime.content.levels.dungeon_places import place_stairs
 from runtime.content.levels.playing import PLAYERS
 from runtime.content.levels.rules import DUNGEON, Outcome, check_tiles, find, find_game
 from runtime.errors import Code, RpcError
-
-MOST_BUDGET = 10  # times the game's own budget
-
 
 SOLVERS: Mapping[str, Callable[[Sequence[str], int], Outcome]] = {
     "sokoban": sokoban.solve,
@@ -51,10 +49,7 @@ def check(request: SolveRequest) -> SolveRequest:
     Raises:
         RpcError: INVALID_PARAMS for an unknown game, OUT_OF_RANGE for the budget.
     """
-    try:
-        game = find_game(request.game)
-    except ValueError as error:
-        raise RpcError(Code.INVALID_PARAMS, str(error), {"parameter": "game"}) from error
+    game = asked_game(request.game)
     budget = game.budget if request.budget is None else request.budget
     most = MOST_BUDGET * game.budget
     if not 1 <= budget <= most:
@@ -81,7 +76,7 @@ def solve(request: SolveRequest) -> dict[str, Any]:
         outcome = prove(game.name, rows, request.budget)
         closed = dungeon.unreached(rows) if game is DUNGEON else []
     except ValueError as error:
-        raise RpcError(Code.INVALID_PARAMS, f"rows: {error}", {"parameter": "rows"}) from error
+        raise wrong("rows", str(error)) from error
     return {
         "game": game.name,
         "rows": rows,
