@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from typing import Any
 
 import numpy as np
 import pytest
 
 from runtime.errors import Code, RpcError, did_you_mean
-from runtime.protocol import Connection, Event, Framing
+from runtime.protocol import Connection, Event, Framing, Response
 from runtime.server import Server
 
 
@@ -92,6 +94,19 @@ class BarePeer:
         await self.send(self.wire.send_request(msgid, method, params))
         return await self.receive()
 
+    async def still_served(self) -> bool:
+        """Whether a call is answered as it should be."""
+        return await self.call(9, "echo", [{"alive": True}]) == Response(9, None, {"alive": True})
+
+    def wait_request(self, msgid: int, **params: Any) -> bytes:
+        """A request for `wait`, named by its msgid."""
+        return self.wire.send_request(msgid, "wait", [{"name": msgid, **params}])
+
+    def reset(self) -> None:
+        """Close so that the other side sees a reset, not an end."""
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
 
 @pytest.fixture
 async def service():
@@ -107,11 +122,14 @@ async def server(service):
 
 @pytest.fixture
 async def connect():
-    """`await connect(server)`: a BarePeer, closed at the test's end."""
+    """`await connect(server)`: a BarePeer, closed at the test's end. A `slow` one takes nothing in but in `receive`."""
     peers = []
 
-    async def connect(server: Server, framing: Framing = Framing.STREAM) -> BarePeer:
-        peer = BarePeer(*await asyncio.open_connection("127.0.0.1", server.port), framing)
+    async def connect(server: Server, framing: Framing = Framing.STREAM, *, slow: bool = False) -> BarePeer:
+        limit = 1 if slow else 1 << 16
+        peer = BarePeer(*await asyncio.open_connection("127.0.0.1", server.port, limit=limit), framing)
+        if slow:
+            peer.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 14)
         peers.append(peer)
         return peer
 
