@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from pcg.learning import gan
+
 BACKGROUND_WEIGHT = 0.3  # of a pixel of background in a loss
 GROUND = (112, 136, 104)  # grey green
 Batch = dict[str, Tensor]
@@ -27,16 +29,11 @@ class Play:
     stats: dict[str, float]
 
 
-class Lesson(Protocol):
+class Lesson(gan.Lesson, Protocol):
     """One model: networks, batches, losses and pictures."""
 
-    about: str
-
-    def networks(self) -> tuple[Any, Any]: ...
     def draw(self, count: int, rng: np.random.Generator) -> Batch: ...
     def play(self, generator: Any, batch: Batch, random: torch.Generator) -> Play: ...
-    def describe(self) -> dict[str, Any]: ...
-    def picture(self, generator: Any, device: torch.device) -> NDArray[np.uint8]: ...
 
 
 def graded(logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:

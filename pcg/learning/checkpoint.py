@@ -31,6 +31,20 @@ def load(folder: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     return state
 
 
+def open_state(folder: Path, device: torch.device, resume: bool) -> dict[str, Any] | None:
+    """The checkpoint to go on from; None for a new run.
+
+    Raises:
+        FileNotFoundError: there is nothing to resume.
+        FileExistsError: the folder holds a run and `resume` was not asked for.
+    """
+    if resume:
+        return load(folder, device)
+    if (folder / NAME).exists():
+        raise FileExistsError(f"{folder} already holds a run; add --resume to go on with it, or choose another --out")
+    return None
+
+
 def condense(state: dict[str, Any]) -> dict[str, Any]:
     """A checkpoint a tenth as large, to be kept with the source: the networks in bfloat16, without their optimisers.
 

@@ -7,19 +7,36 @@ import re
 import signal
 import sys
 import time
+import tomllib
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 RUNS = Path("runs")
 SAVE_S, REPORT_S = 240.0, 10.0  # seconds between checkpoints, and between lines of statistics
+C = TypeVar("C")
 
 
 def to_toml(config: Any) -> str:
     """A flat dataclass as TOML; JSON's numbers, strings, booleans and lists are TOML's too."""
     plain = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items() if v is not None}
     return "".join(f"{k} = {json.dumps(v)}\n" for k, v in plain.items())
+
+
+def read_config(kind: type[C], folder: Path) -> C:
+    """The options of an earlier run, a dataclass of that kind. Raises FileNotFoundError when the folder is no run."""
+    path = folder / "config.toml"
+    if not path.exists():
+        raise FileNotFoundError(f"{folder} holds no config.toml; give the folder of a run that has started")
+    return kind(**tomllib.loads(path.read_text()))
+
+
+def describe_run(folder: Path, config: Any, data: dict[str, Any]) -> None:
+    """Make the run's folder, with its options in config.toml and what is known of its data in data.json."""
+    (folder / "samples").mkdir(parents=True, exist_ok=True)
+    (folder / "config.toml").write_text(to_toml(config))
+    (folder / "data.json").write_text(json.dumps(data, indent=1))
 
 
 def next_run(model: str, runs: Path = RUNS) -> Path:

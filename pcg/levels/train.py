@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 import time
-import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from torch.nn import functional as F
 
 from pcg.learning import checkpoint
 from pcg.learning.devices import open_place
-from pcg.learning.loop import Run, to_toml
+from pcg.learning.loop import Run, describe_run
 from pcg.levels.context import Context
 from pcg.levels.data import Corpus, load_corpus
 from pcg.levels.examples import Batch, Examples
@@ -74,14 +72,6 @@ PRESETS = {
     }
     for model, config in STANDARD.items()
 }
-
-
-def read_config(folder: Path) -> LevelConfig:
-    """The options of an earlier run. Raises FileNotFoundError when the folder is no run."""
-    path = folder / "config.toml"
-    if not path.exists():
-        raise FileNotFoundError(f"{folder} holds no config.toml; give the folder of a run that has started")
-    return LevelConfig(**tomllib.loads(path.read_text()))
 
 
 def rate_at(config: LevelConfig, step: int) -> float:
@@ -147,18 +137,13 @@ def train(config: LevelConfig, data_folder: Path, folder: Path, device: str = "a
     start, earlier_s, commit = 0, 0.0, checkpoint.source_commit()
     # A corpus of a few hundred levels is learned by heart in the end: what ships is what did best on held-out ones.
     best: dict[str, Any] = {"step": 0, "held_out": math.inf}
-    if resume:
-        state = checkpoint.load(folder, place.device)
+    if (state := checkpoint.open_state(folder, place.device, resume)) is not None:
         network.load_state_dict(state["network"])
         if "optimiser" in state:
             optimiser.load_state_dict(state["optimiser"])
         start, earlier_s = state["step"], state["wall_s"]
         best = state.get("best", best)
-    elif (folder / checkpoint.NAME).exists():
-        raise FileExistsError(f"{folder} already holds a run; add --resume to go on with it, or choose another --out")
-    (folder / "samples").mkdir(parents=True, exist_ok=True)
-    (folder / "config.toml").write_text(to_toml(config))
-    (folder / "data.json").write_text(json.dumps(describe(corpus), indent=1))
+    describe_run(folder, config, describe(corpus))
     print(
         f"{len(corpus.training)} levels, {len(corpus.held_out)} held out, {corpus.refused} without a clear licence, "
         f"device {place.device}, run {folder}",

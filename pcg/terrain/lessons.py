@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,23 +28,51 @@ GRAIN_CROPS = 512  # that the scale of grain is fitted to
 DRAINED = 3  # one crop in so many is flooded to look for depressions, which takes a processor as long as all the rest
 
 
-class Lesson(Protocol):
+class Lesson(ABC):
     """One level. Land is (N, S, S) and its condition what the generator is given beside the latents."""
 
     dither: float
     """Noise on both sides, in the land's unit: it hides from the discriminator that data comes in whole metres."""
     about: str
 
-    def networks(self) -> tuple[Any, Any]: ...
-    def draw(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]: ...
-    def make(self, generator: Any, condition: Tensor, random: torch.Generator) -> Tensor: ...
-    def excess(self, fake: Tensor, real: Tensor, condition: Tensor, generator: Any) -> Tensor: ...
-    def describe(self) -> dict[str, Any]: ...
-    def samples(self) -> tuple[Tensor, Tensor]: ...
-    def picture(self, land: Tensor) -> list[NDArray[np.uint8]]: ...
+    @abstractmethod
+    def networks(self) -> tuple[Any, Any]:
+        """Fresh generator and discriminator."""
+
+    @abstractmethod
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Conditions, and real land of each."""
+
+    @abstractmethod
+    def make(self, generator: Any, condition: Tensor, random: torch.Generator) -> Tensor:
+        """Land of conditions of any size."""
+
+    @abstractmethod
+    def excess(self, fake: Tensor, real: Tensor, condition: Tensor, generator: Any) -> Tensor:
+        """How much deeper the depressions of generated land are than those of the real land of the same condition."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """What the exported model has to know of its data."""
+
+    @abstractmethod
+    def samples(self) -> tuple[Tensor, Tensor]:
+        """Fixed conditions and real land for the sample pictures."""
+
+    @abstractmethod
+    def shade(self, land: Tensor) -> list[NDArray[np.uint8]]:
+        """A hillshade (S, S) of each."""
+
+    def picture(self, generator: Any, device: torch.device) -> NDArray[np.uint8]:
+        """A grid of crops, grey: real land, the generator's under the same condition, another latent's."""
+        condition, real = (t.to(device) for t in self.samples())
+        random = torch.Generator(device).manual_seed(1)
+        lands = [real, *(self.make(generator, condition, random) for _ in range(2))]
+        rows = [np.hstack(row) for row in zip(*map(self.shade, lands), strict=True)]
+        return np.hstack([np.vstack(rows[: len(rows) // 2]), np.vstack(rows[len(rows) // 2 :])])
 
 
-class DetailLesson:
+class DetailLesson(Lesson):
     """Heights at 90 m (N, 16 cells + 8, ...), in metres, of a control map and its grain (N, 2, cells + 16, ...)."""
 
     dither = 0.3
@@ -109,12 +138,12 @@ class DetailLesson:
                     raise
         return self.condition(batch)
 
-    def picture(self, land: Tensor) -> list[NDArray[np.uint8]]:
+    def shade(self, land: Tensor) -> list[NDArray[np.uint8]]:
         """Hillshades."""
         return [hillshade(heights, data.METRES_PER_PIXEL, 2.0) for heights in land.cpu().numpy()]
 
 
-class CoarseLesson:
+class CoarseLesson(Lesson):
     """Signed roots at 1,440 m (N, 16 base + 8, ...) of plans (N, 6, base + 12, ...)."""
 
     dither = 0.004
@@ -155,7 +184,7 @@ class CoarseLesson:
         """Fixed crops for the sample pictures."""
         return self.draw(SAMPLES, np.random.default_rng(1))
 
-    def picture(self, land: Tensor) -> list[NDArray[np.uint8]]:
+    def shade(self, land: Tensor) -> list[NDArray[np.uint8]]:
         """Hillshades, the sea darker the deeper it is."""
         metres = (land * land.abs() * COARSE_UNIT**2).cpu().numpy()
         shades = []

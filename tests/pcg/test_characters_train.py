@@ -16,9 +16,9 @@ from pcg.characters.front_lesson import FrontLesson
 from pcg.characters.grading import loose, on_ground
 from pcg.characters.networks import CHANNELS, SHADE_COUNT, SLOT_COUNT, from_blocks, harden, to_blocks
 from pcg.characters.slots import SHADES, SLOTS
-from pcg.characters.train import PRESETS, read_config, train
+from pcg.characters.train import PRESETS, CharacterConfig, train
 from pcg.learning import checkpoint
-from pcg.learning.loop import Run
+from pcg.learning.loop import Run, read_config
 
 TINY = dataclasses.replace(
     PRESETS["character-front"]["smoke"], steps=3, batch=2, sample_every=3, penalty_every=2, adversarial_from=1
@@ -38,7 +38,7 @@ def run(characters_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def test_a_run_describes_itself(run: Path) -> None:
-    assert read_config(run) == TINY
+    assert read_config(CharacterConfig, run) == TINY
     stats = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
     assert stats[-1]["step"] == 2
     assert {"supervised", "slots", "shades", "loose", "d_loss", "g_loss"} <= set(stats[-1])
@@ -85,7 +85,7 @@ def test_the_command_line_trains(characters_folder: Path, tmp_path: Path, capsys
     with pytest.raises(SystemExit) as exit_:
         cli.main([*command, "--preset", "smoke", "--steps", "1", "--device", "cpu"])
     assert exit_.value.code == 0
-    assert read_config(tmp_path / "run").steps == 1
+    assert read_config(CharacterConfig, tmp_path / "run").steps == 1
 
 
 def test_the_networks_know_how_many_slots_there_are() -> None:

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pcg.cli import UserError, main, parse_address
+from pcg.cli import main
+from pcg.commands.shared import UserError, parse_address
 
 
 def run(*arguments: str | Path) -> int:

@@ -14,11 +14,11 @@ import torch
 
 from pcg.cli import main
 from pcg.learning import checkpoint
-from pcg.learning.loop import Run
+from pcg.learning.loop import Run, read_config
 from pcg.levels.data import decode, load_corpus
 from pcg.levels.export import export_level
 from pcg.levels.games import SOKOBAN, Alphabet
-from pcg.levels.train import PRESETS, rate_at, read_config, train
+from pcg.levels.train import PRESETS, LevelConfig, rate_at, train
 from runtime.engine import Engine
 from runtime.registry import Registry
 
@@ -42,7 +42,7 @@ def run(level_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_describes_itself(run: Path) -> None:
-    assert read_config(run) == TINY
+    assert read_config(LevelConfig, run) == TINY
     stats = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
     assert stats[-1]["step"] == 5
     assert abs(stats[-1]["exact"] - stats[-1]["held_out"]) < 0.02

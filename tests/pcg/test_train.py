@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from pcg.learning import checkpoint
-from pcg.learning.loop import Run, next_run, to_toml
+from pcg.learning.loop import Run, next_run, read_config, to_toml
 from pcg.terrain.export import export_terrain
 from pcg.terrain.lessons import DetailLesson
 from pcg.terrain.networks import CoarseGenerator, Generator
-from pcg.terrain.train import DRAINAGE_STEPS, PRESETS, drainage_share, read_config, train
+from pcg.terrain.train import DRAINAGE_STEPS, PRESETS, TerrainConfig, drainage_share, train
 from runtime.local import Local
 from runtime.registry import Registry
 
@@ -62,7 +62,7 @@ def test_training_goes_on_from_a_condensed_checkpoint(run: Path, dem_folder: Pat
 
 
 def test_a_run_of_the_coarse_level_describes_itself(coarse_run: Path) -> None:
-    assert read_config(coarse_run) == COARSE
+    assert read_config(TerrainConfig, coarse_run) == COARSE
     stats = [json.loads(line) for line in (coarse_run / "stats.jsonl").read_text().splitlines()]
     assert stats[-1]["step"] == 1
     assert [p.name for p in (coarse_run / "samples").iterdir()] == ["000002.png"]
@@ -118,11 +118,11 @@ def test_a_resumed_run_equals_an_unbroken_one(
 
 def test_resuming_a_finished_run_changes_nothing(run: Path, dem_folder: Path) -> None:
     before = checkpoint.load(run)
-    train(read_config(run), dem_folder, run, "cpu", resume=True)
+    train(read_config(TerrainConfig, run), dem_folder, run, "cpu", resume=True)
     after = checkpoint.load(run)
     assert after["step"] == 4
     assert all(torch.equal(v, after["generator"][k]) for k, v in before["generator"].items())
-    assert read_config(run) == TINY
+    assert read_config(TerrainConfig, run) == TINY
 
 
 @pytest.fixture(scope="module")

@@ -106,7 +106,7 @@ def test_hosts_that_others_reach_need_tokens(host: str, only_here: bool) -> None
 def test_every_flag_of_pcg_serve_is_a_setting() -> None:
     import inspect
 
-    from pcg.cli import serve
+    from pcg.commands.serving import serve
 
     flags = set(inspect.signature(serve).parameters) - {"config"}
     assert flags == set(Settings.__struct_fields__) - {"limits"}
