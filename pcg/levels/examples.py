@@ -13,6 +13,7 @@ from torch import Tensor
 from pcg.levels.context import UNTOLD, Context, indices
 from pcg.levels.data import Corpus, Level
 from pcg.levels.measures import measure, ranks
+from pcg.progress import progress
 
 TOLD = 0.7  # share of examples in which the difficulty is told; so for each count
 GIVEN = 0.5  # share of examples in which some tiles are given
@@ -50,7 +51,11 @@ class Examples:
         self.context = Context(len(self.alphabet.tiles), len(self.alphabet.counts))
         self.members = members(self.alphabet.tiles, list(self.alphabet.counts.values()))
         self.span = span
-        labour = [measure(self.game.name, level.rows) for level in levels]
+        labour = []
+        with progress("measuring levels", len(levels)) as advance:
+            for level in levels:
+                labour.append(measure(self.game.name, level.rows))
+                advance(1)
         hard = iter(ranks([value for value in labour if value is not None]))
         found = [
             Example(corpus.encode(level), None if value is None else float(next(hard)))

@@ -13,7 +13,9 @@ from pcg.levels.context import AROUND, UNTOLD, Context, indices, number_step
 from pcg.levels.data import decode, encode, load_corpus
 from pcg.levels.examples import Examples, crop, given_tiles, lines_of, mirrored, trimmed
 from pcg.levels.games import DUNGEON, SOKOBAN, LevelGame, find_game
-from pcg.levels.measures import dungeon_labour, platformer_danger, ranks, runner_labour, sokoban_labour
+from pcg.levels.measures import measure, ranks
+from runtime.content.levels.difficulty import LABOURS, labour
+from runtime.content.levels.solving import SOLVERS
 
 
 def own_game(symmetry: str = "none", licence: str = "") -> LevelGame:
@@ -73,19 +75,30 @@ def test_legends_say_what_is_counted(level_folder: Path) -> None:
 
 
 def test_difficulty_counts_pushes_and_dangers() -> None:
-    assert sokoban_labour(["#######", "#@$  .#", "#######"]) == 3
-    assert sokoban_labour(["#######", "#.$@$.#", "#######"]) == 2
-    assert sokoban_labour(["#######", "#@.  $#", "#######"]) is None
-    assert dungeon_labour(["<......>"]) == 100 * 7 // 9
-    assert dungeon_labour(["<..M...>"]) == 100 * 7 // 9 + 50 + 2000 // 8
-    assert dungeon_labour(["###"]) is None
-    assert dungeon_labour(["<#>"]) is None
-    assert platformer_danger(["......", "......", "######"]) == 0
-    assert platformer_danger(["......", "...e..", "######"]) == pytest.approx(1 / 6)
-    assert platformer_danger(["......", "......", "##.###"]) == pytest.approx((1 + 0.25 * 2) / 6)
-    assert runner_labour(["M..G", "...G"]) == 4
-    assert runner_labour(["M..G", "E..G"]) > runner_labour(["M..G", "...G"])
+    assert measure("sokoban", ["#######", "#@$  .#", "#######"]) == 3
+    assert measure("sokoban", ["#######", "#.$@$.#", "#######"]) == 2
+    assert measure("sokoban", ["#######", "#@.  $#", "#######"]) is None
+    assert measure("dungeon", ["<......>"]) == 100 * 7 // 9
+    assert measure("dungeon", ["<..M...>"]) == 100 * 7 // 9 + 50 + 2000 // 8
+    assert measure("dungeon", ["###"]) is None
+    assert measure("dungeon", ["<#>"]) is None
+    assert measure("platformer", ["........", "S......G", "########"]) == 0
+    assert measure("platformer", ["........", "S..^...G", "########"]) == 1000 * 2 // 8  # a jump over a hazard
+    assert measure("platformer", ["..^.....", "........", "S......G", "########"]) == 1000 // 8  # a hazard aside
+    assert measure("platformer", ["..#..", "S.#.G", "#####"]) is None
+    assert measure("runner", ["M..G", "...G"]) == 4
+    assert measure("runner", ["M..G", "E..G"]) == 4 + 10
     assert ranks([3.0, 1.0, 3.0]).tolist() == [0.75, 0.0, 0.75]
+
+
+@pytest.mark.parametrize("game", LABOURS)
+def test_a_model_is_told_what_its_levels_are_held_to(game: str) -> None:
+    rows = {
+        "sokoban": ["#######", "#@$  .#", "#######"],
+        "dungeon": ["<..M...>"],
+        "platformer": ["........", "S..^...G", "########"],
+    }[game]
+    assert measure(game, rows) == labour(game, rows, SOLVERS[game](rows, 10_000).moves)
 
 
 @given(st.integers(0, 2**31), st.sampled_from(["all", "mirror", "none"]))
