@@ -16,15 +16,22 @@ def downsampling_body(channels: int, size: int, widths: tuple[int, ...]) -> nn.S
         layers += [nn.Conv2d(b, b, 3, padding=1), nn.LeakyReLU(0.2)]
     side = size // 2 ** (len(widths) - 1)
     layers += [nn.Conv2d(widths[-1], widths[-1], side), nn.LeakyReLU(0.2)]
-    for module in layers:
-        if isinstance(module, nn.Conv2d):
-            initialise(module)
-    return nn.Sequential(*layers)
+    body = nn.Sequential(*layers)
+    initialise(body)
+    return body
 
 
-def initialise(layer: nn.Conv2d | nn.ConvTranspose2d) -> None:
-    """He initialisation (He et al. 2015) by the inputs that reach one output pixel; no bias."""
-    taps = layer.weight[0, 0].numel() // (layer.stride[0] ** 2 if isinstance(layer, nn.ConvTranspose2d) else 1)
-    nn.init.normal_(layer.weight, std=math.sqrt(2 / (1 + LEAK**2) / (layer.in_channels * taps)))
-    assert layer.bias is not None
-    nn.init.zeros_(layer.bias)
+def initialise(network: nn.Module) -> None:
+    """He initialisation (He et al. 2015) of every convolution, by the inputs that reach one output pixel, and of every
+    linear layer; no bias.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            taps = layer.weight[0, 0].numel() // (layer.stride[0] ** 2 if isinstance(layer, nn.ConvTranspose2d) else 1)
+            nn.init.normal_(layer.weight, std=math.sqrt(2 / (1 + LEAK**2) / (layer.in_channels * taps)))
+        elif isinstance(layer, nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, a=LEAK)
+        else:
+            continue
+        assert layer.bias is not None
+        nn.init.zeros_(layer.bias)

@@ -128,6 +128,11 @@ def activation_step(activations: Tensor) -> float:
     return power_of_two_at_least(max(peak, 1e-6) / ACTIVATION_MAX)
 
 
+def steps_of(x: Tensor, step: float) -> Tensor:
+    """What an integer stands for in each channel of (N, C, ...), where all have one step: float64 (C,)."""
+    return torch.full((x.shape[1],), step, dtype=torch.float64)
+
+
 def quantise_weight(weight: Tensor, input_step: Tensor, output_step: float) -> tuple[Tensor, Tensor]:
     """Integers in [-127, 127] and one power of two for each output channel.
 

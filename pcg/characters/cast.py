@@ -19,8 +19,6 @@ from pcg.characters.slots import SLOTS
 from pcg.exact import key, mix, shift_right
 
 SHARED = ("skin", "hair", "eyes")  # slots of which a character has one colour
-ROW, PARTNER, SHARE, LOOK = range(4)
-NUMBERS = 4  # of each attribute in a cast
 ONE = 1 << 16  # a share of one
 BLENDED = ONE // 2  # share of the attributes that are blended, as in training
 LOOK_SLOTS = 3  # that an item draws at most
@@ -176,6 +174,10 @@ class Cast(nn.Module):
             chosen.scatter_(1, value.unsqueeze(1), 1)
             values[:, a] = value
         return values
+
+    def numbers(self, casts: Tensor) -> Tensor:
+        """What casts say of each attribute, (N, attributes, 4): row, partner, share, look."""
+        return casts[:, : 4 * self.attributes].reshape(casts.shape[0], -1, 4)
 
     def look(self, seed: Tensor, attribute: int, row: Tensor, name: Tensor) -> Tensor:
         """A look of each row (N,): one of the name that was wished for, if the row comes in it."""

@@ -1,4 +1,6 @@
-"""The character networks' layers in integers: padded convolutions, doublings, and what turns float layers into them."""
+"""The character networks' layers in integers: padded convolutions, doublings, and what turns float layers into them;
+from their results to pixels.
+"""
 
 from typing import Final
 
@@ -6,19 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pcg.exact import LEAK, ExactConv, IntegerConv, IntegerUp, activation_step
-
-
-class PaddedConv(nn.Module):
-    """IntegerConv of a convolution that keeps the picture's size."""
-
-    def __init__(self, conv: IntegerConv) -> None:
-        super().__init__()
-        self.conv = conv
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C', H, W)."""
-        return self.conv(F.pad(x, [1, 1, 1, 1]))
+from pcg.exact import LEAK, ExactConv, IntegerConv, IntegerUp, activation_step, crop, steps_of
 
 
 class Doubling(nn.Module):
@@ -33,7 +23,7 @@ class Doubling(nn.Module):
         side = 2 * x.shape[2] + 2
         no_latent = torch.empty([x.shape[0], 0, side, side], device=x.device)
         y = self.up(F.pad(x, [1, 1, 1, 1]), no_latent)
-        return y[:, :, 1:-1, 1:-1].contiguous(memory_format=torch.channels_last)
+        return crop(y, 1).contiguous(memory_format=torch.channels_last)
 
 
 class Halving(nn.Module):
@@ -63,18 +53,6 @@ class Rounded(nn.Module):
         return self.conv(x).round_().clamp_(-self.limit, self.limit).to(x.dtype)
 
 
-class PaddedSum(nn.Module):
-    """ExactConv of a convolution that keeps the picture's size: bfloat16 in the float network's own unit."""
-
-    def __init__(self, conv: ExactConv) -> None:
-        super().__init__()
-        self.conv = conv
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to bfloat16 (N, C', H, W)."""
-        return self.conv(F.pad(x, [1, 1, 1, 1]))
-
-
 def in_precision(x: Tensor, precision: int) -> Tensor:
     """Integers in the dtype that holds `precision` bits."""
     if precision == 16:
@@ -92,9 +70,12 @@ def first_largest(logits: Tensor) -> Tensor:
     return torch.where(largest, steps, torch.full_like(steps, count)).amin(dim=-1)
 
 
-def steps_of(x: Tensor, step: float) -> Tensor:
-    """What an integer stands for in each channel of (N, C, ...)."""
-    return torch.full((x.shape[1],), step, dtype=torch.float64)
+def paint(codes: Tensor, colours: Tensor) -> Tensor:
+    """Numbers of colours, int64 (N, H, W), 0 for nothing, with colours int64 (N, K, 3), to uint8 RGBA (N, H, W, 4)."""
+    flat = codes.flatten(1).unsqueeze(2)
+    figure = (flat > 0).to(torch.int64)
+    pixels = torch.cat([colours.gather(1, flat.expand(-1, -1, 3)) * figure, 255 * figure], 2)
+    return pixels.view(codes.shape[0], codes.shape[1], codes.shape[2], 4).to(torch.uint8)
 
 
 def folded(weight: Tensor) -> Tensor:
@@ -104,6 +85,11 @@ def folded(weight: Tensor) -> Tensor:
     outputs, inputs = weight.shape[:2]
     taps = weight.view(outputs, inputs, 2, 2, 2, 2)  # (out, in, row, y in it, column, x in it)
     return taps.permute(0, 1, 3, 5, 2, 4).reshape(outputs, 4 * inputs, 2, 2)
+
+
+def padded(conv: IntegerConv | ExactConv) -> nn.Sequential:
+    """An exact convolution of 3x3 that keeps the picture's size: (N, C, H, W) to (N, C', H, W)."""
+    return nn.Sequential(nn.ZeroPad2d(1), conv)
 
 
 def weights_of(layer: nn.Module) -> tuple[Tensor, Tensor]:
@@ -131,7 +117,7 @@ def integer_layer(layer: nn.Module, x: Tensor, input_step: Tensor) -> tuple[nn.M
     else:
         exact = IntegerConv(weight, bias, input_step, step)
         if weight.shape[2] == 3:
-            exact = PaddedConv(exact)
+            exact = padded(exact)
     return exact, y, steps_of(y, step)
 
 

@@ -11,15 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pcg.characters.blends import UNIT
 from pcg.characters.cast import colour_names, read_catalogue
 from pcg.characters.catalogue import Catalogue
-from pcg.characters.front_module import UNIT, FrontModule
+from pcg.characters.front_module import FrontModule
 from pcg.characters.monster_module import MonsterModule
 from pcg.characters.monster_networks import MonsterGenerator
 from pcg.characters.monsters import KINDS
 from pcg.characters.networks import SIZE, FrontGenerator
-from pcg.characters.walk_module import COLOURS, ExactWalk
-from pcg.characters.walk_networks import WalkGenerator
+from pcg.characters.walk_module import ExactWalk
+from pcg.characters.walk_networks import COLOURS, WalkGenerator
 from pcg.export import SEED_MAX, measure_golden, read_quality, read_run, run_model, write_model
 from runtime import card as cards
 from runtime.card import Card, Parameter, Training, TrainingData
@@ -98,7 +99,11 @@ def make_front(weights: dict[str, Tensor], about: dict[str, Any]) -> tuple[nn.Mo
             "colours": Parameter("string", "all names of colours, in the order of their numbers", choices=names),
         },
         "outputs": {"image": {"dtype": "|u1", "unit": "RGBA", "shape": [SIZE, SIZE, 4]}},
-        "limits": [DRAWN_LIMIT, "Blends of two items can have holes, or pixels of neither."],
+        "limits": [
+            DRAWN_LIMIT,
+            "Blends of two items can have holes, or pixels of neither.",
+            f"A picture can have more than the {COLOURS - 1} colours that a walk takes; reduce them first.",
+        ],
     }
     return module, calls, said
 

@@ -6,17 +6,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pcg.characters.blends import UNIT, blend, lerp, noise_scale
 from pcg.characters.cast import LOOK_SLOTS, SHARED, Cast
-from pcg.characters.exact_layers import PaddedSum, first_largest, in_precision, integer_chain, steps_of, weights_of
+from pcg.characters.exact_layers import first_largest, in_precision, integer_chain, padded, paint, weights_of
 from pcg.characters.looks import read_ramps
-from pcg.characters.networks import CHANNELS, SLOT_COUNT, WANDER, FrontGenerator
+from pcg.characters.networks import CHANNELS, SLOT_COUNT, WANDER, FrontGenerator, from_blocks
 from pcg.characters.slots import SLOTS
-from pcg.exact import ACTIVATION_MAX, ExactConv, mix
+from pcg.exact import ACTIVATION_MAX, ExactConv, mix, steps_of
 
 CALIBRATION_SEEDS = 64  # characters on which activations are measured
-UNIT = 128  # shares of a blend, and truncation, are in 128ths
-NOISE_STD = 209.0  # of the sum of eight random bytes
-NOISE_SCALE = round(WANDER * ACTIVATION_MAX / NOISE_STD * 1024)
 
 
 class ExactFront(nn.Module):
@@ -39,7 +37,7 @@ class ExactFront(nn.Module):
             self.up16, x, step = integer_chain([g.up16], x, coarse_step[: x.shape[1]])
             x, step = torch.cat([x, direct], 1), torch.cat([step, direct_step[: direct.shape[1]]])
             self.rest, x, step = integer_chain([*g.at16, g.up32, *g.at32], x, step)
-            self.head = PaddedSum(ExactConv(*weights_of(g.head), step, 1.0))
+            self.head = padded(ExactConv(*weights_of(g.head), step, 1.0))
 
     def forward(self, attributes: Tensor, precision: int) -> Tensor:
         """int64 (N, attributes, EMBEDDING) to int64 (N, 64, 64): slot * 8 + shade."""
@@ -50,11 +48,10 @@ class ExactFront(nn.Module):
         direct = self.direct(h).view(n, 16, 16, -1).permute(0, 3, 1, 2)
         x = torch.cat([self.up16(x), direct], 1).contiguous(memory_format=torch.channels_last)
         logits = self.head(self.rest(x)).permute(0, 2, 3, 1)
-        logits = logits.reshape(n, logits.shape[1], logits.shape[2], 2, 2, self.channels)
+        logits = logits.reshape(n, logits.shape[1], logits.shape[2], 4, self.channels)
         slots = first_largest(logits[..., : self.slots])
         shades = first_largest(logits[..., self.slots :])
-        codes = torch.where(slots > 0, slots * 8 + shades, torch.zeros_like(slots))
-        return codes.permute(0, 1, 3, 2, 4).reshape(n, 2 * codes.shape[1], 2 * codes.shape[2])
+        return from_blocks(torch.where(slots > 0, slots * 8 + shades, torch.zeros_like(slots)))
 
 
 def _unfold(x: Tensor, side: int) -> Tensor:
@@ -65,7 +62,6 @@ def _unfold(x: Tensor, side: int) -> Tensor:
 class FrontModule(nn.Module):
     """Seeds to casts, casts to pictures; between two casts, too."""
 
-    slots: Final[int]
     noise_scale: Final[int]
     items: Tensor
     ramps: Tensor
@@ -76,7 +72,7 @@ class FrontModule(nn.Module):
         """`described`: what the run's data.json says of the catalogue and its colours."""
         super().__init__()
         self.precision = 32
-        self.slots, self.noise_scale = len(SLOTS), NOISE_SCALE
+        self.noise_scale = noise_scale(WANDER)
         self.caster = Cast(described)
         items = torch.tanh(generator.items.detach().double()) * ACTIVATION_MAX
         self.register_buffer("items", items.round().long())
@@ -104,7 +100,7 @@ class FrontModule(nn.Module):
     @torch.jit.export
     def values(self, casts: Tensor) -> Tensor:
         """The value of each attribute, (N, attributes), and after them the names of the looks' colours, as many."""
-        numbers = casts[:, : 4 * self.caster.attributes].reshape(casts.shape[0], -1, 4)
+        numbers = self.caster.numbers(casts)
         names = self.caster.looks[numbers[:, :, 3], 0]
         return torch.cat([self.caster.value_of[numbers[:, :, 0]], names], 1)
 
@@ -115,23 +111,16 @@ class FrontModule(nn.Module):
 
     def embed(self, casts: Tensor, truncation: int) -> Tensor:
         """Embeddings (N, attributes, EMBEDDING) of casts, in [-127, 127]; with truncation 0, of drawn items alone."""
-        numbers = casts[:, : 4 * self.caster.attributes].reshape(casts.shape[0], -1, 4)
+        numbers = self.caster.numbers(casts)
         one, other = self.items[numbers[:, :, 0]], self.items[numbers[:, :, 1]]
-        share = ((numbers[:, :, 2] * truncation) >> 7).unsqueeze(2)
-        blend = (one * (128 - share) + other * share + 64) >> 7
         place = torch.arange(one.shape[1] * one.shape[2], device=casts.device).view(1, one.shape[1], one.shape[2])
         bits = mix(casts[:, -1].view(-1, 1, 1) + place)
-        total = torch.zeros_like(bits)
-        for byte in range(8):
-            total += (bits >> (8 * byte)) & 255
-        noise = ((total - 1020) * (self.noise_scale * truncation)) >> 17
-        return (blend + noise).clamp(-127, 127)
+        return blend(one, other, numbers[:, :, 2:3], bits, self.noise_scale, truncation)
 
     def paints(self, casts: Tensor) -> Tensor:
         """The ramps of casts, (N, slots, 8, 3)."""
-        n = casts.shape[0]
-        numbers = casts[:, : 4 * self.caster.attributes].reshape(n, -1, 4)
-        ramps = self.usual.unsqueeze(0).repeat(n, 1)
+        numbers = self.caster.numbers(casts)
+        ramps = self.usual.unsqueeze(0).repeat(casts.shape[0], 1)
         # The other half of a blend first, then what all share, then the items themselves, the first drawn last.
         partners = self.caster.look_starts[numbers[:, :, 1]]
         for a in range(self.caster.attributes - 1, -1, -1):
@@ -149,14 +138,10 @@ class FrontModule(nn.Module):
 
         share (N,): 128ths of the way to the other, 0 for the one itself. truncation: 0 for drawn items alone, 128 for
         blends as training knew them.
+
+        A picture may have more colours than the 63 that a walk takes: runtime.content.palettes.reduce_colours.
         """
         near, far = self.embed(one, truncation), self.embed(other, truncation)
-        weight = share.view(-1, 1, 1)
-        codes = self.network((near * (128 - weight) + far * weight + 64) >> 7, self.precision)
-        weight = weight.unsqueeze(3)
-        paints = (self.paints(one) * (128 - weight) + self.paints(other) * weight + 64) >> 7
-        flat = codes.flatten(1).unsqueeze(2)
-        colours = paints.flatten(1, 2).gather(1, flat.expand(-1, -1, 3))
-        figure = flat >= 8
-        pixels = torch.cat([colours * figure, 255 * figure], 2)
-        return pixels.view(codes.shape[0], codes.shape[1], codes.shape[2], 4).to(torch.uint8)
+        codes = self.network(lerp(near, far, share.view(-1, 1, 1)), self.precision)
+        paints = lerp(self.paints(one), self.paints(other), share.view(-1, 1, 1, 1))
+        return paint(codes, paints.flatten(1, 2))

@@ -5,18 +5,11 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from pcg.characters.exact_layers import (
-    PaddedSum,
-    Rounded,
-    first_largest,
-    in_precision,
-    integer_chain,
-    steps_of,
-    weights_of,
-)
-from pcg.characters.front_module import NOISE_STD, UNIT
+from pcg.characters.blends import UNIT, blend, lerp, noise_scale
+from pcg.characters.exact_layers import Rounded, first_largest, in_precision, integer_chain, padded, paint, weights_of
 from pcg.characters.monster_networks import SHADES, WANDER, MonsterGenerator
-from pcg.exact import ACTIVATION_MAX, ExactConv, key, mix, shift_right
+from pcg.characters.networks import from_blocks
+from pcg.exact import ACTIVATION_MAX, ExactConv, key, mix, shift_right, steps_of
 
 CALIBRATION_SEEDS = 128
 BYTE_STEP = 1 / 127.5  # of the float network's colours, which are in [-1, 1]
@@ -36,7 +29,7 @@ class MonsterModule(nn.Module):
         super().__init__()
         self.precision = 32
         self.shades = SHADES + 1
-        self.noise_scale = round(WANDER * ACTIVATION_MAX / NOISE_STD * 1024)
+        self.noise_scale = noise_scale(WANDER)
         g = generator.eval()
         with torch.no_grad():
             points = g.embed(torch.arange(len(kinds)), kinds)
@@ -51,7 +44,7 @@ class MonsterModule(nn.Module):
             self.coarse, x, step = integer_chain([g.coarse], h, step)
             x = x.view(len(x), 4, 4, -1).permute(0, 3, 1, 2)
             self.rest, x, step = integer_chain([g.up8, g.at8, g.up16, *g.at16], x, step[: x.shape[1]])
-            self.head = PaddedSum(ExactConv(*weights_of(g.head), step, 1.0))
+            self.head = padded(ExactConv(*weights_of(g.head), step, 1.0))
 
     @torch.jit.export
     def use_precision(self, bits: int) -> None:
@@ -73,29 +66,20 @@ class MonsterModule(nn.Module):
     def embed(self, casts: Tensor, truncation: int) -> Tensor:
         """Points (N, LATENT) of casts, in [-127, 127]; with truncation 0, those of drawn monsters themselves."""
         one, other = self.points[casts[:, 0]], self.points[casts[:, 1]]
-        share = ((casts[:, 2] * truncation) >> 7).unsqueeze(1)
-        blend = (one * (128 - share) + other * share + 64) >> 7
         bits = mix(casts[:, 4:5] + torch.arange(one.shape[1], device=casts.device))
-        total = torch.zeros_like(bits)
-        for byte in range(8):
-            total += (bits >> (8 * byte)) & 255
-        return (blend + (((total - 1020) * (self.noise_scale * truncation)) >> 17)).clamp(-127, 127)
+        return blend(one, other, casts[:, 2:3], bits, self.noise_scale, truncation)
 
     def forward(self, one: Tensor, other: Tensor, share: Tensor, truncation: int) -> Tensor:
         """Pictures of casts, share (N,) 128ths of the way to others; uint8 (N, 32, 32, 4), RGBA, alpha 0 or 255.
 
         truncation: 0 for the training data's monsters themselves, 128 for blends as training knew them.
         """
-        n, weight = one.shape[0], share.unsqueeze(1)
-        near, far = self.embed(one, truncation), self.embed(other, truncation)
-        point = (near * (128 - weight) + far * weight + 64) >> 7
+        n = one.shape[0]
+        point = lerp(self.embed(one, truncation), self.embed(other, truncation), share.unsqueeze(1))
         h = self.hidden(in_precision(point.view(n, -1, 1, 1), self.precision))
         palette = (self.colours(h).reshape(n, -1, 3).to(torch.int64) + 128).clamp(0, 255)
         palette = torch.cat([torch.zeros_like(palette[:, :1]), palette], 1)
         x = self.coarse(h).view(n, 4, 4, -1).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
         logits = self.head(self.rest(x)).permute(0, 2, 3, 1)
-        shade = first_largest(logits.reshape(n, logits.shape[1], logits.shape[2], 2, 2, self.shades))
-        shade = shade.permute(0, 1, 3, 2, 4).reshape(n, -1, 1)
-        colours = palette.gather(1, shade.expand(-1, -1, 3))
-        pixels = torch.cat([colours, 255 * (shade > 0)], 2)
-        return pixels.view(n, 2 * logits.shape[1], 2 * logits.shape[2], 4).to(torch.uint8)
+        shades = first_largest(logits.reshape(n, logits.shape[1], logits.shape[2], 4, self.shades))
+        return paint(from_blocks(shades), palette)

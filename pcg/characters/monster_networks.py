@@ -38,12 +38,7 @@ class MonsterGenerator(nn.Module):
         self.at8 = nn.Conv2d(w8, w8, 3, padding=1)
         self.at16 = nn.ModuleList(nn.Conv2d(w16, w16, 3, padding=1) for _ in range(2))
         self.head = nn.Conv2d(w16, BLOCK_PIXELS * (SHADES + 1), 3, padding=1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                initialise(module)
-            elif isinstance(module, nn.Linear):
-                nn.init.kaiming_normal_(module.weight, a=LEAK)
-                nn.init.zeros_(module.bias)
+        initialise(self)
         self.colours.weight.data *= 0.2
 
     def embed(self, monsters: Tensor, kinds: Tensor) -> Tensor:

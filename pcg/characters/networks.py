@@ -30,13 +30,13 @@ DIRECT = 16  # of those at 16, channels that come from the attributes themselves
 def to_blocks(pixels: Tensor) -> Tensor:
     """(N, H, W) to (N, H/2, W/2, 4), each block's pixels in reading order."""
     n, h, w = pixels.shape
-    return pixels.view(n, h // 2, 2, w // 2, 2).permute(0, 1, 3, 2, 4).reshape(n, h // 2, w // 2, BLOCK_PIXELS)
+    return pixels.reshape(n, h // 2, 2, w // 2, 2).permute(0, 1, 3, 2, 4).reshape(n, h // 2, w // 2, 4)
 
 
 def from_blocks(blocks: Tensor) -> Tensor:
-    """The inverse of to_blocks."""
+    """The inverse of to_blocks. Both run under TorchScript."""
     n, h, w, _ = blocks.shape
-    return blocks.view(n, h, w, 2, 2).permute(0, 1, 3, 2, 4).reshape(n, 2 * h, 2 * w)
+    return blocks.reshape(n, h, w, 2, 2).permute(0, 1, 3, 2, 4).reshape(n, 2 * h, 2 * w)
 
 
 class FrontGenerator(nn.Module):
@@ -55,12 +55,7 @@ class FrontGenerator(nn.Module):
         self.at16 = nn.ModuleList(nn.Conv2d(w16, w16, 3, padding=1) for _ in range(2))
         self.at32 = nn.ModuleList(nn.Conv2d(w32, w32, 3, padding=1) for _ in range(2))
         self.head = nn.Conv2d(w32, BLOCK_PIXELS * CHANNELS, 3, padding=1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                initialise(module)
-            elif isinstance(module, nn.Linear):
-                nn.init.kaiming_normal_(module.weight, a=LEAK)
-                nn.init.zeros_(module.bias)
+        initialise(self)
 
     def embed(self, rows: Tensor) -> Tensor:
         """Rows of the catalogue (N, attributes) to their embeddings in (-1, 1), (N, attributes, EMBEDDING)."""
@@ -116,9 +111,7 @@ class FrontDiscriminator(nn.Module):
             nn.Conv2d(widths[0], widths[0], 3, padding=1), nn.LeakyReLU(0.2),
             nn.Conv2d(widths[0], widths[1], 4, stride=2, padding=1), nn.LeakyReLU(0.2),
         )  # fmt: skip
-        for module in self.near:
-            if isinstance(module, nn.Conv2d):
-                initialise(module)
+        initialise(self.near)
         self.patches = nn.Conv2d(widths[1], 1, 3, padding=1, bias=False)  # only differences of logits count
         self.far = downsampling_body(widths[1], SIZE // 4, widths[1:])
         self.values = nn.Embedding(values, widths[-1])

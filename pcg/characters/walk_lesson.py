@@ -14,8 +14,15 @@ from pcg.characters.credits import describe_layers
 from pcg.characters.data import FRONT, CharacterData
 from pcg.characters.grading import BACKGROUND_WEIGHT, Batch, Play, graded, on_ground
 from pcg.characters.networks import BLOCK_PIXELS, from_blocks, to_blocks
-from pcg.characters.walk_networks import SHEET_FRAMES, WalkDiscriminator, WalkGenerator, paint_softly, pixels_of
-from pcg.characters.walks import COLOURS, draw_steps, draw_walk, to_walk
+from pcg.characters.walk_networks import (
+    COLOURS,
+    SHEET_FRAMES,
+    WalkDiscriminator,
+    WalkGenerator,
+    paint_softly,
+    pixels_of,
+)
+from pcg.characters.walks import draw_steps, draw_walk, to_walk
 from runtime.content.atlas import FRAMES
 
 PAIRS = 2  # of steps, of each character of a batch

@@ -5,19 +5,11 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from pcg.characters.exact_layers import (
-    Rounded,
-    in_precision,
-    integer_chain,
-    integer_layer,
-    steps_of,
-    weights_of,
-)
-from pcg.characters.networks import BLOCK_PIXELS
-from pcg.characters.walk_networks import POINTER, SHEET_FRAMES, WalkGenerator, mean_of_colours
-from pcg.exact import ACTIVATION_MAX, ExactConv, activation_step, power_of_two_at_least
+from pcg.characters.exact_layers import Rounded, in_precision, integer_chain, integer_layer, weights_of
+from pcg.characters.networks import BLOCK_PIXELS, from_blocks, to_blocks
+from pcg.characters.walk_networks import COLOURS, POINTER, SHEET_FRAMES, WalkGenerator, mean_of_colours
+from pcg.exact import ACTIVATION_MAX, ExactConv, activation_step, power_of_two_at_least, steps_of
 
-COLOURS = 64  # of a palette; a colour's number has six bits
 QUERY_MAX = 63  # so that 64 times a query by a key, and six bits, are below 2^24
 BACKGROUND_MAX = 60_000
 UNUSED = -64 * BACKGROUND_MAX - 64 * 1000  # below every background
@@ -101,8 +93,8 @@ class ExactWalk(nn.Module):
         light = torch.div(levelled.sum(2, keepdim=True), 3, rounding_mode="floor")
         colours = torch.cat([levelled, torch.full_like(light, 127), light], 2)
         colours[:, 0] = 0
-        blocks = block_indices(front)
-        pixels = colours.gather(1, blocks.view(n, -1, 1).expand(-1, -1, 5))
+        blocks = to_blocks(front)
+        pixels = colours.gather(1, blocks.view(n, -1, 1).expand(-1, -1, colours.shape[2]))
         return pixels.view(n, blocks.shape[1], blocks.shape[2], -1).permute(0, 3, 1, 2)
 
     def forward(self, front: Tensor, palette: Tensor) -> Tensor:
@@ -124,8 +116,7 @@ class ExactWalk(nn.Module):
         # equal scores the first colour's wins.
         scores = torch.bmm(torch.cat([queries, torch.ones_like(background), background], 2), keys)
         colour = 63 - (scores.amax(2).to(torch.int64) & 63)
-        blocks = colour.view(n, f, 32, 32, 2, 2).permute(0, 1, 2, 4, 3, 5)
-        return blocks.reshape(n, f, 64, 64).to(torch.uint8)
+        return from_blocks(colour.view(n * f, 32, 32, 4)).view(n, f, 64, 64).to(torch.uint8)
 
     def join(self, x: Tensor, template: Tensor) -> Tensor:
         """What is the same for all frames of a front, and what is the same for all fronts of a frame."""
@@ -139,7 +130,7 @@ class ExactWalk(nn.Module):
         n, colours = front.shape[0], palette.shape[1]
         places = self.places(torch.cat([e32, self.lift(e16)], 1).contiguous(memory_format=torch.channels_last))
         flat = places.permute(0, 2, 3, 1).reshape(n, -1, self.pointer).to(torch.int64)
-        index = block_indices(front).view(n, -1, 1)
+        index = to_blocks(front).view(n, -1, 1)
         sums = torch.zeros([n, colours, self.pointer], dtype=torch.int64, device=front.device)
         sums.scatter_add_(1, index.expand(-1, -1, self.pointer), flat)
         counts = torch.zeros([n, colours, 1], dtype=torch.int64, device=front.device)
@@ -160,9 +151,3 @@ class ExactWalk(nn.Module):
 def levels(palette: Tensor) -> Tensor:
     """Bytes to integers in [0, 127]."""
     return torch.div(palette * 127 + 127, 255, rounding_mode="floor")
-
-
-def block_indices(front: Tensor) -> Tensor:
-    """(N, 64, 64) to blocks of 2x2 pixels, (N, 32, 32, 4)."""
-    n, h, w = front.shape
-    return front.reshape(n, h // 2, 2, w // 2, 2).permute(0, 1, 3, 2, 4).reshape(n, h // 2, w // 2, 4)

@@ -16,6 +16,7 @@ from pcg.convolutions import downsampling_body, initialise
 from pcg.exact import LEAK
 
 SHEET_FRAMES = 36
+COLOURS = 64  # of a front's palette, the transparent one among them: once exact, a colour's number has six bits
 POINTER = 24  # numbers that queries and keys are compared in
 WIDTHS = (48, 96, 128)  # the encoder's channels at 32, 16 and 8 blocks
 DECODER = (64, 96, 96)  # the decoder's

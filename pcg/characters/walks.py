@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from pcg.characters.data import FRONT, CharacterData
 from pcg.characters.slots import SHADES
+from pcg.characters.walk_networks import COLOURS
 from pcg.characters.wardrobe import Outfit
 from runtime.content.atlas import DIRECTIONS, FRAME_PX, FRAMES
 from runtime.content.palettes import colours_of, distances, reduce_colours
 
-COLOURS = 64  # of a palette, the transparent one among them
 WALKING = FRAMES - 1
 SWAPPED = 0.5  # share of characters whose red, green and blue change places
 SIMPLER = 0.25  # share that is drawn in fewer colours
@@ -54,7 +54,7 @@ def draw_walk(data: CharacterData, outfit: Outfit, frames: NDArray[np.int64], rn
     if rng.random() < SWAPPED:
         colours = colours[:, rng.permutation(3)]
     if rng.random() < SHIFTED:
-        codes = np.stack([_shift(code, *rng.integers(-SHIFT_PX, SHIFT_PX + 1, 2)) for code in codes[None]])[0]
+        codes = _shift(codes, *rng.integers(-SHIFT_PX, SHIFT_PX + 1, 2))
     limit = int(rng.integers(FEWEST, MOST + 1)) if rng.random() < SIMPLER else COLOURS - 1
     return to_walk(codes, colours, frames, limit)
 

@@ -115,9 +115,7 @@ class Pyramid(nn.Module):
         self.first = nn.Conv2d(inputs + latents[0], widths[0], 3)
         self.second = nn.Conv2d(widths[0], widths[0], 3)
         self.stages = nn.ModuleList(Stage(a, b, z) for (a, b), z in zip(pairwise(widths), latents[1:], strict=True))
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                initialise(module)
+        initialise(self)
         for stage in self.stages:
             stage.get_submodule("detail").get_parameter("weight").data *= 0.3
 

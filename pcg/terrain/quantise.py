@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pcg.exact import LEAK, ExactConv, IntegerConv, IntegerUp, activation_step, crop, key
+from pcg.exact import LEAK, ExactConv, IntegerConv, IntegerUp, activation_step, crop, key, steps_of
 from pcg.terrain.control import STYLE_SUM, PlanField
 from pcg.terrain.networks import MARGIN, CoarseGenerator, Generator, Pyramid, Stage, control_features
 from pcg.terrain.world import ExactPyramid, ExactStage, TerrainWorld
@@ -24,9 +24,6 @@ def quantise_pyramid(pyramid: Pyramid, x: Tensor, latents: list[Tensor | None], 
         ValueError: a layer's sums could pass what float32 holds exactly.
     """
 
-    def steps(count: int, step: float) -> Tensor:
-        return torch.full((count,), step, dtype=torch.float64)
-
     def convert(kind: type[T], layer: nn.Module, x: Tensor, input_step: Tensor) -> tuple[T, Tensor, float]:
         assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
         assert layer.bias is not None
@@ -36,21 +33,21 @@ def quantise_pyramid(pyramid: Pyramid, x: Tensor, latents: list[Tensor | None], 
 
     if latents[0] is not None:
         x = torch.cat([x, latents[0]], 1)
-    first, x, step = convert(IntegerConv, pyramid.first, x, steps(x.shape[1], INPUT_STEP))
-    second, x, step = convert(IntegerConv, pyramid.second, x, steps(x.shape[1], step))
+    first, x, step = convert(IntegerConv, pyramid.first, x, steps_of(x, INPUT_STEP))
+    second, x, step = convert(IntegerConv, pyramid.second, x, steps_of(x, step))
     stages = []
     for stage, latent in zip(pyramid.stages, latents[1:], strict=True):
         assert isinstance(stage, Stage)
-        up, x, step = convert(IntegerUp, stage.up, x, steps(x.shape[1], step))
-        input_step = steps(x.shape[1], step)
+        up, x, step = convert(IntegerUp, stage.up, x, steps_of(x, step))
+        input_step = steps_of(x, step)
         if latent is not None:
             x = torch.cat([x, latent], 1)
-            input_step = torch.cat([input_step, steps(latent.shape[1], INPUT_STEP)])
+            input_step = torch.cat([input_step, steps_of(latent, INPUT_STEP)])
         stage_first, x, step = convert(IntegerConv, stage.first, x, input_step)
-        stage_second, x, step = convert(IntegerConv, stage.second, x, steps(x.shape[1], step))
+        stage_second, x, step = convert(IntegerConv, stage.second, x, steps_of(x, step))
         x = crop(x, 1)
         assert stage.detail.bias is not None
-        detail = ExactConv(stage.detail.weight, stage.detail.bias, steps(x.shape[1], step), 1.0)
+        detail = ExactConv(stage.detail.weight, stage.detail.bias, steps_of(x, step), 1.0)
         stages.append(ExactStage(up, stage_first, stage_second, detail, stage.latents))
     return ExactPyramid(first, second, stages, pyramid.latents[0], stream)
 

@@ -15,9 +15,10 @@ from torch.nn import functional as F
 
 from pcg.characters import exact_layers, rules
 from pcg.characters.attributes import NONE
+from pcg.characters.blends import UNIT
 from pcg.characters.cast import colour_names, read_catalogue
 from pcg.characters.front_lesson import FrontLesson
-from pcg.characters.front_module import UNIT, FrontModule
+from pcg.characters.front_module import FrontModule
 from pcg.characters.networks import FrontGenerator, from_blocks
 from pcg.exact import ACTIVATION_MAX, LEAK
 from runtime.engine import make_deterministic

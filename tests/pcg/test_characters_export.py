@@ -11,7 +11,8 @@ import pytest
 
 from pcg import cli
 from pcg.characters.attributes import NONE
-from pcg.characters.export import UNIT, export_character
+from pcg.characters.blends import UNIT
+from pcg.characters.export import export_character
 from pcg.characters.monsters import KINDS
 from pcg.characters.train import PRESETS, train
 from pcg.learning import checkpoint

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from pcg.characters.monster_module import UNIT, MonsterModule
+from pcg.characters.blends import UNIT
+from pcg.characters.monster_module import MonsterModule
 from pcg.characters.monster_networks import MonsterGenerator
 from pcg.characters.networks import from_blocks
-from pcg.characters.walk_module import COLOURS, SHEET_FRAMES, ExactWalk
-from pcg.characters.walk_networks import WalkGenerator
+from pcg.characters.walk_module import ExactWalk
+from pcg.characters.walk_networks import COLOURS, SHEET_FRAMES, WalkGenerator
 from pcg.exact import ACTIVATION_MAX
 from runtime.engine import make_deterministic
 

@@ -16,8 +16,8 @@ from pcg.characters.networks import from_blocks, to_blocks
 from pcg.characters.slots import paint
 from pcg.characters.train import PRESETS, train
 from pcg.characters.walk_lesson import WalkLesson, view_steps
-from pcg.characters.walk_networks import WalkGenerator, paint_softly, pixels_of
-from pcg.characters.walks import COLOURS, draw_steps, draw_walk, to_walk
+from pcg.characters.walk_networks import COLOURS, WalkGenerator, paint_softly, pixels_of
+from pcg.characters.walks import draw_steps, draw_walk, to_walk
 from pcg.learning import checkpoint
 
 TINY = dataclasses.replace(
