@@ -208,6 +208,12 @@ class Discriminator(nn.Module):
         return self.head(self.body(view).flatten(1))[:, 0]
 
 
+def in_metres(roots: Tensor) -> Tensor:
+    """Signed roots in COARSE_UNIT to metres."""
+    u = roots * COARSE_UNIT
+    return u * u.abs()
+
+
 class CoarseGenerator(nn.Module):
     """Plan and latent field in, the control map out, as signed roots. 0.6 M parameters at the standard widths.
 
@@ -230,8 +236,7 @@ class CoarseGenerator(nn.Module):
 
     def forward(self, plan: Tensor, latents: list[Tensor | None]) -> Tensor:
         """As signed_roots, in metres."""
-        u = self.signed_roots(plan, latents) * COARSE_UNIT
-        return u * u.abs()
+        return in_metres(self.signed_roots(plan, latents))
 
 
 class CoarseDiscriminator(nn.Module):

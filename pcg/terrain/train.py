@@ -30,7 +30,7 @@ class TerrainConfig(GanConfig):
     generator_rate: float = 1.3e-4
     """As of all GANs. One as fast as its discriminator dodges: the loss stays near log 2, and nothing is learned."""
     drainage: float = 5.0
-    """Weight of depressions deeper than real land's, in units of the local relief; of terrain-detail only."""
+    """Weight of depressions deeper than real land's, in units of the local relief."""
     sample_every: int = 1000
 
 

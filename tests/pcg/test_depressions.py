@@ -1,10 +1,13 @@
 """Depressions as something to train against: as deep as filling finds; the gradient lowers dams and raises floors."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from pcg.terrain.depressions import depression_depth
+from pcg.terrain.lessons import CoarseLesson
 from runtime.content.drainage import drain
 
 
@@ -65,3 +68,16 @@ def test_each_map_of_a_batch_is_flooded_alone() -> None:
     land = torch.rand(3, 9, 11, generator=random) * 20
     assert torch.equal(depth(land), torch.cat([depth(one[None]) for one in land]))
     assert depth(land).std() > 0
+
+
+def test_a_coarse_map_is_held_to_the_depressions_of_the_real_one(dem_folder: Path) -> None:
+    lesson = CoarseLesson(dem_folder, 2)
+    condition, real = lesson.draw(6, np.random.default_rng(0))
+    generator, _ = lesson.networks()
+    assert lesson.excess(real, real, condition, generator) == 0
+    dammed = real.clone()
+    dammed[:, 12:28, 12:28] -= 0.5 * (real.max() - real.min())
+    fake = dammed.requires_grad_(True)
+    lesson.excess(fake, real, condition, generator).backward()
+    assert fake.grad is not None
+    assert fake.grad[:, 12:28, 12:28].sum() < 0  # descent raises the floor
