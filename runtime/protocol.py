@@ -307,6 +307,14 @@ def _decode(message: bytearray) -> Any:
         raise unreadable(f"a value that can't be read: {error}") from error
 
 
+def _text(data: bytes) -> str | None:
+    """A name that came as binary (pynvim sends some so; MessagePack-RPC is older than the difference)."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
+
+
 def _is_msgid(value: Any) -> bool:
     return type(value) is int and 0 <= value <= MAX_MSGID  # not isinstance: True is no msgid
 
@@ -345,6 +353,8 @@ def _classify(message: Any) -> Event:
     match kind, message:
         case 0, [_, msgid, str(method), list(params)] if _is_msgid(msgid) and len(method) <= MAX_METHOD_CHARS:
             return Request(msgid, method, params)
+        case (0, [_, _, bytes(name), list()]) | (2, [_, bytes(name), list()]) if (text := _text(name)) is not None:
+            return _classify([*message[:-2], text, message[-1]])
         case 0, [_, msgid, *_] if _is_msgid(msgid):
             return Invalid(
                 msgid,

@@ -184,6 +184,18 @@ def test_golden_bytes():
     )
 
 
+def test_a_method_may_be_binary():
+    wire = Connection(Framing.STREAM)
+    assert wire.receive_data(bytes.fromhex("94 00 01 c4 01 61 90")) == [Request(1, "a", [])]
+    assert wire.receive_data(bytes.fromhex("93 02 c4 02 c3 a9 90")) == [Notification("é", [])]
+    [not_text] = wire.receive_data(bytes.fromhex("94 00 01 c4 01 ff 90"))
+    assert isinstance(not_text, Invalid)
+    [too_long] = wire.receive_data(bytes.fromhex("94 00 01 c4 81") + b"a" * 129 + b"\x90")
+    assert isinstance(too_long, Invalid)
+    [not_text] = wire.receive_data(bytes.fromhex("93 02 c4 01 ff 90"))
+    assert not_text.code is Code.INVALID_REQUEST
+
+
 # Framing is detected from the first byte
 
 
@@ -433,7 +445,7 @@ def test_an_end_inside_a_message(framing):
         [0, 7, "m", {}],
         [0, 7, "m", None],
         [0, 7, None, []],
-        [0, 7, b"m", []],
+        [0, 7, b"\xff", []],
         [0, 7, "m" * (MAX_METHOD_CHARS + 1), []],
     ],
 )

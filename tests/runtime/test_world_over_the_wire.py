@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 import struct
-import subprocess
-import sys
-from collections.abc import Iterator
 
 import aio_msgpack_rpc
 import numpy as np
@@ -23,32 +19,19 @@ PLACE = {"seed": 7, "x": -40, "y": 100, "size": 70}
 
 
 @pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    """A `pcg serve` of its own."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pcg.cli", "serve", "--port", "0"], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    yield int(re.search(r":(\d+)$", line)[1])
-    process.terminate()
-    assert process.wait(20) == 0
-
-
-@pytest.fixture(scope="module")
 def expected() -> np.ndarray:
     with Local(device="cpu") as runtime:
         return runtime.call("terrain.chunk", **PLACE)["height"]
 
 
-def test_client_gets_what_local_gets(port: int, expected: np.ndarray) -> None:
-    with Client("127.0.0.1", port) as client:
+def test_client_gets_what_local_gets(runtime_port: int, expected: np.ndarray) -> None:
+    with Client("127.0.0.1", runtime_port) as client:
         assert client.call("server.health")["ready"]
         assert np.array_equal(client.call("terrain.chunk", **PLACE)["height"], expected)
 
 
-async def test_async_client_pipelines(port: int, expected: np.ndarray) -> None:
-    async with await AsyncClient.connect("127.0.0.1", port) as client:
+async def test_async_client_pipelines(runtime_port: int, expected: np.ndarray) -> None:
+    async with await AsyncClient.connect("127.0.0.1", runtime_port) as client:
         chunks = await asyncio.gather(
             *(client.call("terrain.chunk", **PLACE | {"x": PLACE["x"] + i}) for i in range(6))
         )
@@ -56,16 +39,16 @@ async def test_async_client_pipelines(port: int, expected: np.ndarray) -> None:
     assert np.array_equal(chunks[5]["height"][:, :-5], expected[:, 5:])
 
 
-async def test_an_unmodified_third_party_client_gets_a_chunk(port: int, expected: np.ndarray) -> None:
-    client = aio_msgpack_rpc.Client(*await asyncio.open_connection("127.0.0.1", port))
+async def test_an_unmodified_third_party_client_gets_a_chunk(runtime_port: int, expected: np.ndarray) -> None:
+    client = aio_msgpack_rpc.Client(*await asyncio.open_connection("127.0.0.1", runtime_port))
     chunk = await client.call("terrain.chunk", PLACE)
     client.close()
     assert chunk["scale"] == 0.25
     assert np.array_equal(from_wire(chunk)["height"], expected)
 
 
-def test_bad_requests_leave_the_server_alive(port: int, expected: np.ndarray) -> None:
-    with Client("127.0.0.1", port) as client:
+def test_bad_requests_leave_the_server_alive(runtime_port: int, expected: np.ndarray) -> None:
+    with Client("127.0.0.1", runtime_port) as client:
         for params, code in [
             (PLACE | {"size": 0}, Code.OUT_OF_RANGE),
             (PLACE | {"size": 100000}, Code.OUT_OF_RANGE),
@@ -79,16 +62,16 @@ def test_bad_requests_leave_the_server_alive(port: int, expected: np.ndarray) ->
             client.call("terrain.chunky")
         assert caught.value.code is Code.METHOD_NOT_FOUND
         for attack in (b"\xc1" * 10, b"\x94\x00", b"GET / HTTP/1.1\r\n", struct.pack(">I", 12) + b"\x94\x00"):
-            with socket.create_connection(("127.0.0.1", port)) as other:
+            with socket.create_connection(("127.0.0.1", runtime_port)) as other:
                 other.sendall(attack)
         assert np.array_equal(client.call("terrain.chunk", **PLACE)["height"], expected)
 
 
-def test_a_huge_length_prefix_after_a_good_message(port: int) -> None:
+def test_a_huge_length_prefix_after_a_good_message(runtime_port: int) -> None:
     from runtime.protocol import Connection, Framing
 
     wire = Connection(Framing.PREFIXED)
-    with socket.create_connection(("127.0.0.1", port), 10) as peer:
+    with socket.create_connection(("127.0.0.1", runtime_port), 10) as peer:
         peer.sendall(wire.send_request(1, "server.hello", [{}]))
         assert wire.receive_data(peer.recv(65536))[0].result["protocol"] == 1
         peer.sendall(b"\xff\xff\xff\xff")
