@@ -87,7 +87,7 @@ class Outbox:
             self._flow.clear()
 
     def drop(self) -> None:
-        """Forget what waits: the link has gone."""
+        """Forget what waits: the link has gone, or is to carry no more of it."""
         self._waiting.clear()
         self.bytes = 0
         self._empty.set()

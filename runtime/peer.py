@@ -84,7 +84,7 @@ class Peer(asyncio.BufferedProtocol):
         self._paused = False  # the link is told not to read
         self._draining = False  # no request is taken any more
         self._ended = False  # nothing that arrives or is done matters any more
-        self._quiet = asyncio.Event()  # set when nothing waits, runs or is unsent
+        self._quiet = asyncio.Event()  # set when nothing waits, runs or is unsent, or it has ended
 
     # What the link tells
 
@@ -155,9 +155,12 @@ class Peer(asyncio.BufferedProtocol):
         self._send(message)
 
     def refuse(self, code: Code, message: str) -> None:
-        """Tell the peer why it is cut off, and cut it off."""
+        """Tell the peer why it is cut off, after what the link has already, and cut it off."""
+        if self._ended:
+            return
         logger.info("%s: refused: %s", self.name, message)
         self._outbox.end_batch()
+        self._outbox.drop()
         self._link.write(self._wire.send_fatal(code, message))
         self._end()
         # Closing a socket that has unread bytes resets the connection, and the peer may lose what was just sent. So
@@ -187,6 +190,7 @@ class Peer(asyncio.BufferedProtocol):
     def _end(self) -> None:
         self._ended = True
         self._in_flight.cancel_all()
+        self._note_quiet()
 
     async def _until_quiet(self, timeout_s: float) -> None:
         self._quiet.clear()
@@ -196,7 +200,7 @@ class Peer(asyncio.BufferedProtocol):
                 await self._quiet.wait()
 
     def _note_quiet(self) -> None:
-        if not self._in_flight and not self._outbox:
+        if self._ended or not (self._in_flight or self._outbox):
             self._quiet.set()
 
     # Requests

@@ -55,8 +55,8 @@ class Server:
         self._peers: set[Peer] = set()
         self.counts = Counts(getattr(service, "methods", ()))
         self._all_gone = asyncio.Event()
-        self._closing = False
         self._closed = asyncio.Event()
+        self._ending: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen. OSError if an address can't be had; then on none of them."""
@@ -114,7 +114,7 @@ class Server:
     @property
     def closing(self) -> bool:
         """Whether it takes no more requests."""
-        return self._closing
+        return self._ending is not None
 
     def _bound(self, kind: str, asked: int) -> int:
         sockets = list(self._listeners[kind].sockets) if kind in self._listeners else []
@@ -129,15 +129,17 @@ class Server:
 
     async def close(self, grace_s: float = 5.0) -> None:
         """Stop accepting, give running requests up to `grace_s` seconds, then close every connection."""
-        if self._closing:
-            await self._closed.wait()
-            return
-        self._closing = True
-        for listener in self._listeners.values():
-            _stop_listening(listener)
-        if self._unix is not None and "unix" in self._listeners:
-            self._unix.unlink(missing_ok=True)
-        await asyncio.gather(*(peer.drain(grace_s) for peer in self._peers))
+        if self._ending is None:
+            for listener in self._listeners.values():
+                _stop_listening(listener)
+            if self._unix is not None and "unix" in self._listeners:
+                self._unix.unlink(missing_ok=True)
+            drains = [asyncio.create_task(peer.drain(grace_s)) for peer in self._peers]
+            self._ending = asyncio.create_task(self._until_closed(drains))
+        await asyncio.shield(self._ending)  # whoever gives up waiting leaves nobody else waiting for ever
+
+    async def _until_closed(self, drains: list[asyncio.Task[None]]) -> None:
+        await asyncio.gather(*drains)
         while self._peers:  # closed, and cut off after CLOSE_S
             self._all_gone.clear()
             await self._all_gone.wait()
@@ -151,7 +153,7 @@ class Server:
     def _made(self, peer: Peer) -> None:
         self.counts.connections += 1
         peer.responses.connection = self.counts.connections
-        if self._closing:  # accepted just before the listener closed
+        if self.closing:  # accepted just before the listener closed
             peer.close()
         elif len(self._peers) >= self._limits.max_connections:
             peer.refuse(Code.OVERLOADED, f"the server has its {self._limits.max_connections} connections")

@@ -123,10 +123,10 @@ class WebSocketLink:
         self._readable.set()
 
     def can_write_eof(self) -> bool:
-        return False
+        return True
 
     def write_eof(self) -> None:
-        raise NotImplementedError
+        self.close()  # which sends a close frame, and drops what comes until it is answered
 
     def close(self) -> None:
         self._closing = True

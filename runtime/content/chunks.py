@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
-import msgspec
-
-from runtime.content.terrain import LODS, MODEL
+from runtime.content.terrain import LODS, ChunkOptions
 from runtime.errors import Code, RpcError
 
 MAX_CHUNKS = 1024  # in one request
 
 
-class ChunksRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ChunksRequest(ChunkOptions, frozen=True, forbid_unknown_fields=True):
     """The parameters of terrain.chunks: what chunks have in common, and where they are.
 
     Either `places`, corners of chunks in the order they are wanted; or `around`, a world pixel (x, y), and rings of the
     chunks of the grid about it, from `inner` (0 is the chunk that holds it) to `radius`.
     """
 
-    seed: int
     places: list[tuple[int, int]] | None = None
     around: tuple[int, int] | None = None
     radius: int = 1
     inner: int = 0
-    size: int = 256
-    lod: int = 0
-    layers: list[str] = msgspec.field(default_factory=lambda: ["height"])
-    style: str = "varied"
-    control: Literal["learned", "noise"] = "learned"
-    model: str = MODEL
 
 
 def chunks(request: ChunksRequest) -> list[dict[str, Any]]:
@@ -61,7 +52,7 @@ def chunks(request: ChunksRequest) -> list[dict[str, Any]]:
             f"{parameter} asks for {count} chunks; {MAX_CHUNKS} may be asked for at a time",
             {"parameter": parameter},
         )
-    common = {name: getattr(request, name) for name in ("seed", "size", "lod", "layers", "style", "control", "model")}
+    common = {name: getattr(request, name) for name in ChunkOptions.__struct_fields__}
     return [common | {"x": x, "y": y} for x, y in places]
 
 

@@ -32,21 +32,26 @@ LODS = 5  # levels of detail, 90 m to 1,440 m a pixel
 SKETCH_CELLS = (2, 1024)  # a side: fewer have no slope to read, more would be a world
 
 
-class TerrainRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The parameters of terrain.chunk. `x`, `y`: world pixel of the top-left corner, x east and y south.
-
-    World pixels have 90 m whatever the `lod`; `size` counts pixels of that level, which have 90 * 2^lod m.
-    """
+class ChunkOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What can be said of a chunk but for its place. `size` counts pixels of its level, which have 90 * 2^lod m."""
 
     seed: int
-    x: int = 0
-    y: int = 0
     size: int = 256
     lod: int = 0
     layers: list[str] = msgspec.field(default_factory=lambda: ["height"])
     style: str = "varied"
     control: Literal["learned", "noise"] = "learned"
     model: str = MODEL
+
+
+class TerrainRequest(ChunkOptions, frozen=True, forbid_unknown_fields=True):
+    """The parameters of terrain.chunk. `x`, `y`: world pixel of the top-left corner, x east and y south.
+
+    World pixels have 90 m whatever the `lod`.
+    """
+
+    x: int = 0
+    y: int = 0
 
 
 class SketchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -72,6 +72,22 @@ async def test_a_reader_that_never_reads_is_cut_off(service, connect):
         assert len(got) < 64
 
 
+async def test_a_slow_reader_that_breaks_the_protocol_is_told_so_and_gets_no_more(service, connect, caplog):
+    """The reason is the last message, though answers wait behind what it has not read."""
+    async with Server(service, port=0) as server:
+        slow = await connect(server, slow=True)
+        await slow.send(b"".join(slow.wire.send_request(i, "array", [{"count": 1 << 20}]) for i in range(20)))
+        while not any(len(peer._outbox) for peer in server._peers):
+            await asyncio.sleep(0)
+        await slow.send(b"\xc1")
+        got = []
+        while (event := await slow.receive()) is not None:
+            got.append(event)
+        assert got[-1].params[0]["code"] == Code.PARSE_ERROR
+        assert 1 <= len(got) < 20
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 async def test_an_idle_connection_is_closed_but_not_a_waiting_one(service, connect):
     async with Server(service, port=0, limits=Limits(idle_timeout_s=0.2)) as server:
         waiting = await connect(server)

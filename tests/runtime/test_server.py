@@ -47,6 +47,28 @@ async def test_close_ends_what_outlasts_the_grace(server, service, connect):
     assert await peer.receive() is None
 
 
+async def test_close_does_not_wait_for_who_has_left(server, service, connect):
+    peer = await connect(server)
+    await peer.send(peer.wait_request(1))
+    await service.until(service.started, 1)
+    closing = asyncio.create_task(server.close(grace_s=60))
+    await asyncio.sleep(0)
+    peer.reset()
+    await asyncio.wait_for(closing, 30)
+    assert service.cancelled == [1]
+
+
+async def test_who_gives_up_waiting_for_the_end_leaves_nobody_waiting(server, service, connect):
+    peer = await connect(server)
+    await peer.send(peer.wait_request(1))
+    await service.until(service.started, 1)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(server.close(grace_s=60), 0.01)
+    service.gate.set()
+    await asyncio.wait_for(server.close(), 30)
+    assert await peer.receive() == Response(1, None, {"name": 1})
+
+
 async def test_serve_forever_returns_after_close(service, connect):
     server = Server(service, port=0)
     serving = asyncio.create_task(server.serve_forever())
