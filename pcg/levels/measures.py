@@ -13,45 +13,28 @@ from numpy.typing import NDArray
 
 from runtime.content.levels.difficulty import labour
 from runtime.content.levels.dungeon_places import place_stairs
-from runtime.content.levels.rules import DUNGEON, RUNNER, find
+from runtime.content.levels.rules import DUNGEON, RUNNER
 from runtime.content.levels.solving import SOLVERS
 
 BUDGET = 50_000  # nodes of a solver for a level of a corpus
+BUDGETS = {RUNNER.name: RUNNER.budget}  # where that is too few
 
 
 def measure(game: str, rows: Sequence[str]) -> float | None:
     """How hard a level of a game is, in a unit of that game's own; None where no solution is found.
 
-    A dungeon gets its stairs by rule. The Lode Runner kind is measured without a solution, since its solver completes
-    only half of the levels that people made.
+    A dungeon gets its stairs by rule.
 
     Raises:
         ValueError: rows are no level of the game.
     """
-    if game == RUNNER.name:
-        return runner_labour(rows)
     if game == DUNGEON.name:
         try:
             rows = place_stairs(rows)
         except ValueError:  # no floor for them
             return None
-    outcome = SOLVERS[game](rows, BUDGET)
+    outcome = SOLVERS[game](rows, BUDGETS.get(game, BUDGET))
     return labour(game, rows, outcome.moves) if outcome.status == "solved" else None
-
-
-def runner_labour(rows: Sequence[str]) -> float:
-    """How far the player has to go to fetch all gold, always the nearest next, as if there were no walls. One more
-    enemy is as bad as ten tiles.
-    """
-    gold = set(find(rows, "G"))
-    y, x = next(iter(find(rows, "M")), (0, 0))
-    way = 0
-    while gold:
-        steps, place = min((abs(place[0] - y) + abs(place[1] - x), place) for place in gold)
-        gold.remove(place)
-        way += steps
-        y, x = place
-    return way + 10.0 * len(find(rows, "E"))
 
 
 def ranks(values: Sequence[float]) -> NDArray[np.float64]:

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_levels import DUNGEON_LEGEND, PLATFORMER_LEGEND, SOKOBAN_LEGEND, hills, room, write_corpus
+from made_levels import (
+    DUNGEON_LEGEND,
+    PLATFORMER_LEGEND,
+    RUNNER_LEGEND,
+    SOKOBAN_LEGEND,
+    floors,
+    hills,
+    room,
+    write_corpus,
+)
 
 from pcg.characters.layers import FILES
 from pcg.characters.monsters import KINDS
@@ -169,7 +178,7 @@ def characters_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def level_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sokoban rooms, dungeons of two corpora, and windows of a platformer."""
+    """Sokoban rooms, dungeons of two corpora, windows of a platformer, and floors to run on."""
     folder = tmp_path_factory.mktemp("levels")
     rng = np.random.default_rng(0)
     sokoban = [{"name": f"room_{k}", "group": f"room_{k}", "rows": room(rng, 8, 7, "$$..@", " ")} for k in range(60)]
@@ -182,6 +191,8 @@ def level_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_corpus(folder / name, DUNGEON_LEGEND, levels)
     windows = [{"name": f"hills_{k}", "license": "CC-BY-SA 4.0", "rows": hills(rng, 26 + k)} for k in range(20)]
     write_corpus(folder / "supertux", PLATFORMER_LEGEND, windows)
+    runs = [{"name": f"floors {k}", "group": f"floors {k}", "rows": floors(rng)} for k in range(20)]
+    write_corpus(folder / "kgoldrunner", RUNNER_LEGEND, runs)
     return folder
 
 
@@ -197,7 +208,7 @@ def level_models(level_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
 
     models, threads = tmp_path_factory.mktemp("models"), torch.get_num_threads()
     torch.set_num_threads(1)  # steps so small only wait for one another
-    for name in ("level-sokoban", "level-dungeon", "level-platformer"):
+    for name in ("level-sokoban", "level-dungeon", "level-platformer", "level-runner"):
         run = tmp_path_factory.mktemp(name)
         train(dataclasses.replace(PRESETS[name]["smoke"], steps=60, sample_every=60), level_folder, run, "cpu")
         export_level(run, models / f"{name}.ts")

@@ -38,6 +38,17 @@ PLATFORMER_LEGEND = {
     "G": {"meaning": "goal", "goal": True},
 }
 
+RUNNER_LEGEND = {
+    ".": {"meaning": "air"},
+    "b": {"meaning": "brick", "solid": True, "diggable": True},
+    "B": {"meaning": "stone", "solid": True},
+    "#": {"meaning": "ladder"},
+    "H": {"meaning": "hidden ladder", "goal": True},
+    "G": {"meaning": "gold", "collectible": True},
+    "E": {"meaning": "guard", "hazard": True, "enemy": True},
+    "M": {"meaning": "player", "start": True},
+}
+
 
 def write_corpus(folder: Path, legend: Mapping[str, Any], levels: Sequence[Mapping[str, Any]]) -> None:
     """A corpus of tile levels in the data folder's format."""
@@ -54,6 +65,19 @@ def room(rng: np.random.Generator, width: int, height: int, inside: str, floor: 
     places = rng.permutation((height - 2) * (width - 2))[: len(inside)]
     for place, char in zip(places, inside, strict=True):
         tiles[1 + place // (width - 2), 1 + place % (width - 2)] = char
+    return ["".join(row) for row in tiles]
+
+
+def floors(rng: np.random.Generator) -> list[str]:
+    """A level of the Lode Runner kind: four floors with a ladder between two, gold, a guard, a way out on the left."""
+    tiles = np.full((16, 20), ".")
+    tiles[3::4] = "b"
+    for floor in (3, 7, 11):
+        tiles[floor : floor + 4, rng.integers(2, 20)] = "#"
+        tiles[floor + 3, rng.permutation(18)[:2] + 2] = "G"
+    tiles[:3, 0] = "H"
+    for row, char in ((2, "M"), (6, "E")):
+        tiles[row, rng.choice(np.flatnonzero(tiles[row] == "."))] = char
     return ["".join(row) for row in tiles]
 
 

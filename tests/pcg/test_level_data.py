@@ -86,8 +86,11 @@ def test_difficulty_counts_pushes_and_dangers() -> None:
     assert measure("platformer", ["........", "S..^...G", "########"]) == 1000 * 2 // 8  # a jump over a hazard
     assert measure("platformer", ["..^.....", "........", "S......G", "########"]) == 1000 // 8  # a hazard aside
     assert measure("platformer", ["..#..", "S.#.G", "#####"]) is None
-    assert measure("runner", ["M..G", "...G"]) == 4
-    assert measure("runner", ["M..G", "E..G"]) == 4 + 10
+    assert measure("runner", ["H..#", "M.G#", "bbbb"]) == 1000 * 4 // 12
+    assert measure("runner", ["H..#E", "M.G#b", "bbbbb"]) == 1000 * (4 + 10) // 15  # with a guard
+    assert measure("runner", ["..#", "M.#", "bb#", "GB#", "..#"]) == 1000 * (9 + 10) // 15  # with a dig
+    assert measure("runner", ["M.G.", "bbbb"]) == 1000 * 2 // 8
+    assert measure("runner", ["....", "M.G.", "bbbb"]) is None
     assert ranks([3.0, 1.0, 3.0]).tolist() == [0.75, 0.0, 0.75]
 
 
@@ -97,6 +100,7 @@ def test_a_model_is_told_what_its_levels_are_held_to(game: str) -> None:
         "sokoban": ["#######", "#@$  .#", "#######"],
         "dungeon": ["<..M...>"],
         "platformer": ["........", "S..^...G", "########"],
+        "runner": ["H..#", "M.G#", "bbbb"],
     }[game]
     assert measure(game, rows) == labour(game, rows, SOLVERS[game](rows, 10_000).moves)
 

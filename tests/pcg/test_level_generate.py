@@ -15,6 +15,7 @@ from runtime.content.levels.difficulty import LABOURS
 from runtime.content.levels.playing import PLAYERS
 from runtime.content.levels.possible import CHECKS
 from runtime.content.levels.rules import find
+from runtime.content.levels.runner_guards import CLEAR
 from runtime.content.levels.sokoban import solve
 from runtime.errors import Code, RpcError
 from runtime.local import Local
@@ -70,6 +71,20 @@ def test_a_platformer_can_be_completed_and_gone_on_with(runtime: Local) -> None:
     assert [row[:6] for row in longer["rows"]] == prefix
     with pytest.raises(RpcError, match="prefix: it has 15 rows; the level has 15, and this model writes 16"):
         runtime.call("levels.generate", seed=3, game="platformer", prefix=prefix[1:])
+
+
+def test_the_lode_runner_kind_has_guards_where_the_way_is_clear_of_them(runtime: Local) -> None:
+    asked: dict[str, Any] = {"game": "runner", "width": 16, "height": 12, "counts": {"enemies": 2, "gold": [1, 9]}}
+    made = runtime.call("levels.generate", seed=2, **asked)
+    rows, moves = made["rows"], made["solution"]
+    assert PLAYERS["runner"].replay(rows, moves)
+    assert made["counts"]["enemies"] == 2
+    assert made["goal"] == []  # the top row is
+    way = [(y // 16, x // 16) for x, y in PLAYERS["runner"].path(rows, moves)]
+    assert all(abs(v - y) + abs(u - x) >= CLEAR for v, u in find(rows, "E") for y, x in way)
+    fixed = [FREE * 16] * 10 + ["_E" * 8, "b" * 16]
+    made = runtime.call("levels.generate", seed=3, **asked | {"counts": {}}, fixed=fixed)
+    assert keeps(made["rows"], fixed)
 
 
 def test_candidates_depend_on_seed_and_number_alone(runtime: Local, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +154,7 @@ async def test_progress_is_told_where_it_is_asked_for(runtime: Local) -> None:
     ("params", "code", "words"),
     [
         ({"game": "sokobam"}, Code.INVALID_PARAMS, "did you mean 'sokoban'"),
-        ({"model": "level-runner"}, Code.MODEL_NOT_FOUND, "unknown model 'level-runner'"),
+        ({"model": "level-runer"}, Code.MODEL_NOT_FOUND, "did you mean 'level-runner'"),
         (
             {"game": "platformer", "fixed": ["#" * 30] * 7 + ["###S##" + "#" * 24] + ["#" * 30] * 7 + ["_" * 30]},
             Code.INVALID_PARAMS,
@@ -177,6 +192,12 @@ async def test_progress_is_told_where_it_is_asked_for(runtime: Local) -> None:
             "shuts the stairs up off",
         ),
         ({"game": "dungeon", "counts": {"exits": 0}}, Code.INVALID_PARAMS, "a dungeon has a goal"),
+        ({"game": "runner", "counts": {"players": 2}}, Code.INVALID_PARAMS, "has one"),
+        (
+            {"game": "runner", "fixed": ["_" * 16] * 4 + ["B" * 16, "___M" + "_" * 12] + ["_" * 16] * 10},
+            Code.INVALID_PARAMS,
+            "no way leads from row 5, column 3 to the top row",
+        ),
     ],
 )
 def test_mistakes_are_told(runtime: Local, params: dict[str, Any], code: Code, words: str) -> None:

@@ -225,6 +225,9 @@ def test_guards_go_where_the_way_does_not() -> None:
     assert replay(guarded, moves)
     assert place_guards(rows, moves, 0) == [row.replace("E", ".") for row in rows]
     assert "".join(place_guards(rows, moves, 100)).count("E") < 40  # no more than there is room for
+    kept = frozenset({(2, 0), (4, 11), (0, 12)})  # two guards, and air
+    assert place_guards(rows, moves, 1, kept)[2][0] == "E"
+    assert [line[11] for line in place_guards(rows, moves, 100, kept)] == ["E", "b", "E", "b", "."]
 
 
 @given(st.integers(1, 12), st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11), st.integers(1, 5)), max_size=40))

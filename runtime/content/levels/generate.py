@@ -17,11 +17,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.content.levels import dungeon, dungeon_repair, platformer_repair, sokoban_repair
+from runtime.content.levels import dungeon, dungeon_repair, platformer_repair, runner_repair, sokoban_repair
 from runtime.content.levels.asking import GenerateRequest, Wishes, asked_game, read_wishes, wrong
 from runtime.content.levels.difficulty import measured
 from runtime.content.levels.possible import check_possible, pairs
-from runtime.content.levels.rules import DUNGEON, Cell, Outcome, Prove, find, goals_of, starts_of
+from runtime.content.levels.rules import DUNGEON, RUNNER, Cell, Outcome, Prove, find, goals_of, starts_of
+from runtime.content.levels.runner_guards import place_guards
 from runtime.content.levels.solving import prove
 from runtime.content.provenance import provenance
 from runtime.engine import Engine
@@ -119,13 +120,12 @@ def write(
 ) -> NDArray[np.uint8]:
     """The candidates of these numbers as the model writes them: (N, height, width) tile numbers."""
     height, width = wishes.shape
-    told = -1 if wishes.difficulty is None else wishes.difficulty[2]
     arguments = (
         np.full(len(numbers), wishes.seed),
         np.array(numbers, np.int64),
         width,
         height,
-        np.full(len(numbers), told),
+        np.array([told_difficulty(wishes, n) for n in numbers], np.int64),
         np.array([told_counts(wishes, n, f) for n, f in zip(numbers, fixed, strict=True)], np.int64),
         np.stack(fixed),
         wishes.temperature,
@@ -157,6 +157,17 @@ def pick(seed: int, number: int, stream: str, choices: int) -> int:
     """One of 0 to choices - 1, the same for a seed, a number and a stream."""
     digest = hashlib.sha256(f"{seed} {number} {stream}".encode()).digest()
     return int.from_bytes(digest[:8], "big") % choices
+
+
+def told_difficulty(wishes: Wishes, number: int) -> int:
+    """What the model is told, in hundredths; -1 where it is free.
+
+    For the Lode Runner kind it never is: half of what that model has learned from can't be completed without a guard's
+    help, and has no difficulty. Told one, it writes as those were that can.
+    """
+    if wishes.difficulty is not None:
+        return wishes.difficulty[2]
+    return pick(wishes.seed, number, "difficulty", 101) if wishes.game is RUNNER else -1
 
 
 def told_counts(wishes: Wishes, number: int, given: NDArray[np.int64]) -> list[int]:
@@ -203,17 +214,20 @@ def examine(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: i
         raise Missed("start and goal") from error
     if wishes.game is DUNGEON:
         rows = arranged  # its stairs are placed by the game's rule, which is no repair
-    outcome, hard = None, None
+    outcome, hard, guards = None, None, len(find(arranged, "E"))
     if wishes.solved:
         _see_counts(wishes, arranged)  # before what takes time; a repair may still change them
         arranged, outcome = _solved(wishes, arranged, kept)
+    changed = sum(a != b for old, new in zip(rows, arranged, strict=True) for a, b in zip(old, new, strict=True))
+    if outcome is not None:
+        if wishes.game is RUNNER:  # by rule as well
+            arranged = place_guards(arranged, outcome.moves, guards, kept)
         hard = measured(wishes.game.name, arranged, outcome.moves)
     _see_counts(wishes, arranged)
     if wishes.base is not None and arranged == wishes.rows(wishes.base):
         raise Missed("a difference from the level to vary")
     if wishes.difficulty is not None and hard is not None and not wishes.difficulty[0] <= hard <= wishes.difficulty[1]:
         raise Missed("difficulty (too easy)" if hard < wishes.difficulty[0] else "difficulty (too hard)")
-    changed = sum(a != b for old, new in zip(rows, arranged, strict=True) for a, b in zip(old, new, strict=True))
     return Made(arranged, outcome, hard, changed)
 
 
@@ -237,6 +251,11 @@ def _arrange_sokoban(wishes: Wishes, number: int, rows: Sequence[str], kept: Set
     return sokoban_repair.arrange(rows, kept, asked_pairs(wishes, number))
 
 
+def _arrange_runner(wishes: Wishes, _number: int, rows: Sequence[str], kept: Set[Cell]) -> list[str]:
+    gold = wishes.ranges.get("gold", (1, 1))[1] > 0
+    return runner_repair.arrange(rows, kept, gold, wishes.ranges.get("enemies"))
+
+
 # The games that are generated. Each also has its labour (difficulty.LABOURS) and a look ahead (possible.CHECKS).
 REPAIRS: Mapping[str, Repair] = {
     "sokoban": Repair(_arrange_sokoban, sokoban_repair.mend),
@@ -244,6 +263,7 @@ REPAIRS: Mapping[str, Repair] = {
     "platformer": Repair(
         lambda _wishes, _number, rows, kept: platformer_repair.arrange(rows, kept), platformer_repair.mend
     ),
+    "runner": Repair(_arrange_runner, runner_repair.mend),
 }
 
 

@@ -5,11 +5,12 @@ A free tile counts as whatever helps most, so what is refused here is impossible
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from runtime.content.levels import dungeon, platformer, sokoban_search
+from runtime.content.levels import dungeon, platformer, runner, sokoban_search
 from runtime.content.levels.asking import FREE, Range, Wishes, wrong
 from runtime.content.levels.rules import find, goals_of, starts_of
 from runtime.content.levels.sokoban import open_cells
@@ -36,7 +37,7 @@ def check_possible(wishes: Wishes) -> None:
         raise wrong("fixed", what)
     if not free:
         for kind, chars in (("start", starts_of(wishes.game)), ("goal", goals_of(wishes.game))):
-            if not find(rows, chars):
+            if chars and not find(rows, chars):
                 raise wrong("fixed", f"every tile is fixed, and none is a {kind}")
     CHECKS[wishes.game.name](wishes, rows)
 
@@ -103,6 +104,22 @@ def _platformer(wishes: Wishes, rows: list[str]) -> None:
             raise wrong("fixed", f"what is fixed can't be completed, whatever is free: {outcome.why}")
 
 
+def _runner(wishes: Wishes, rows: list[str]) -> None:
+    if wishes.ranges.get("players", (1, 1)) != (1, 1):
+        raise wrong("counts", "players: the Lode Runner kind has one")
+    if find(rows, "M") and (why := runner.impossible(with_ladders(rows))):
+        raise wrong("fixed", f"what is fixed can't be completed, whatever is free: {why}")
+
+
+def with_ladders(rows: list[str]) -> list[str]:
+    """The best that a level of the Lode Runner kind may become: what is free is a ladder, and so are the bricks under
+    it, which can be dug if it turns out to be air.
+    """
+    columns = ["".join(column) for column in zip(*rows, strict=True)]
+    best = [re.sub(f"{FREE}[{FREE}b]*", lambda run: "#" * len(run[0]), column) for column in columns]
+    return ["".join(row) for row in zip(*best, strict=True)]
+
+
 def _goals_to_come(wishes: Wishes, name: str, rows: list[str]) -> str:
     """FREE, where a free tile may be one more goal; else nothing."""
     least_most = wishes.ranges.get(name)
@@ -114,4 +131,5 @@ CHECKS: Mapping[str, Callable[[Wishes, list[str]], None]] = {
     "sokoban": _sokoban,
     "dungeon": _dungeon,
     "platformer": _platformer,
+    "runner": _runner,
 }

@@ -30,9 +30,7 @@ def solve(rows: Sequence[str], budget: int = RUNNER.budget) -> Outcome:
     """
     check_rows(RUNNER, rows)
     level = _Level(rows, budget)
-    relaxed = relaxed_graph(rows, level.gold)
-    why = _impossible(level, relaxed)
-    if why:
+    if why := _impossible(level):
         return Outcome("unsolvable", "", level.nodes, why)
     moves = _complete(level)
     if moves is not None:
@@ -40,6 +38,12 @@ def solve(rows: Sequence[str], budget: int = RUNNER.budget) -> Outcome:
     out = level.nodes >= budget
     why = f"the budget of {budget} nodes ran out" if out else "no way of digging was found that fetches all gold"
     return Outcome("unknown", "", level.nodes, why)
+
+
+def impossible(rows: Sequence[str]) -> str:
+    """Why nobody can complete the level, whatever they dig; "" if that isn't proved. Raises ValueError as solve."""
+    check_rows(RUNNER, rows)
+    return _impossible(_Level(rows, RUNNER.budget))
 
 
 @dataclass
@@ -80,8 +84,9 @@ class _Level:
         return edges.tolist() or None
 
 
-def _impossible(level: _Level, relaxed: Graph) -> str:
+def _impossible(level: _Level) -> str:
     """Why even a graph that allows more than the rules has no way to fetch the gold and leave, or ""."""
+    relaxed = relaxed_graph(level.rows, level.gold)
     component = components(relaxed.first, relaxed.to)
     pieces = sorted(level.gold, key=lambda piece: -component[piece])  # edges lead to smaller numbers
     for before, after in pairwise([level.start, *pieces]):

@@ -94,13 +94,18 @@ def takes_of(source: int, moves: str, width: int, gold: Sequence[int]) -> frozen
 
 def _shut_in(graph: Graph, node: int) -> bool:
     """Whether steps lead from a node to few others: to take gold there, one has to dig on before the hole closes."""
-    reached, waiting = {node}, [node]
-    while waiting and len(reached) < POCKET:
+    return len(reached(graph, [node], POCKET)) < POCKET
+
+
+def reached(graph: Graph, sources: Sequence[int], most: int = 1 << 30) -> list[int]:
+    """The nodes that edges lead to from some, these included; no more are looked for once there are `most`."""
+    known, waiting = set(sources), list(sources)
+    while waiting and len(known) < most:
         at = waiting.pop()
-        more: set[int] = set(graph.to[graph.first[at] : graph.first[at + 1]].tolist()) - reached
-        reached |= more
+        more: set[int] = set(graph.to[graph.first[at] : graph.first[at + 1]].tolist()) - known
+        known |= more
         waiting += sorted(more)
-    return len(reached) < POCKET
+    return sorted(known)
 
 
 def _named(edges: NDArray[np.int32]) -> list[tuple[int, int, str]]:
