@@ -15,7 +15,7 @@ from runtime import card as cards
 from runtime import streaming
 from runtime.cache import Cache, DiskCache
 from runtime.calls import Caller
-from runtime.content import chunks, terrain
+from runtime.content import characters, chunks, monsters, terrain
 from runtime.content.ground import LearnedControl
 from runtime.content.levels import asking, generate, solving
 from runtime.content.regions import Regions
@@ -75,6 +75,8 @@ class Service:
         self._scheduled: dict[str, Callable[[dict[str, Any]], Work]] = {
             "terrain.chunk": self._terrain_chunk,
             "terrain.sketch": self._terrain_sketch,
+            "characters.sheet": self._characters_sheet,
+            "characters.monster": self._characters_monster,
             "levels.generate": self._levels_generate,
             "levels.solve": self._levels_solve,
         }
@@ -242,6 +244,17 @@ class Service:
         canonical = msgspec.structs.replace(request, control=[control.shape, terrain.digest(control)])
         run = functools.partial(terrain.sketch, self.engine, self._regions, model, request, control)
         return work(model, "terrain.sketch", canonical, run)
+
+    def _characters_sheet(self, params: dict[str, Any]) -> Work:
+        order = characters.check(parse(params, characters.SheetRequest), self.registry)
+        key = msgspec.msgpack.encode(["characters.sheet", order.canonical])
+        return Work(order.walk_model.card.name, key, functools.partial(characters.sheet, self.engine, order))
+
+    def _characters_monster(self, params: dict[str, Any]) -> Work:
+        request = parse(params, monsters.MonsterRequest)
+        model = monsters.check(request, self.registry)
+        run = functools.partial(monsters.monsters, self.engine, model, request)
+        return work(model, "characters.monster", request, run)
 
     def _levels_generate(self, params: dict[str, Any], report: streaming.Report | None = None) -> Work:
         request = parse(params, asking.GenerateRequest)

@@ -6,6 +6,7 @@ the row of another to blend it with, the blend's share in 128ths and the look; a
 eyes, and a key for noise.
 """
 
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -49,6 +50,7 @@ class Cast(nn.Module):
     given_value: list[int]
     given_share: list[int]
     never: Tensor  # (values, values)
+    bars: Tensor  # (attributes, values): values with which nothing of the attribute is worn
     worn: Tensor
     weights: Tensor
     bodies: Tensor
@@ -57,6 +59,8 @@ class Cast(nn.Module):
     fitting_counts: Tensor
     looks: Tensor  # (looks, 7): name, slots, ramps
     look_starts: Tensor
+    comes: Tensor  # (rows, names): whether an item comes in a colour of that name
+    value_comes: Tensor  # (values, bodies, names): whether one that fits does
     shared_choices: Tensor  # (3, rows, most): ramps that each species' row is drawn from
     shared_counts: Tensor
     shared_named: Tensor  # (3, most, 2): name and ramp of all that may be wished for
@@ -86,6 +90,9 @@ class Cast(nn.Module):
             self.register_buffer(name, torch.tensor(values, dtype=torch.int64))
 
         keep("never", known.never)
+        worn = np.array([value != NONE for _, value in known.values])
+        spans = [slice(*ends) for ends in pairwise(self.first)]
+        keep("bars", [known.never[v][worn[v]].all(0).tolist() for v in spans])
         keep("worn", [value != NONE for _, value in known.values])
         keep("weights", [_weight(attribute, value) for attribute, value in known.values])
         keep("bodies", [BODIES.index(value) if a == "body" else 0 for a, value in known.values])
@@ -94,7 +101,13 @@ class Cast(nn.Module):
         deep = int(self.fitting_counts.max())
         keep("fitting", [[_padded(fitting.tolist(), deep, 0) for fitting in by_body] for by_body in known.fitting])
 
-        named = {name: k for k, name in enumerate(colour_names(described))} | {NONE: -1}
+        names = colour_names(described)
+        named = {name: k for k, name in enumerate(names)} | {NONE: -1}
+        coloured = [{look["name"] for look in own} for own in described["looks"]]
+        comes = np.array([[name in own for name in names] for own in coloured])
+        self.register_buffer("comes", torch.from_numpy(comes))
+        by_value = [[comes[fitting].any(0) for fitting in by_body] for by_body in known.fitting]
+        self.register_buffer("value_comes", torch.from_numpy(np.array(by_value)))
         looks, starts = [], [0]
         for own in described["looks"]:
             for look in own:
@@ -124,15 +137,17 @@ class Cast(nn.Module):
     def forward(self, seed: Tensor, wishes: Tensor) -> Tensor:
         """seed (N,), wishes (N, 2 attributes + 3): values, names of the looks' colours, names of the colours of skin,
         hair and eyes; to casts (N, 4 attributes + 4).
+
+        A wish for a look's colour is also one for something that comes in it, where anything does.
         """
-        values = self.choose(seed, wishes[:, : self.attributes])
+        values = self.choose(seed, wishes)
         body = self.bodies[values[:, self.order[0]]]
         columns: list[Tensor] = []
         species = body
         for a in range(self.attributes):
             value = values[:, a]
             count = self.fitting_counts[value, body]
-            row = self.fitting[value, body, (self.random(seed, a, 2) * count) >> 32]
+            row = self.row(seed, a, value, body, wishes[:, self.attributes + a])
             partner = self.fitting[value, body, (self.random(seed, a, 3) * count) >> 32]
             share = shift_right(self.random(seed, a, 4), 25)
             blended = shift_right(self.random(seed, a, 5), 16) < self.blended
@@ -152,28 +167,53 @@ class Cast(nn.Module):
     def choose(self, seed: Tensor, wishes: Tensor) -> Tensor:
         """The value of each attribute, (N, attributes)."""
         n = seed.shape[0]
+        body = torch.zeros_like(seed)
         ruled_out = torch.zeros([n, self.never.shape[0]], dtype=torch.int64, device=seed.device)
         chosen = torch.zeros_like(ruled_out)
         values = torch.zeros([n, self.attributes], dtype=torch.int64, device=seed.device)
         for a in range(self.attributes):
             wish = wishes[:, a]
             ruled_out += self.never[wish.clamp_min(0)] * (wish >= 0).unsqueeze(1)
+            ruled_out += self.bars[a] * (wishes[:, self.attributes + a] >= 0).unsqueeze(1)
         for a in self.order:
             first, last = self.first[a], self.first[a + 1]
-            weights = self.weights[first:last] * self.worn[first:last] * (ruled_out[:, first:last] == 0)
+            colour = wishes[:, self.attributes + a]
+            fits = self.value_comes[first:last][:, body, colour.clamp_min(0)].t() | (colour < 0).unsqueeze(1)
+            weights = self.weights[first:last] * self.worn[first:last] * (ruled_out[:, first:last] == 0) * fits
             place = (self.random(seed, a, 0) * weights.sum(1)) >> 32
             value = first + (weights.cumsum(1) <= place.unsqueeze(1)).sum(1)
             share = torch.full([n], self.shares[a], dtype=torch.int64, device=seed.device)
             for k in range(len(self.given_attribute)):
                 if self.given_attribute[k] == a:
                     share = torch.where(chosen[:, self.given_value[k]] > 0, self.given_share[k], share)
-            worn = (shift_right(self.random(seed, a, 1), 16) < share) & (weights.sum(1) > 0)
+            worn = (shift_right(self.random(seed, a, 1), 16) < share) | (colour >= 0)
+            worn = worn & (weights.sum(1) > 0)
             value = torch.where(worn, value, first)
             value = torch.where(wishes[:, a] >= 0, wishes[:, a], value)
             ruled_out += self.never[value]
             chosen.scatter_(1, value.unsqueeze(1), 1)
             values[:, a] = value
+            if a == self.order[0]:
+                body = self.bodies[value]
         return values
+
+    def row(self, seed: Tensor, attribute: int, value: Tensor, body: Tensor, name: Tensor) -> Tensor:
+        """A row of each value (N,) that fits the body: one that comes in the colour of that name, if any does."""
+        rows = self.fitting[value, body]
+        fits = torch.arange(rows.shape[1], device=rows.device) < self.fitting_counts[value, body].unsqueeze(1)
+        wished = fits & self.comes[rows, name.clamp_min(0).unsqueeze(1)] & (name >= 0).unsqueeze(1)
+        choice = torch.where(wished.any(1, keepdim=True), wished, fits).to(torch.int64)
+        place = (self.random(seed, attribute, 2) * choice.sum(1)) >> 32
+        found = (choice.cumsum(1) <= place.unsqueeze(1)).sum(1)
+        return rows.gather(1, found.unsqueeze(1)).squeeze(1)
+
+    def shared_names(self, casts: Tensor) -> Tensor:
+        """The names of the colours of skin, hair and eyes, (N, 3)."""
+        ramps = casts[:, 4 * self.attributes : 4 * self.attributes + 3]
+        found = self.shared_named[:, :, 1].unsqueeze(0) == ramps.unsqueeze(2)
+        return torch.where(
+            found, self.shared_named[:, :, 0].unsqueeze(0), torch.full_like(found, -1, dtype=torch.int64)
+        ).amax(2)
 
     def numbers(self, casts: Tensor) -> Tensor:
         """What casts say of each attribute, (N, attributes, 4): row, partner, share, look."""

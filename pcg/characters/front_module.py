@@ -99,10 +99,10 @@ class FrontModule(nn.Module):
 
     @torch.jit.export
     def values(self, casts: Tensor) -> Tensor:
-        """The value of each attribute, (N, attributes), and after them the names of the looks' colours, as many."""
+        """What casts are, as a wish for all of it would say it: (N, 2 attributes + 3)."""
         numbers = self.caster.numbers(casts)
         names = self.caster.looks[numbers[:, :, 3], 0]
-        return torch.cat([self.caster.value_of[numbers[:, :, 0]], names], 1)
+        return torch.cat([self.caster.value_of[numbers[:, :, 0]], names, self.caster.shared_names(casts)], 1)
 
     @torch.jit.export
     def never(self) -> Tensor:

@@ -22,3 +22,14 @@ def provenance(model: ModelFile, method: str, params: dict[str, Any]) -> dict[st
         "params": params,
         "training_data": [{"name": d.name, "licence": d.licence} for d in card.training_data],
     }
+
+
+def with_model(made: dict[str, Any], model: ModelFile) -> dict[str, Any]:
+    """Provenance of an asset that a second model had a part in: what made it, and in `with` the other."""
+    card = model.card
+    data = [{"name": d.name, "licence": d.licence} for d in card.training_data]
+    other = {"model": card.name, "version": card.version, "sha256": model.sha256, "licence": card.licence}
+    return made | {
+        "with": [other],
+        "training_data": made["training_data"] + [d for d in data if d not in made["training_data"]],
+    }

@@ -241,3 +241,19 @@ def monsters_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         group=np.array([f"group{k // 4}" for k in range(len(names))]),
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def character_models(characters_folder: Path, monsters_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder with all three models of characters, trained for a step."""
+    import dataclasses
+
+    from pcg.characters.export import export_character
+    from pcg.characters.train import PRESETS, train
+
+    runs, folder = tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("models")
+    for model in ("character-front", "character-walk", "monster"):
+        config = dataclasses.replace(PRESETS[model]["smoke"], steps=1, adversarial_from=9)
+        train(config, monsters_folder if model == "monster" else characters_folder, runs / model, "cpu")
+        export_character(runs / model, folder / f"{model}.ts")
+    return folder

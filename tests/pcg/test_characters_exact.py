@@ -130,9 +130,26 @@ def test_wishes_come_true(described: dict[str, Any], module: Any) -> None:
     known = read_catalogue(described)
     looks = module.values(casts)[:, len(known.attributes) :]
     assert (looks[:, known.attributes.index("hat")] == names.index("red")).all()
+    assert looks[:, -3:].tolist() == [[names.index(name) for name in ("black", "blue", "green")]] * 50
     shared = described["shared"]
     ramps = [shared["skin"]["black"], shared["hair"]["blue"], shared["eyes"]["green"]]
     assert casts[:, -4:-1].tolist() == [ramps] * 50
+
+
+def test_a_colour_wished_for_is_worn(described: dict[str, Any], module: Any) -> None:
+    known, names = read_catalogue(described), colour_names(described)
+    casts = module.cast(torch.arange(60), wishes(described, 60, hat_colour="white"))
+    assert {worn["hat"] for worn in values(described, module, casts)} == {"cocked hat"}
+    looks = module.values(casts)[:, len(known.attributes) :]
+    assert (looks[:, known.attributes.index("hat")] == names.index("white")).all()
+    never = module.cast(torch.arange(60), wishes(described, 60, hat_colour="blue"))
+    assert {worn["hat"] for worn in values(described, module, never)} == {NONE}  # there is no blue one
+
+
+def test_a_wish_for_all_that_somebody_is_gives_the_same_again(described: dict[str, Any], module: Any) -> None:
+    casts = module.cast(torch.arange(60), wishes(described, 60))
+    again = module.cast(torch.arange(60) + 500, module.values(casts))
+    assert torch.equal(module.values(again), module.values(casts))
 
 
 def test_what_contradicts_itself_is_known(described: dict[str, Any], module: Any) -> None:

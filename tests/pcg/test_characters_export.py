@@ -12,7 +12,6 @@ import pytest
 from pcg import cli
 from pcg.characters.attributes import NONE
 from pcg.characters.blends import UNIT
-from pcg.characters.export import export_character
 from pcg.characters.monsters import KINDS
 from pcg.characters.train import PRESETS, train
 from pcg.learning import checkpoint
@@ -23,14 +22,8 @@ MODELS = ("character-front", "character-walk", "monster")
 
 
 @pytest.fixture(scope="module")
-def models(characters_folder: Path, monsters_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    """All three, trained for a step, exported."""
-    runs, folder = tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("models")
-    for model in MODELS:
-        config = dataclasses.replace(PRESETS[model]["smoke"], steps=1, adversarial_from=9)
-        train(config, monsters_folder if model == "monster" else characters_folder, runs / model, "cpu")
-        export_character(runs / model, folder / f"{model}.ts")
-    return Registry(folder)
+def models(character_models: Path) -> Registry:
+    return Registry(character_models)
 
 
 @pytest.fixture(scope="module")

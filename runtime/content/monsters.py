@@ -1,0 +1,73 @@
+"""characters.monster: monsters of 32x32 pixels from seeds, of any kind or of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from runtime.content.characters import check_seed, find, out_of_range, share
+from runtime.content.palettes import remove_strays
+from runtime.content.provenance import provenance
+from runtime.engine import Engine
+from runtime.errors import Code, RpcError, did_you_mean
+from runtime.registry import ModelFile, Registry
+
+MODEL = "monster"
+MOST = 256  # in one request
+ANY = -1
+
+
+class MonsterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The parameters of characters.monster. `count`: so many, of consecutive seeds."""
+
+    seed: int
+    category: str | None = None
+    count: int | None = None
+    truncation: float = 1.0
+    model: str = MODEL
+
+
+def check(request: MonsterRequest, registry: Registry) -> ModelFile:
+    """The request's model.
+
+    Raises:
+        RpcError: INVALID_PARAMS or OUT_OF_RANGE, naming the parameter and what would do; MODEL_NOT_FOUND.
+    """
+    model = find(registry, request.model, "category")
+    check_seed("seed", request.seed, model)
+    if request.count is not None:
+        if not 1 <= request.count <= MOST:
+            raise out_of_range("count", request.count, 1, MOST)
+        check_seed("seed", request.seed + request.count - 1, model)
+    kinds = _kinds(model)
+    if request.category is not None and request.category not in kinds:
+        near = did_you_mean(request.category, kinds) or f"; there are: {', '.join(kinds)}"
+        what = f"category: there is no {request.category!r:.80}{near}"
+        raise RpcError(Code.INVALID_PARAMS, what, {"parameter": "category"})
+    share("truncation", request.truncation)
+    return model
+
+
+def _kinds(model: ModelFile) -> list[str]:
+    return model.card.parameters["category"].choices or []
+
+
+def monsters(engine: Engine, model: ModelFile, request: MonsterRequest) -> dict[str, Any]:
+    """The monsters of a checked request. In the engine's thread."""
+    kinds = _kinds(model)
+    seeds = request.seed + np.arange(request.count or 1)
+    kind = np.full(len(seeds), ANY if request.category is None else kinds.index(request.category))
+    casts = engine.run(model, "cast", seeds, kind)
+    truncation = share("truncation", request.truncation)
+    images = remove_strays(engine.run(model, "forward", casts, casts, np.zeros_like(seeds), truncation))
+    names = [kinds[number] for number in casts[:, 3].tolist()]
+    made = (
+        {"image": images[0], "category": names[0]} if request.count is None else {"images": images, "categories": names}
+    )
+    params = {name: getattr(request, name) for name in request.__struct_fields__}
+    return made | {
+        "provenance": provenance(model, "characters.monster", params),
+        "credits": model.card.credits,
+    }

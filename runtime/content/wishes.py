@@ -1,0 +1,130 @@
+"""What a designer wishes of a character, by name, as the front's model numbers it; and back.
+
+A wish is a row of numbers: the value of each attribute, the name of its colour, and those of the colours of skin, hair
+and eyes; -1 where it is left open. The model's card lists the names in the order of their numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.card import Card
+from runtime.errors import Code, RpcError, did_you_mean
+
+OTHERS = ("seed", "truncation", "colours")  # parameters of the model that are no wishes
+COLOUR = "_colour"
+SHARED = ("skin", "hair", "eyes")  # of which a character has one colour
+NONE = "none"
+OPEN = -1
+Row = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What may be wished for. `values`: (attribute, value) by number; `colours`: names by number; `coloured`: the
+    colours of what may have a colour of its own.
+    """
+
+    attributes: tuple[str, ...]
+    values: tuple[tuple[str, str], ...]
+    colours: tuple[str, ...]
+    coloured: Mapping[str, tuple[str, ...]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that may be wished for: attributes, and what may have a colour."""
+        return (*self.attributes, *(f"{what}{COLOUR}" for what in self.coloured))
+
+    @property
+    def size(self) -> int:
+        """Numbers of a row."""
+        return 2 * len(self.attributes) + len(SHARED)
+
+    def place_of_colour(self, what: str) -> int:
+        """Where a row has the colour of skin, hair, eyes or an attribute."""
+        if what in SHARED:
+            return 2 * len(self.attributes) + SHARED.index(what)
+        return len(self.attributes) + self.attributes.index(what)
+
+
+def choices(card: Card) -> Choices:
+    """What a front model's card lists."""
+    listed = {name: tuple(stated.choices or ()) for name, stated in card.parameters.items()}
+    attributes = tuple(name for name in listed if name not in OTHERS and not name.endswith(COLOUR))
+    values = tuple((attribute, value) for attribute in attributes for value in listed[attribute])
+    coloured = {name.removesuffix(COLOUR): names for name, names in listed.items() if name.endswith(COLOUR)}
+    return Choices(attributes, values, listed.get("colours", ()), coloured)
+
+
+def read_wishes(attributes: Mapping[str, str], known: Choices) -> Row:
+    """Wishes by name as a row.
+
+    Raises:
+        RpcError: INVALID_PARAMS: there is no such attribute or value, with the nearest; or something is to have a
+            colour and not to be there.
+    """
+    row = np.full(known.size, OPEN)
+    for name, value in attributes.items():
+        if name not in known.names:
+            near = did_you_mean(name, known.names) or f"; there are: {', '.join(known.names)}"
+            raise _wrong(f"unknown attribute {name!r:.80}{near}")
+        what = name.removesuffix(COLOUR)
+        values = known.coloured[what] if name.endswith(COLOUR) else [v for a, v in known.values if a == name]
+        if value not in values:
+            near = did_you_mean(value, values) or f"; there are: {', '.join(values)}"
+            raise _wrong(f"{name} has no value {value!r:.80}{near}")
+        if name.endswith(COLOUR):
+            if what not in SHARED and attributes.get(what) == NONE:
+                raise _wrong(f"{what} is none, so it has no {name} {value!r}; leave one of the two out")
+            row[known.place_of_colour(what)] = known.colours.index(value)
+        else:
+            row[known.attributes.index(name)] = known.values.index((name, value))
+    return row
+
+
+def check_together(row: Row, known: Choices, never: NDArray[np.integer]) -> None:
+    """Raises RpcError INVALID_PARAMS where two values wished for are never worn together."""
+    wished = [int(value) for value in row[: len(known.attributes)] if value != OPEN]
+    for k, one in enumerate(wished):
+        for other in wished[k + 1 :]:
+            if never[one, other]:
+                both = " and ".join(f"{a} {v!r}" for a, v in (known.values[one], known.values[other]))
+                raise _wrong(f"{both} never go together; leave one of the two out")
+
+
+def check_met(row: Row, made: Row, known: Choices) -> None:
+    """Raises RpcError UNSATISFIED where a character, as the model numbers it, is not all that was wished for."""
+    missed = np.flatnonzero((row != OPEN) & (row != made))
+    if not len(missed):
+        return
+    place, count = int(missed[0]), len(known.attributes)
+    what = known.attributes[place % count] if place < 2 * count else SHARED[place - 2 * count]
+    colour = known.colours[row[place]]
+    worn = known.values[made[place % count]][1] if place < 2 * count else what
+    body = known.values[made[known.attributes.index("body")]][1]
+    why = (
+        f"nothing of {what} that goes with the rest comes in {colour!r}"
+        if worn == NONE
+        else f"{what} {worn!r} does not come in {colour!r} for a {body} body"
+    )
+    raise RpcError(
+        Code.UNSATISFIED, f"attributes: {why}; wish for another colour or leave one out", {"parameter": "attributes"}
+    )
+
+
+def names_of(made: Row, known: Choices) -> dict[str, str]:
+    """A character's values and colours by name: the wishes that it would answer."""
+    named = dict(known.values[value] for value in made[: len(known.attributes)].tolist())
+    for what in known.coloured:
+        name = int(made[known.place_of_colour(what)])
+        if name != OPEN:
+            named[f"{what}{COLOUR}"] = known.colours[name]
+    return named
+
+
+def _wrong(what: str) -> RpcError:
+    return RpcError(Code.INVALID_PARAMS, f"attributes: {what}", {"parameter": "attributes"})
