@@ -146,7 +146,8 @@ def export(run: Path, out: Path, *, coarse: Path | None = None) -> None:
 
 @app.command(name="eval", group=TRAINING)
 def evaluate(
-    model: Literal["terrain-detail"],
+    model: Literal["terrain-detail", "level-platformer", "level-sokoban", "level-dungeon", "level-runner"],
+    run: Path | None = None,
     *,
     data: Path,
     models: Models = None,
@@ -158,18 +159,30 @@ def evaluate(
     Examples:
 
         pcg eval terrain-detail --data dem/
+        pcg eval level-sokoban --data levels/
+        pcg eval level-sokoban runs/sokoban --data levels/ --out runs/sokoban/quality.json
 
-    :param data: Folder of data; its validation regions are used.
+    :param run: Of a level model, folder of a run that is measured instead of the model in --models.
+    :param data: Folder of data; what is held out of it is used.
     :param json_: Figures as JSON.
     :param out: Also write the figures there, for `pcg export` (RUN/quality.json).
     """
     import msgspec
 
-    from pcg.terrain.evaluate import evaluate_terrain
     from pcg.writers.files import replace_file
     from runtime.registry import Registry
 
-    figures = evaluate_terrain(Registry(models).find(model), data)
+    if model == "terrain-detail":
+        from pcg.terrain.evaluate import evaluate_terrain
+
+        if run is not None:
+            raise UserError("terrain-detail is measured as it was exported, with its coarse level; leave out the run")
+        figures = evaluate_terrain(Registry(models).find(model), data)
+    else:
+        from pcg.levels.evaluate import evaluate_level, registry_of
+
+        with registry_of(model, models, run) as registry:
+            figures = evaluate_level(registry, model, data)
     encoded = msgspec.json.format(msgspec.json.encode(figures), indent=1)
     if out is not None:
         replace_file(out, encoded)
