@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pcg.commands import making, serving, training  # noqa: F401  (each adds its commands to the app)
+from pcg.commands import characters, making, serving, training  # noqa: F401  (each adds its commands to the app)
 from pcg.commands.shared import INTERRUPTED, UserError, app, say
 
 EXTRAS = {"pygame": "demo", "scipy": "train"}  # what an optional module is installed with

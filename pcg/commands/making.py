@@ -1,4 +1,4 @@
-"""Commands that make assets, and prove them: terrain, level, solve, verify."""
+"""Commands that make terrain and levels, and prove what was made: terrain, level, solve, verify."""
 
 from __future__ import annotations
 
@@ -244,11 +244,13 @@ def verify(
         pcg verify world.png heights.r16 heights.normal.png
         pcg verify unity/world.tiles.json
         pcg verify warehouse.tmx crypt.png
+        pcg verify hero.png hero/walk_down_3.png beast.png
 
     :param files: Assets this project wrote, of any format, with their sidecars; NAME.tiles.json for all its tiles.
     :param json_: One JSON object a file.
     """
     from pcg.assets import verify_file
+    from pcg.characters.verify import holds_sprite, verify_sprite
     from pcg.levels.make import holds_level, verify_level
     from pcg.progress import progress
 
@@ -258,7 +260,10 @@ def verify(
     with open_runtime(server, models) as runtime:
         for path in files:
             with progress(path.name, None) as advance:
-                fault = verify_level(runtime, path) if holds_level(path) else verify_file(runtime, path, advance)
+                if holds_sprite(path):
+                    fault = verify_sprite(runtime, path)
+                else:
+                    fault = verify_level(runtime, path) if holds_level(path) else verify_file(runtime, path, advance)
             failed += fault is not None
             if json_:
                 print(json.dumps({"file": str(path), "verified": fault is None, "fault": fault}))

@@ -137,7 +137,8 @@ def write_sheet(
     *,
     indexed: bool = False,
 ) -> list[Path]:
-    """Write a sheet as `path`, a PNG, its credits beside it, and the extras; gives the paths, the sheet's first.
+    """Write a sheet as `path`, a PNG, its credits beside it, and the extras; gives the paths, the sheet's first. It is
+    written last: where it is, the others are.
 
     NAME.png, NAME.CREDITS.txt; json-hash and json-array NAME.json; godot NAME.tres; frames NAME/walk_up_1.png, ...; gif
     NAME.preview.gif; apng NAME.preview.png.
@@ -147,8 +148,7 @@ def write_sheet(
     """
     if "json-hash" in extras and "json-array" in extras:
         raise ValueError(f"json-hash and json-array would both be {path.stem}.json; ask for one")
-    files = {path: encode_png(sheet, asset, indexed=indexed)}
-    files[path.with_name(f"{path.stem}.CREDITS.txt")] = credits_text(asset, credits).encode()
+    files = {path.with_name(f"{path.stem}.CREDITS.txt"): credits_text(asset, credits).encode()}
     for extra in extras:
         if extra == "json-hash" or extra == "json-array":
             files[path.with_suffix(".json")] = encode_atlas(path.name, asset, extra, indexed=indexed)
@@ -156,10 +156,12 @@ def write_sheet(
             files[path.with_suffix(".tres")] = encode_sprite_frames(path.name)
         elif extra == "frames":
             for frame_name, frame in frame_files(sheet).items():
-                files[path.with_suffix("") / f"{frame_name}.png"] = encode_png(frame, asset, indexed=indexed)
+                about = asset | {"form": "frame", "frame": frame_name, "width": FRAME_PX, "height": FRAME_PX}
+                files[path.with_suffix("") / f"{frame_name}.png"] = encode_png(frame, about, indexed=indexed)
         else:
             suffix = "gif" if extra == "gif" else "png"
             files[path.with_name(f"{path.stem}.preview.{suffix}")] = encode_preview(sheet, extra)
-    for name, data in files.items():
+    whole = encode_png(sheet, asset, indexed=indexed)
+    for name, data in (*files.items(), (path, whole)):
         replace_file(name, data)
-    return list(files)
+    return [path, *files]
