@@ -153,6 +153,8 @@ def evaluate(
     models: Models = None,
     json_: Annotated[bool, Parameter("--json")] = False,
     out: Path | None = None,
+    trials: Path | None = None,
+    seeds: int = 500,
 ) -> None:
     """Measure a model against held-out real data, with the real-against-real floor beside each figure.
 
@@ -160,12 +162,15 @@ def evaluate(
 
         pcg eval terrain-detail --data dem/
         pcg eval level-sokoban --data levels/
-        pcg eval level-sokoban runs/sokoban --data levels/ --out runs/sokoban/quality.json
+        pcg eval level-sokoban runs/sokoban --data levels/ --trials runs/sokoban --out runs/sokoban/quality.json
 
     :param run: Of a level model, folder of a run that is measured instead of the model in --models.
     :param data: Folder of data; what is held out of it is used.
     :param json_: Figures as JSON.
     :param out: Also write the figures there, for `pcg export` (RUN/quality.json).
+    :param trials: Of a level model: also see how many levels are proved, how soon, and how well wishes are met, which
+        takes from minutes to an hour. Folder for what comes of each trial; interrupted, the same command goes on.
+    :param seeds: How many levels are generated in trials, and two fifths as many for each wish.
     """
     import msgspec
 
@@ -175,14 +180,17 @@ def evaluate(
     if model == "terrain-detail":
         from pcg.terrain.evaluate import evaluate_terrain
 
-        if run is not None:
-            raise UserError("terrain-detail is measured as it was exported, with its coarse level; leave out the run")
+        if run is not None or trials is not None:
+            raise UserError("terrain-detail is measured as it was exported, and without trials; leave them out")
         figures = evaluate_terrain(Registry(models).find(model), data)
     else:
         from pcg.levels.evaluate import evaluate_level, registry_of
+        from pcg.levels.trials import evaluate_trials
 
         with registry_of(model, models, run) as registry:
             figures = evaluate_level(registry, model, data)
+            if trials is not None:
+                figures += evaluate_trials(registry, model, data, trials, seeds)
     encoded = msgspec.json.format(msgspec.json.encode(figures), indent=1)
     if out is not None:
         replace_file(out, encoded)

@@ -133,4 +133,4 @@ def test_what_can_not_be_evaluated_is_told(
     assert run("eval", "level-sokoban", tmp_path, *models) == 1
     assert "config.toml" in capsys.readouterr().err
     assert run("eval", "terrain-detail", tmp_path, *models) == 2
-    assert "leave out the run" in capsys.readouterr().err
+    assert "leave them out" in capsys.readouterr().err
