@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from runtime import arrays
-from runtime.errors import Code, RpcError
+from runtime.errors import Code, RpcError, shown
 from runtime.logs import about
 from runtime.metrics import Counts
 from runtime.protocol import Connection, MessageTooLarge, Packed, Request
@@ -34,7 +34,7 @@ def one_map(params: list[Any]) -> dict[str, Any]:
                 return named
             except ValueError as error:
                 raise RpcError(Code.INVALID_PARAMS, str(error)) from error
-    raise RpcError(Code.INVALID_PARAMS, f"params are [] or one map, [{{name: value, …}}], not {params!r:.80}")
+    raise RpcError(Code.INVALID_PARAMS, f"params are [] or one map, [{{name: value, …}}], not {shown(params)}")
 
 
 class Responses:

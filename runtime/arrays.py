@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from runtime.errors import shown
+
 DTYPES = ("|u1", "|i1", "<u2", "<i2", "<u4", "<i4", "<u8", "<i8", "<f4", "<f8")
 MAX_DIMENSIONS = 8
 _KEYS = frozenset({"dtype", "shape", "data"})
@@ -64,13 +66,13 @@ def _array_to_wire(array: np.ndarray[Any, Any]) -> dict[str, Any]:
 
 def _array_from_wire(dtype: Any, shape: Any, data: Any) -> np.ndarray[Any, Any]:
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise ValueError(f"array dtype {dtype!r:.40} is not one of {', '.join(DTYPES)}")
+        raise ValueError(f"array dtype {shown(dtype, 40)} is not one of {', '.join(DTYPES)}")
     if (
         not isinstance(shape, list)
         or len(shape) > MAX_DIMENSIONS
         or not all(type(edge) is int and 0 <= edge <= _MAX_EDGE for edge in shape)
     ):
-        raise ValueError(f"array shape {shape!r:.80} is not a list of at most {MAX_DIMENSIONS} integers from 0 up")
+        raise ValueError(f"array shape {shown(shape)} is not a list of at most {MAX_DIMENSIONS} integers from 0 up")
     if not isinstance(data, bytes):
         raise ValueError(f"array data is {type(data).__name__}, not binary")
     wanted = math.prod(shape) * np.dtype(dtype).itemsize

@@ -7,6 +7,7 @@ every RPC library knows; ours begin at 1000.
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any
@@ -58,6 +59,33 @@ class RpcError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+def shown(value: object, most: int = 80) -> str:
+    """A value as Python writes it, for a message: at most so many characters. Looks at no more of it than it shows.
+
+    >>> shown("x" * 10**6, 12)
+    "'xxx...xxxx'"
+    """
+    text = _Short(most).repr(value)
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+class _Short(reprlib.Repr):
+    """As reprlib, but nothing is written whole to be cut afterwards: it may be as large as a message."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = most
+
+    def repr_bytes(self, data: bytes, level: int) -> str:
+        del level
+        return repr(data[: self.maxother]) + ("..." if len(data) > self.maxother else "")
+
+    def repr_instance(self, value: Any, level: int) -> str:
+        if isinstance(value, tuple):  # an extension value of MessagePack
+            return type(value).__name__ + self.repr_tuple(value, level)
+        return super().repr_instance(value, level)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

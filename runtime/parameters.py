@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from runtime.errors import Code, RpcError, did_you_mean
+from runtime.errors import Code, RpcError, did_you_mean, shown
 
 MAX_DEADLINE_MS = 24 * 3600 * 1000
 T = TypeVar("T", bound=msgspec.Struct)
@@ -45,7 +45,7 @@ def parse(params: dict[str, Any], kind: type[T]) -> T:
     for name in params:
         if name not in known:
             near = did_you_mean(name, known) or (f"; there are: {', '.join(known)}" if known else "; it takes none")
-            raise RpcError(Code.INVALID_PARAMS, f"unknown parameter {name!r:.80}{near}", {"parameter": name[:80]})
+            raise RpcError(Code.INVALID_PARAMS, f"unknown parameter {shown(name)}{near}", {"parameter": name[:80]})
     try:
         return msgspec.convert(params, kind)
     except msgspec.ValidationError as error:
@@ -57,5 +57,5 @@ def _invalid(message: str, params: dict[str, Any]) -> RpcError:
     what, _, path = message.partition(" - at `$.")
     name = path.rstrip("`").partition("[")[0]
     if name in params:
-        what = f"{name} {params[name]!r:.60}: {what[:1].lower()}{what[1:]}"
+        what = f"{name} {shown(params[name], 60)}: {what[:1].lower()}{what[1:]}"
     return RpcError(Code.INVALID_PARAMS, what, {"parameter": name} if name else {})

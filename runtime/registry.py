@@ -16,7 +16,7 @@ from pathlib import Path
 
 from runtime import card as cards
 from runtime.card import Card
-from runtime.errors import Code, RpcError, did_you_mean
+from runtime.errors import Code, RpcError, did_you_mean, shown
 
 BUNDLED = Path(__file__).parent / "models"
 SUMS = "SHA256SUMS"
@@ -201,7 +201,7 @@ class Registry:
             raise RpcError(Code.MODEL_REFUSED, f"model {name!r} is refused: {self.refused[name]}")
         near = did_you_mean(name, self.models) or "; there are: " + (", ".join(self.models) or "none")
         refused = f"; refused: {', '.join(self.refused)}" if self.refused else ""
-        raise RpcError(Code.MODEL_NOT_FOUND, f"unknown model {name!r:.80}{near}{refused}")
+        raise RpcError(Code.MODEL_NOT_FOUND, f"unknown model {shown(name)}{near}{refused}")
 
 
 def _version(model: ModelFile) -> list[tuple[int, str]]:

@@ -9,6 +9,7 @@ from runtime.content.terrain import LODS, ChunkOptions
 from runtime.errors import Code, RpcError
 
 MAX_CHUNKS = 1024  # in one request
+FARTHEST = 1 << 53  # from the world's origin
 
 
 class ChunksRequest(ChunkOptions, frozen=True, forbid_unknown_fields=True):
@@ -43,6 +44,12 @@ def chunks(request: ChunksRequest) -> list[dict[str, Any]]:
                 f"there are no rings from inner {request.inner} to radius {request.radius}; 0 <= inner <= radius",
                 {"parameter": "inner"},
             )
+        if any(abs(place) > FARTHEST for place in request.around or ()):
+            raise RpcError(
+                Code.OUT_OF_RANGE,
+                f"around {list(request.around or ())} is out of range; {-FARTHEST} to {FARTHEST} would do",
+                {"parameter": "around", "minimum": -FARTHEST, "maximum": FARTHEST},
+            )
         count = (2 * request.radius + 1) ** 2 - max(2 * request.inner - 1, 0) ** 2
         places = _rings(request)
     if count > MAX_CHUNKS:
@@ -60,7 +67,8 @@ def _rings(request: ChunksRequest) -> Iterator[tuple[int, int]]:
     """Corners of the chunks around a point, by the distance of their middles from its, in whole numbers."""
     assert request.around is not None
     x, y = request.around
-    side = max(request.size, 1) << min(max(request.lod, 0), LODS)  # what is out of range is refused with its chunk
+    # What is out of range is refused with its chunk; here it must only not grow beyond what a message can hold.
+    side = min(max(request.size, 1), 1 << 16) << min(max(request.lod, 0), LODS)
     column, row = x // side, y // side
     span = range(-request.radius, request.radius + 1)
     places = [(column + i, row + j) for j in span for i in span if max(abs(i), abs(j)) >= request.inner]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from runtime.errors import Code, RpcError, did_you_mean
+from runtime.errors import Code, RpcError, did_you_mean, shown
 
 VARIED = "varied"  # styles change from place to place
 WEIGHT_SUM = 127  # what a model's styles add up to
+MOST_SHARE = 1e9
 
 
 def style_weights(text: str, known: Sequence[str]) -> tuple[int, ...]:
@@ -21,7 +22,7 @@ def style_weights(text: str, known: Sequence[str]) -> tuple[int, ...]:
     (32, 95)
 
     Raises:
-        RpcError: INVALID_PARAMS for a style that is none, one given twice, or a share that is no positive number.
+        RpcError: INVALID_PARAMS for a style that is none, one given twice, or a share not in 0..MOST_SHARE.
     """
     names = [name for name in known if name != VARIED]
     if text == VARIED:
@@ -31,18 +32,18 @@ def style_weights(text: str, known: Sequence[str]) -> tuple[int, ...]:
         name, colon, share = (piece.strip() for piece in part.partition(":"))
         if name not in shares:
             near = did_you_mean(name, known) or f"; there are: {', '.join(known)}"
-            raise RpcError(Code.INVALID_PARAMS, f"unknown style {name!r:.80}{near}", {"parameter": "style"})
+            raise RpcError(Code.INVALID_PARAMS, f"unknown style {shown(name)}{near}", {"parameter": "style"})
         if shares[name]:
-            what = f"style {name!r} is given twice in {text!r:.80}"
+            what = f"style {name!r} is given twice in {shown(text)}"
             raise RpcError(Code.INVALID_PARAMS, what, {"parameter": "style"})
         try:
             shares[name] = float(share) if colon else 1.0
         except ValueError:
             shares[name] = math.nan
-        if not 0 < shares[name] < math.inf:
+        if not 0 < shares[name] <= MOST_SHARE:
             raise RpcError(
                 Code.INVALID_PARAMS,
-                f"style {part.strip()!r:.80}: {share!r:.40} is no share; write {name}:0.5",
+                f"style {shown(part.strip())}: {shown(share, 40)} is no share; write {name}:0.5",
                 {"parameter": "style"},
             )
     total = math.fsum(shares.values())

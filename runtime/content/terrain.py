@@ -23,7 +23,7 @@ from runtime.content.provenance import provenance
 from runtime.content.regions import Regions
 from runtime.content.styles import style_weights
 from runtime.engine import Engine
-from runtime.errors import Code, RpcError, did_you_mean
+from runtime.errors import Code, RpcError, did_you_mean, shown
 from runtime.registry import ModelFile
 
 MODEL, FAMILY = "terrain-detail", "terrain"
@@ -109,7 +109,10 @@ def check_common(request: TerrainRequest | SketchRequest, model: ModelFile) -> N
     for layer in request.layers:
         if layer not in layers.LAYERS:
             near = did_you_mean(layer, layers.LAYERS) or f"; there are: {', '.join(layers.LAYERS)}"
-            raise RpcError(Code.INVALID_PARAMS, f"unknown layer {layer!r:.80}{near}", {"parameter": "layers"})
+            raise RpcError(Code.INVALID_PARAMS, f"unknown layer {shown(layer)}{near}", {"parameter": "layers"})
+    if len(request.layers) > len(set(request.layers)):
+        what = f"layers {shown(request.layers)} names one twice"
+        raise RpcError(Code.INVALID_PARAMS, what, {"parameter": "layers"})
     if not request.layers:
         what = f"layers is empty; there are: {', '.join(layers.LAYERS)}"
         raise RpcError(Code.INVALID_PARAMS, what, {"parameter": "layers"})

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +14,7 @@ from urllib.request import urlopen
 import pytest
 from model_files import write_model
 from msgspec import structs
+from serving_process import serving
 
 from pcg.cli import main
 from runtime.client import Client, ConnectionLost, NoRuntime
@@ -36,44 +33,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     write_model(folder)
     return folder
-
-
-class Process:
-    """A `pcg serve`, and what it printed to say that it serves."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        self.process = process
-        self.lines = [process.stdout.readline().strip()]
-        found = re.search(r":(\d+)$", self.lines[0])
-        assert found, process.communicate(timeout=10)
-        self.port = int(found[1])
-
-    def line(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
-
-    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """Exit code, and what was logged."""
-        self.process.send_signal(number)
-        _, log = self.process.communicate(timeout=30)
-        return self.process.returncode, log
-
-
-@contextlib.contextmanager
-def serving(models: Path, *flags: object, **environment: str) -> Iterator[Process]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pcg.cli", "serve", "--port", "0", "--models", models, *map(str, flags)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | environment,
-    )
-    try:
-        yield Process(process)
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def test_all_ways_in_and_settings_from_everywhere(models: Path, tmp_path: Path) -> None:

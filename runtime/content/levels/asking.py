@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.content.levels.rules import Game, find_game
-from runtime.errors import Code, RpcError, did_you_mean
+from runtime.errors import Code, RpcError, did_you_mean, shown
 from runtime.registry import ModelFile
 
 FREE = "_"  # in `fixed` and `prefix`, a tile that the model is free to choose; no game has such a tile
@@ -136,12 +136,12 @@ def read_wishes(request: GenerateRequest, game: Game, model: ModelFile) -> Wishe
     )
 
 
-def within(name: str, value: Number, least: float, most: float, unit: int = 1) -> Number:
-    """The value. Raises RpcError OUT_OF_RANGE unless least <= value <= most; they are told in `unit`s."""
+def within(name: str, value: Number, least: float, most: float) -> Number:
+    """The value. Raises RpcError OUT_OF_RANGE unless least <= value <= most."""
     if not least <= value <= most:
-        told = {"value": value / unit, "minimum": least / unit, "maximum": most / unit}
-        what = f"{name} {told['value']:.16g} is out of range; {told['minimum']:.16g} to {told['maximum']:.16g} would do"
-        raise RpcError(Code.OUT_OF_RANGE, what, {"parameter": name, **told})
+        what = f"{name} {value:.16g} is out of range; {least:.16g} to {most:.16g} would do"
+        details = {"parameter": name, "value": value, "minimum": least, "maximum": most}
+        raise RpcError(Code.OUT_OF_RANGE, what, details)
     return value
 
 
@@ -222,7 +222,7 @@ def _ranges(request: GenerateRequest, counted: Mapping[str, str]) -> dict[str, R
     for name, asked in request.counts.items():
         if name not in counted:
             near = did_you_mean(name, counted) or f"; there are: {', '.join(counted)}"
-            raise wrong("counts", f"unknown count {name!r:.80}{near}")
+            raise wrong("counts", f"unknown count {shown(name)}{near}")
         least, most = (asked, asked) if isinstance(asked, int) else asked
         if not 0 <= least <= most:
             raise wrong("counts", f"{name} {least} to {most}: give the least, 0 or more, and then the most")
@@ -249,8 +249,8 @@ def _temperature(request: GenerateRequest, model: ModelFile) -> int:
     """In hundredths; the model's own if nobody says."""
     if request.temperature is None:
         return int(model.card.parameters["temperature"].default)
-    asked = round(100 * _finite("temperature", request.temperature))
-    return within("temperature", asked, *_limits(model, "temperature"), 100)
+    least, most = (limit / 100 for limit in _limits(model, "temperature"))
+    return round(100 * within("temperature", _finite("temperature", request.temperature), least, most))
 
 
 def _finite(name: str, value: float) -> float:

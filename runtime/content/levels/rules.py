@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from runtime.errors import did_you_mean
+from runtime.errors import did_you_mean, shown
 
 LARGEST_SIDE, MOST_TILES = 4096, 1 << 19  # a level is held and searched whole
 TILE = 16  # pixels a side, wherever a place is given in pixels
@@ -193,7 +193,7 @@ def find_game(name: str) -> Game:
     """The game of that name. Raises ValueError with the nearest name there is."""
     if name not in GAMES:
         near = did_you_mean(name, GAMES) or f"; there are: {', '.join(GAMES)}"
-        raise ValueError(f"unknown game {name!r:.80}{near}")
+        raise ValueError(f"unknown game {shown(name)}{near}")
     return GAMES[name]
 
 

@@ -1,0 +1,66 @@
+"""A `pcg serve` of its own, and what its process can be asked from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+
+class Process:
+    """A `pcg serve`, and what it printed to say that it serves."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        self.process = process
+        self.lines = [process.stdout.readline().strip()]
+        found = re.search(r":(\d+)$", self.lines[0])
+        assert found, process.communicate(timeout=10)
+        self.port = int(found[1])
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """Exit code, and what was logged."""
+        self.process.send_signal(number)
+        _, log = self.process.communicate(timeout=30)
+        return self.process.returncode, log
+
+    def resident_bytes(self) -> int:
+        """Memory that it has now."""
+        rss: int = psutil.Process(self.process.pid).memory_info().rss
+        return rss
+
+    def peak_bytes(self) -> int:
+        """The most memory that it ever had; where the system does not say, what it has now."""
+        status = Path(f"/proc/{self.process.pid}/status")
+        if not status.exists():
+            return self.resident_bytes()
+        return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1])
+
+
+@contextlib.contextmanager
+def serving(models: Path, *flags: object, log: Path | None = None, **environment: str) -> Iterator[Process]:
+    """A server of a folder's models on a free port. `log`: where its log goes; else `stop` gives it."""
+    with contextlib.ExitStack() as files:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pcg.cli", "serve", "--port", "0", "--models", models, *map(str, flags)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if log is None else files.enter_context(log.open("w")),
+            text=True,
+            env=os.environ | environment,
+        )
+        try:
+            yield Process(process)
+        finally:
+            process.kill()
+            process.communicate()
