@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pcg.levels.context import UNTOLD, Context, indices
-from pcg.levels.data import Corpus, Level
+from pcg.levels.data import Corpus, Level, encode
+from pcg.levels.games import DUNGEON
 from pcg.levels.measures import measure, ranks
+from pcg.levels.rooms import joined
 from pcg.progress import progress
 
 TOLD = 0.7  # share of examples in which the difficulty is told; so for each count
@@ -44,22 +46,31 @@ class Example:
 
 
 class Examples:
-    """The levels of a corpus, training ones or held out, as batches."""
+    """The levels of a corpus, training ones or held out, as batches; of dungeons those whose rooms can be joined.
+
+    Raises:
+        ValueError: none can be learned from.
+    """
 
     def __init__(self, corpus: Corpus, levels: Sequence[Level], span: int) -> None:
         self.game, self.alphabet = corpus.game, corpus.alphabet
         self.context = Context(len(self.alphabet.tiles), len(self.alphabet.counts))
         self.members = members(self.alphabet.tiles, list(self.alphabet.counts.values()))
         self.span = span
-        labour = []
+        kept, labour = [], []
         with progress("measuring levels", len(levels)) as advance:
             for level in levels:
-                labour.append(measure(self.game.name, level.rows))
+                rows = joined(level.rows, self.game.sides) if self.game is DUNGEON else level.rows
+                if rows is not None:
+                    kept.append(rows)
+                    labour.append(measure(self.game.name, rows))
                 advance(1)
+        if not kept:
+            raise ValueError(f"none of the {len(levels)} levels of {self.game.name} can be learned from")
         hard = iter(ranks([value for value in labour if value is not None]))
         found = [
-            Example(corpus.encode(level), None if value is None else float(next(hard)))
-            for level, value in zip(levels, labour, strict=True)
+            Example(encode(rows, self.alphabet), None if value is None else float(next(hard)))
+            for rows, value in zip(kept, labour, strict=True)
         ]
         self.examples = sorted(found, key=lambda example: example.tiles.size)
 
