@@ -1,6 +1,7 @@
 """MessagePack-RPC clients that nobody here wrote, as their authors publish them, against a whole runtime.
 
-Each is a program that takes a port, and prints what it got: a result, the number of an error, and a chunk.
+Each is a program that takes a port, and prints what it got: a result, the number of an error, and a chunk. One more,
+with_no_library.js, was written from docs/protocol.md alone.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from runtime.errors import Code
 HERE = Path(__file__).parent
 LANGUAGES = {".py": sys.executable, ".js": "node", ".lua": "lua5.1"}
 NEEDS = {
+    "with_no_library.js": ["node", "--version"],
     "with_msgpack5rpc.js": ["node", "-e", "require('msgpack5rpc')"],
     "with_neovim.js": ["node", "-e", "require('neovim')"],
     "with_mpack.lua": ["lua5.1", "-e", "require 'mpack' require 'socket'"],

@@ -10,24 +10,28 @@ import numpy as np
 import pytest
 
 from runtime import protocol
+from runtime.access import Tokens
 from runtime.arrays import DTYPES, from_wire, to_wire
 from runtime.errors import Code
 from runtime.limits import Limits
 from runtime.protocol import Connection, Framing, Notification, Request, Response
+from runtime.server import Server
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 BLOCKS = dict(re.findall(r"^```(?:hex|python) (\w+)\n(.*?)^```$", PAGE, re.M | re.S))
 
 HEIGHT = np.array([[16384, 16788], [16500, 17000]], "<u2")
 REQUEST = Request(1, "terrain.chunk", [{"seed": 7, "x": 0, "y": -256, "size": 2}])
+TOO_LARGE = (
+    "size 4096 is out of range; terrain-detail takes 1 to 2049",
+    {"parameter": "size", "value": 4096, "minimum": 1, "maximum": 2049},
+)
+NO_LENGTH = "a length prefix of 0 bytes; a message has 1 to 16777215"
 EXAMPLES = {
     "request": (Framing.STREAM, REQUEST),
     "prefixed": (Framing.PREFIXED, REQUEST),
     "response": (Framing.STREAM, Response(1, None, {"height": HEIGHT, "scale": 0.25, "offset": -4096.0})),
-    "error": (
-        Framing.STREAM,
-        Response(2, [Code.OUT_OF_RANGE, "size 4096 is not in 1..2049", {"parameter": "size"}], None),
-    ),
+    "error": (Framing.STREAM, Response(2, [Code.OUT_OF_RANGE, *TOO_LARGE], None)),
     "hello": (Framing.STREAM, Request(0, "server.hello", [{"token": "0123456789abcdef"}])),
     "cancel": (Framing.STREAM, Notification("cancel", [{"msgid": 1}])),
     "item": (
@@ -35,8 +39,8 @@ EXAMPLES = {
         Notification("item", [{"msgid": 3, "index": 0, "chunk": {"x": -256, "y": 0}}]),
     ),
     "fatal": (
-        Framing.STREAM,
-        Notification("error", [{"code": Code.PARSE_ERROR, "message": "a length prefix of 0 bytes"}]),
+        Framing.PREFIXED,
+        Notification("error", [{"code": Code.PARSE_ERROR, "message": NO_LENGTH}]),
     ),
 }
 
@@ -105,6 +109,72 @@ def test_limits_are_those_of_the_code():
 def test_dtypes_are_those_of_the_code():
     [dtype] = [meaning for key, meaning in table("Arrays") if key == "`dtype`"]
     assert tuple(re.findall(r"`\\?([|<]\w\d)`", dtype)) == DTYPES
+
+
+class ExampleService:
+    """Answers as the page's examples do, where a model would be asked for."""
+
+    async def call(self, method, params, *, connection):
+        match method, params:
+            case "server.hello", {"token": "0123456789abcdef"}:
+                return {"protocol": 1}
+            case "terrain.chunk", {"seed": 7, "x": 0, "y": -256, "size": 2}:
+                return {"height": HEIGHT, "scale": 0.25, "offset": -4096.0}
+            case "terrain.chunks", _:
+                await connection.notify("item", {"index": 0, "chunk": {"x": -256, "y": 0}})
+                return {"count": 1}
+            case "wait", _:
+                await asyncio.Event().wait()
+        raise AssertionError((method, params))
+
+
+async def conversation(port: int, sent: bytes, expected: bytes) -> None:
+    """What a server on a port answers to bytes, and nothing before it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    answer = await asyncio.wait_for(reader.readexactly(len(expected)), 60)
+    writer.close()
+    assert answer.hex(" ") == expected.hex(" ")
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (dumped("request"), dumped("response")),
+        (dumped("prefixed"), len(dumped("response")).to_bytes(4, "big") + dumped("response")),
+        (bytes.fromhex("94 00 03 ae") + b"terrain.chunks" + bytes.fromhex("90"), dumped("item")),
+        (
+            bytes.fromhex("94 00 01 a4") + b"wait" + bytes.fromhex("90") + dumped("cancel"),
+            bytes.fromhex("94010193cd044d"),
+        ),
+    ],
+)
+async def test_a_server_takes_and_sends_the_dumps(sent, expected):
+    async with Server(ExampleService(), port=0) as server:
+        await conversation(server.port, sent, expected)
+        await server.close(grace_s=0)
+
+
+async def test_a_server_with_tokens_takes_the_hello():
+    async with Server(ExampleService(), port=0, tokens=Tokens(["0123456789abcdef"])) as server:
+        await conversation(server.port, dumped("request"), bytes.fromhex("94010193cd04b0"))  # UNAUTHORIZED
+        await conversation(server.port, dumped("hello"), bytes.fromhex("940100c081a870726f746f636f6c01"))
+        await server.close(grace_s=0)
+
+
+async def test_the_runtime_sends_the_errors(runtime_port):
+    too_large = Connection(Framing.STREAM).send_request(2, "terrain.chunk", [{"seed": 7, "size": 4096}])
+    await conversation(runtime_port, too_large, dumped("error"))
+    await conversation(runtime_port, bytes(4), dumped("fatal"))
+
+
+def test_every_first_byte_is_told_once():
+    told = []
+    for bytes_, *_ in table("MessagePack"):
+        for part in re.split(", ", bytes_):
+            first, _, last = part.partition(" to ")
+            told += range(int(first, 16), int(last or first, 16) + 1)
+    assert sorted(told) == list(range(256))
 
 
 async def test_the_client_on_the_page_works(server):
