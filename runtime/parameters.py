@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import typing
 from typing import Any, Literal, TypeVar
 
 import msgspec
+import numpy as np
 
 from runtime.errors import Code, RpcError, did_you_mean, shown
 
@@ -46,10 +49,18 @@ def parse(params: dict[str, Any], kind: type[T]) -> T:
         if name not in known:
             near = did_you_mean(name, known) or (f"; there are: {', '.join(known)}" if known else "; it takes none")
             raise RpcError(Code.INVALID_PARAMS, f"unknown parameter {shown(name)}{near}", {"parameter": name[:80]})
+        if isinstance(params[name], np.ndarray) and name not in _arrays(kind):
+            raise RpcError(Code.INVALID_PARAMS, f"{name} is an array map, which it can't be", {"parameter": name})
     try:
         return msgspec.convert(params, kind)
     except msgspec.ValidationError as error:
         raise _invalid(str(error), params) from error
+
+
+@functools.cache
+def _arrays(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """The parameters that may be arrays: those of any type. (msgspec takes an array for a map, and fails on it.)"""
+    return frozenset(name for name, hint in typing.get_type_hints(kind).items() if hint is Any)
 
 
 def _invalid(message: str, params: dict[str, Any]) -> RpcError:
