@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import configparser
+import inspect
 import re
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
+from pcg.commands.serving import serve
 from runtime.limits import Limits
 from runtime.settings import Settings, load
 
@@ -44,3 +48,29 @@ def test_the_unit_waits_longer_than_the_server_drains() -> None:
     unit.read_string(BLOCKS["unit"])
     assert float(unit["Service"]["TimeoutStopSec"]) > Settings().drain_s + 10
     assert unit["Service"]["Type"] == "notify"
+
+
+def test_systemd_takes_the_unit(needs: Callable[..., None], tmp_path: Path) -> None:
+    needs("systemd-analyze", "--version")
+    path = tmp_path / "pcg.service"
+    path.write_text(BLOCKS["unit"].replace("/opt/pcg/bin/pcg", "/bin/true"))  # it must exist
+    done = subprocess.run(["systemd-analyze", "verify", str(path)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_all_flags_are_those_of_the_command() -> None:
+    parameters = set(inspect.signature(serve).parameters)
+    assert parameters == set(Settings.__struct_fields__) - {"limits"} | {"config"}
+    flags = {f"--{name.replace('_', '-')}" for name in parameters} - {"--origins", "--auth"} | {"--origin", "--no-auth"}
+    commands = re.findall(r"pcg serve(?:.|\\\n)*|^ENTRYPOINT.*|pcg --token-file.*", PAGE, re.M)
+    shown = {flag for command in commands for flag in re.findall(r"--[a-z][a-z-]+", command)}
+    assert {"--tls-key", "--cache-dir", "--config", "--origin"} <= shown <= flags
+
+
+def test_the_container_copies_what_there_is_and_owns_what_it_writes() -> None:
+    lines = [line.split() for line in BLOCKS["container"].splitlines()]
+    root = Path(__file__).parents[2]
+    assert all((root / name).exists() for words in lines if words[0] == "COPY" for name in words[1:-1])
+    [owned] = [words[words.index("-o") + 2 :] for words in lines if "-o" in words]
+    assert set(re.findall(r"/var/cache/[\w-]+", BLOCKS["container"].split("USER pcg")[1])) == set(owned)
+    assert "NUMBA_CACHE_DIR=/var/cache/pcg-compiled" in BLOCKS["unit"]
