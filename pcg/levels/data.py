@@ -1,7 +1,7 @@
 """Levels to learn from: corpora of tile levels, their licences, and the tenth that is held out.
 
-A corpus is a folder with levels.jsonl.gz (one object a line: `name`, `rows`, and perhaps `group` and `license`) and
-legend.json (what each character means).
+A corpus is a folder with levels.jsonl.gz (one object a line: `name`, `rows`, and perhaps `group`, `license` and
+`author`) and legend.json (what each character means).
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Level:
     group: str
     licence: str
     rows: tuple[str, ...]
+    author: str = ""  # as its file names them
 
     @property
     def held_out(self) -> bool:
@@ -61,6 +62,17 @@ class Corpus:
         """Corpus, licence and number of levels trained on, for the card."""
         counted = Counter((level.corpus, level.licence) for level in self.training)
         return [{"name": n, "licence": licence, "levels": k} for (n, licence), k in sorted(counted.items())]
+
+    def credits(self) -> str:
+        """Whose levels they are, by corpus and licence; a corpus that names no authors speaks for itself."""
+        authors: dict[tuple[str, str], set[str]] = {}
+        for level in self.training:
+            authors.setdefault((level.corpus, level.licence), set()).add(level.author)
+        lines = []
+        for (corpus, licence), names in sorted(authors.items()):
+            named = ", ".join(sorted(names - {""}, key=str.lower))
+            lines.append(f"{corpus} ({licence})" + (f": {named}" if named else ""))
+        return "\n".join(["Learned from levels of", *lines]) + "\n"
 
 
 def encode(rows: Sequence[str], alphabet: Alphabet) -> NDArray[np.int64]:
@@ -92,7 +104,7 @@ def read_levels(folder: Path, corpus: str, licence: str) -> Iterable[Level]:
                 raise ValueError(f"{path}: level {name!r} is not a rectangle of tiles")
             # Vaults of one place are named alike but for a last number or letter.
             group = entry.get("group") or re.sub(r"[_ ]*(\d+|[a-z])$", "", name)
-            yield Level(name, corpus, group, licence or entry.get("license", ""), rows)
+            yield Level(name, corpus, group, licence or entry.get("license", ""), rows, entry.get("author", ""))
 
 
 def load_corpus(folder: Path, game: LevelGame) -> Corpus:

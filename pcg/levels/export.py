@@ -129,6 +129,7 @@ def export_level(run: Path, out: Path) -> Card:
             "It sees given tiles up to four cells and two lines ahead, and remembers what it wrote; it does not plan.",
         ],
         golden=measure_golden(module, golden_calls(game, alphabet)),
+        credits=about["credits"],
         threads=1,  # a step is too short to share: two threads take as long, and several times that on a busy machine
     )
     write_model(module, card, out)

@@ -107,6 +107,7 @@ def describe(corpus: Corpus) -> dict[str, Any]:
         "tiles": corpus.alphabet.tiles,
         "counts": dict(corpus.alphabet.counts),
         "sources": corpus.sources(),
+        "credits": corpus.credits(),
         "held_out": len(corpus.held_out),
         "refused": corpus.refused,
     }

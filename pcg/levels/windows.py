@@ -164,8 +164,8 @@ def write_windows(data: Path, out: Path) -> int:
     count = 0
     with gzip.open(partial, "wt", encoding="utf-8") as lines:
         for level in windows_of(track(clear, "cutting windows")):
-            entry = {"name": level.name, "group": level.group, "license": level.licence, "rows": level.rows}
-            lines.write(json.dumps(entry) + "\n")
+            about = {"name": level.name, "group": level.group, "license": level.licence, "author": level.author}
+            lines.write(json.dumps(about | {"rows": level.rows}) + "\n")
             count += 1
     partial.replace(folder / "levels.jsonl.gz")
     shutil.copyfile(data / CORPORA[0] / "legend.json", folder / "legend.json")

@@ -39,7 +39,7 @@ def test_levels_without_a_clear_licence_are_left_out(tmp_path: Path) -> None:
     clear = ["GPL 2+ / CC-by-sa 3.0", "CC BY-SA 4.0+", "CC-BY-SA 4.0 International", "GPL 3+/CC-BY-SA 3.0"]
     unclear = ["", "CC-BY-SA", "General Publishing License"]
     levels = [
-        {"name": f"{licence}{k}", "license": licence, "rows": room(rng, 5, 5, "$.@", " ")}
+        {"name": f"{licence}{k}", "license": licence, "author": "Ann", "rows": room(rng, 5, 5, "$.@", " ")}
         for licence in clear + unclear
         for k in "!?;:"
     ]
@@ -48,6 +48,7 @@ def test_levels_without_a_clear_licence_are_left_out(tmp_path: Path) -> None:
     assert {level.licence for level in corpus.training + corpus.held_out} == set(clear)
     assert corpus.refused == 12
     assert {source["licence"] for source in corpus.sources()} <= set(clear)
+    assert corpus.credits().splitlines()[1:] == [f"own ({source['licence']}): Ann" for source in corpus.sources()]
 
 
 def test_mistakes_in_a_corpus_are_named(tmp_path: Path) -> None:

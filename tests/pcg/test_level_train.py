@@ -110,6 +110,7 @@ def test_an_exported_model_says_what_it_is(exported: Path, level_folder: Path) -
         ("boxoban", "Apache-2.0", trained_on, "levels")
     ]
     assert "Apache-2.0" in card.licence
+    assert card.credits.endswith("boxoban (Apache-2.0)\n")
     assert card.parameters["width"].maximum == 10
     assert card.parameters["counts.boxes"].default == -1
     assert card.parameters["temperature"].default == 85

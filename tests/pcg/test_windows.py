@@ -74,14 +74,15 @@ def test_the_cut_corpus(tmp_path: Path) -> None:
     }.items():
         folder = tmp_path / "data" / corpus
         folder.mkdir(parents=True)
-        entries = [{"name": n, "group": g, "license": licence, "rows": hill(60)} for n, g, licence in levels]
+        about = {"author": "Ann", "rows": hill(60)}
+        entries = [about | {"name": n, "group": g, "license": licence} for n, g, licence in levels]
         (folder / "levels.jsonl.gz").write_bytes(gzip.compress("\n".join(map(json.dumps, entries)).encode()))
         (folder / "legend.json").write_text(json.dumps(LEGEND))
     count = write_windows(tmp_path / "data", tmp_path / "cut")
     cut = list(read_levels(tmp_path / "cut", "supertux", ""))
     assert len(cut) == count > 0
     assert {level.name.split("+")[0] for level in cut} == {"hill", "inside the hill"}
-    assert {level.licence for level in cut} == {clear}
+    assert {(level.licence, level.author) for level in cut} == {(clear, "Ann")}
     assert len({level.held_out for level in cut}) == 1  # one group, one side
     assert json.loads((tmp_path / "cut" / "supertux" / "legend.json").read_text()) == LEGEND
     again = write_windows(tmp_path / "data", tmp_path / "cut")
