@@ -29,6 +29,7 @@ class Code(IntEnum):
     CANCELLED = 1101
     DEADLINE_EXCEEDED = 1102
     SHUTTING_DOWN = 1103
+    WORKER_FAILED = 1104  # the process that worked on it died, and the next as well; or had too little memory
     UNAUTHORIZED = 1200
 
 
@@ -59,6 +60,9 @@ class RpcError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+    def __reduce__(self) -> tuple[type[RpcError], tuple[Code, str, dict[str, Any]]]:
+        return type(self), (self.code, self.message, self.details)  # to another process, and back
 
 
 def shown(value: object, most: int = 80) -> str:

@@ -87,7 +87,15 @@ class Metrics:
             depths.add_metric([queue], depth)
         yield depths
         yield from self._caches()
+        yield from self._workers()
         yield GaugeMetricFamily("pcg_ready", "1 if requests that need a model are answered", value=service.ready)
+
+    def _workers(self) -> Iterator[Metric]:
+        if (workers := self._service.workers) is not None:
+            yield GaugeMetricFamily("pcg_workers", "Worker processes", value=workers.count)
+            yield GaugeMetricFamily("pcg_workers_busy", "Worker processes that work", value=workers.busy)
+            restarts = "Worker processes that ended and were replaced"
+            yield _counter("pcg_worker_restarts", restarts, lambda: workers.restarts)
 
     def _caches(self) -> Iterator[Metric]:
         hits = CounterMetricFamily("pcg_cache_hits", "Results found, by tier", labels=["tier"])

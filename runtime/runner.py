@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import Any
 
 from runtime import arrays
@@ -10,11 +11,14 @@ from runtime.cache import Cache, DiskCache
 from runtime.engine import Engine
 from runtime.parameters import Options
 from runtime.protocol import Packed, pack
-from runtime.scheduler import MAX_QUEUED, Call, Flow, Observe, Priority, Scheduler, Work
+from runtime.scheduler import MAX_QUEUED, Call, Flow, Job, Observe, Priority, Scheduler
+from runtime.searches import InEngine, Searches
+from runtime.work import Search, Work
+from runtime.workers import Workers
 
 
 class Runner:
-    """Runs work in the engine's thread, and keeps what it gives.
+    """Runs work in the engine's thread, searches in `workers` if there are any, and keeps what they give.
 
     `max_queued`: calls that may wait in one model's queue, of one priority. Results of `start` are kept in `cache`, and
     in `disk` if there is one. `observe` is the scheduler's.
@@ -28,18 +32,31 @@ class Runner:
         cache: Cache | None = None,
         disk: DiskCache | None = None,
         observe: Observe = lambda *_: None,
+        workers: Workers | None = None,
     ) -> None:
         self._engine, self.disk = engine, disk
         self.cache = Cache() if cache is None else cache
         self.misses = 0  # of all tiers
-        self.scheduler = Scheduler(
-            engine.submit,
-            lambda job: engine.run_while_wanted(job.work.run, lambda: job.abandoned),
-            max_queued=max_queued,
-            observe=observe,
-        )
+        self.scheduler = Scheduler(engine.submit, self._run, max_queued=max_queued, observe=observe)
+        self._in_engine = InEngine(engine)
+        self._searches = Searches(self.scheduler, engine.run, workers, max_queued, observe) if workers else None
 
-    def start(self, work: Work, options: Options, flow: Flow) -> Packed | asyncio.Future[Packed]:
+    def depths(self) -> dict[str, int]:
+        """How many calls wait in each queue that has any."""
+        searches = self._searches.scheduler.depths() if self._searches else {}
+        return self.scheduler.depths() | searches
+
+    @property
+    def busy(self) -> int:
+        """Calls that wait, and jobs that run."""
+        return self.scheduler.busy + (self._searches.scheduler.busy if self._searches else 0)
+
+    @property
+    def workers(self) -> Workers | None:
+        """The processes that search, if there are any."""
+        return self._searches.workers if self._searches else None
+
+    def start(self, work: Work | Search, options: Options, flow: Flow) -> Packed | asyncio.Future[Packed]:
         """The packed result if it is kept in memory, else a future of it. Cancelled, it gives its place up.
 
         Raises:
@@ -53,7 +70,7 @@ class Runner:
         self.misses += 1
         return self._queue(work, options, flow)
 
-    def run(self, work: Work, options: Options) -> Any:
+    def run(self, work: Work | Search, options: Options) -> Any:
         """The result itself, waited for, by a thread without an event loop. Nothing is kept. Errors as `start`."""
         call = self._submit(work, options, Flow())
         try:
@@ -64,27 +81,44 @@ class Runner:
 
     def close(self) -> None:
         """Answer what waits with SHUTTING_DOWN, finish what runs, stop the engine."""
+        if self._searches is not None:
+            self._searches.close()
         self.scheduler.close()
         self._engine.close()
         if self.disk is not None:
             self.disk.close()
 
-    def _queue(self, work: Work, options: Options, flow: Flow) -> asyncio.Future[Packed]:
-        call = self._submit(Work(work.queue, b"packed" + work.key, lambda: self._make(work)), options, flow)
+    def _run(self, job: Job) -> Any:
+        """In the engine's thread."""
+        work = job.work
+        run = functools.partial(work.run, self._in_engine) if isinstance(work, Search) else work.run
+        return self._engine.run_while_wanted(run, lambda: job.abandoned)
+
+    def _queue(self, work: Work | Search, options: Options, flow: Flow) -> asyncio.Future[Packed]:
+        call = self._submit(self._kept(work), options, flow)
         answer = asyncio.wrap_future(call.future)
         if call.deadline_s is not None:
             timer = asyncio.get_running_loop().call_later(call.deadline_s, call.expire)
             answer.add_done_callback(lambda _: timer.cancel())
         return answer
 
-    def _make(self, work: Work) -> Packed:
-        result = pack(arrays.to_wire(work.run()))
-        self.cache.put(work.key, result)
+    def _kept(self, work: Work | Search) -> Work | Search:
+        """The same with its result packed, and kept."""
+        key = b"packed" + work.key
+        if isinstance(work, Search):
+            search = work
+            return Search(work.queue, key, lambda hands: self._keep(work.key, search.run(hands)))
+        made = work.run
+        return Work(work.queue, key, lambda: self._keep(work.key, made()))
+
+    def _keep(self, key: bytes, made: Any) -> Packed:
+        result = pack(arrays.to_wire(made))
+        self.cache.put(key, result)
         if self.disk is not None:
-            self.disk.write(work.key, result)
+            self.disk.write(key, result)
         return result
 
-    async def _read(self, disk: DiskCache, work: Work, options: Options, flow: Flow) -> Packed:
+    async def _read(self, disk: DiskCache, work: Work | Search, options: Options, flow: Flow) -> Packed:
         """The result from the disk, or made again if it can't be read."""
         result = await asyncio.wrap_future(disk.read(work.key))
         if result is None:
@@ -92,6 +126,8 @@ class Runner:
         self.cache.put(work.key, result)
         return result
 
-    def _submit(self, work: Work, options: Options, flow: Flow) -> Call:
+    def _submit(self, work: Work | Search, options: Options, flow: Flow) -> Call:
         deadline_s = None if options.deadline_ms is None else options.deadline_ms / 1000
-        return self.scheduler.submit(work, flow, Priority[options.priority.upper()], deadline_s)
+        apart = self._searches is not None and isinstance(work, Search)
+        scheduler = self._searches.scheduler if self._searches is not None and apart else self.scheduler
+        return scheduler.submit(work, flow, Priority[options.priority.upper()], deadline_s)

@@ -3,12 +3,12 @@
 Theory of operation. A `Call` is a request that waits; a `Job` is the work that it waits for. Calls for equal work share
 one job, however many ask (single flight), and a job that no call waits for any more is abandoned.
 
-The scheduler has no thread. For each call that waits it hands over a ticket, to be called in the engine's thread; what
-a ticket runs is decided when its turn comes. So urgent work goes first though it came last, what was cancelled costs
-nothing, and the engine never waits for an event loop. The call that is due is
+The scheduler has no thread. For each call that waits it hands over a ticket, to be called in the engine's thread (or,
+for searches, in one of theirs); what a ticket runs is decided when its turn comes. So urgent work goes first though it
+came last, what was cancelled costs nothing, and the engine never waits for an event loop. The call that is due is
 
 1. of the highest priority;
-2. among its connections, of the one that has used the least of the engine's time. A connection that has had nothing to
+2. among its connections, of the one whose calls have run for the least time. A connection that has had nothing to
    do starts level with the others: time can't be saved up;
 3. the oldest of that connection.
 
@@ -25,9 +25,11 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from runtime.errors import Code, RpcError
+from runtime.work import Search, Work
 
 MAX_QUEUED = 512  # calls that wait in one queue, of one priority
 RETRY_MS = (100, 60_000)  # the least and the most that an overloaded client is told to wait
@@ -45,31 +47,22 @@ class Priority(IntEnum):
     LOW = 2
 
 
-class Work(NamedTuple):
-    """What a checked request asks for."""
-
-    queue: str  # whose queue it waits in: the model's name, or the method's if it needs no model
-    key: bytes  # everything that the result depends on: equal keys, equal results
-    run: Callable[[], Any]  # in the engine's thread
-
-
 class Flow:
-    """The calls of one connection, or of one thread of this process."""
+    """Whose calls are together: those of one connection, or of one thread of this process."""
 
     def __init__(self) -> None:
         self.congested = False  # set by its connection, and ended by `clear`
-        self.lanes = {priority: _Lane() for priority in Priority}
-        self.scheduler: Scheduler | None = None  # that has calls of it
+        self.schedulers: set[Scheduler] = set()  # that have had calls of it
 
     def clear(self) -> None:
         """It is congested no more."""
         self.congested = False
-        if self.scheduler is not None:
-            self.scheduler.wake()
+        for scheduler in list(self.schedulers):
+            scheduler.wake()
 
 
 class _Lane:
-    """A flow's calls of one priority, and the seconds of the engine they have used."""
+    """A flow's calls of one priority, and the seconds they have used."""
 
     def __init__(self) -> None:
         self.used_s = 0.0
@@ -79,11 +72,16 @@ class _Lane:
 class Job:
     """Work that is waited for."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work | Search) -> None:
         self.work = work
         self.calls: set[Call] = set()
         self.running = False
         self.abandoned = False  # nobody waits for it any more: it may stop where it is
+
+    @property
+    def priority(self) -> Priority:
+        """Of the most urgent call that waits for it."""
+        return min((call.priority for call in list(self.calls)), default=Priority.LOW)
 
 
 class Call:
@@ -116,7 +114,7 @@ class Call:
 class Scheduler:
     """Queues calls, and runs them in tickets.
 
-    `hand_over` takes a ticket and calls it, once, in the engine's thread. `run` does a job there, and returns its
+    `hand_over` takes a ticket and calls it, once, in a thread that runs work. `run` does a job there, and returns its
     result or raises; `observe` is told of each: its queue, seconds waited and run, and how many calls it answers.
     Everything else may be called from any thread.
     """
@@ -124,7 +122,7 @@ class Scheduler:
     def __init__(
         self,
         hand_over: Callable[[Callable[[], None]], object],
-        run: Callable[[Job], Any] = lambda job: job.work.run(),
+        run: Callable[[Job], Any],
         *,
         max_queued: int = MAX_QUEUED,
         observe: Observe = lambda *_: None,
@@ -132,7 +130,8 @@ class Scheduler:
         self._hand_over, self._run, self._max_queued, self._observe = hand_over, run, max_queued, observe
         self._lock = threading.Lock()
         self._jobs: dict[bytes, Job] = {}  # by key; those that wait and the one that runs
-        self._flows: dict[Priority, dict[Flow, None]] = {priority: {} for priority in Priority}  # that have calls
+        self._lanes: WeakKeyDictionary[Flow, dict[Priority, _Lane]] = WeakKeyDictionary()
+        self._flows: dict[Priority, dict[Flow, _Lane]] = {priority: {} for priority in Priority}  # that have calls
         self._level = dict.fromkeys(Priority, 0.0)  # the used seconds that a flow with nothing to do starts with
         self._depths: Counter[tuple[str, Priority]] = Counter()
         self._seconds: dict[str, float] = {}  # mean time of a run, by queue
@@ -141,7 +140,7 @@ class Scheduler:
         self._closed = False
 
     def submit(
-        self, work: Work, flow: Flow, priority: Priority = Priority.NORMAL, deadline_s: float | None = None
+        self, work: Work | Search, flow: Flow, priority: Priority = Priority.NORMAL, deadline_s: float | None = None
     ) -> Call:
         """A call for this work.
 
@@ -191,14 +190,18 @@ class Scheduler:
         place = call.job.work.queue, call.priority
         if self._depths[place] >= self._max_queued:
             raise self._overloaded(*place)
-        call.flow.scheduler = self
-        lane = call.flow.lanes[call.priority]
+        call.flow.schedulers.add(self)
+        lane = self._lane(call)
         if not lane.waiting:
             lane.used_s = max(lane.used_s, self._level[call.priority])
-            self._flows[call.priority][call.flow] = None
+            self._flows[call.priority][call.flow] = lane
         lane.waiting[call] = None
         self._depths[place] += 1
         self._issue_tickets()
+
+    def _lane(self, call: Call) -> _Lane:
+        lanes = self._lanes.setdefault(call.flow, {})
+        return lanes.setdefault(call.priority, _Lane())
 
     def _overloaded(self, queue: str, priority: Priority) -> RpcError:
         depth = self._depths[queue, priority]
@@ -211,7 +214,7 @@ class Scheduler:
         )
 
     def _dequeue(self, call: Call) -> None:
-        lane = call.flow.lanes[call.priority]
+        lane = self._lane(call)
         if call not in lane.waiting:
             return
         del lane.waiting[call]
@@ -254,9 +257,8 @@ class Scheduler:
     def _take(self, late: list[Call]) -> Call | None:
         """The call that is due, off the queue; those that have expired on the way go to `late`."""
         for priority, flows in self._flows.items():
-            while ready := [flow for flow in flows if not flow.congested]:
-                flow = min(ready, key=lambda flow: flow.lanes[priority].used_s)
-                lane = flow.lanes[priority]
+            while ready := [lane for flow, lane in flows.items() if not flow.congested]:
+                lane = min(ready, key=lambda lane: lane.used_s)
                 self._level[priority] = max(self._level[priority], lane.used_s)
                 call = next(iter(lane.waiting))
                 self._dequeue(call)
@@ -283,7 +285,7 @@ class Scheduler:
         with self._lock:
             self._running -= 1
             self._forget(job)
-            due.flow.lanes[due.priority].used_s += seconds
+            self._lane(due).used_s += seconds
             mean = self._seconds.setdefault(job.work.queue, seconds)
             self._seconds[job.work.queue] = mean + _NEWEST * (seconds - mean)
             calls = list(job.calls)

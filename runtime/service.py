@@ -25,7 +25,8 @@ from runtime.parameters import parse, take_options
 from runtime.protocol import Packed, pack
 from runtime.registry import ModelFile, Registry
 from runtime.runner import Runner
-from runtime.scheduler import Work
+from runtime.work import Search, Work
+from runtime.workers import Workers
 
 PROTOCOL_VERSION = 1
 NAME = "pcg-runtime"
@@ -72,7 +73,7 @@ class Service:
             "models.describe": self._describe,
         }
         # These check their parameters at once; the work that is left waits for its turn.
-        self._scheduled: dict[str, Callable[[dict[str, Any]], Work]] = {
+        self._scheduled: dict[str, Callable[[dict[str, Any]], Work | Search]] = {
             "terrain.chunk": self._terrain_chunk,
             "terrain.sketch": self._terrain_sketch,
             "characters.sheet": self._characters_sheet,
@@ -81,7 +82,7 @@ class Service:
             "levels.solve": self._levels_solve,
         }
         # Of these, those that tell how far they are where `stream` is asked for.
-        self._reporting: dict[str, Callable[[dict[str, Any], streaming.Report], Work]] = {
+        self._reporting: dict[str, Callable[[dict[str, Any], streaming.Report], Search]] = {
             "levels.generate": self._levels_generate,
         }
         # Of several works; what each gives is an item of this name.
@@ -104,7 +105,7 @@ class Service:
 
     def queue_depths(self) -> dict[str, int]:
         """How many calls wait in each queue that has any."""
-        return self._runner.scheduler.depths()
+        return self._runner.depths()
 
     def caches(self) -> dict[str, Cache | DiskCache]:
         """Where results are kept, by the name of the tier."""
@@ -112,12 +113,22 @@ class Service:
         return {"memory": self._runner.cache} | ({} if disk is None else {"disk": disk})
 
     @property
+    def workers(self) -> Workers | None:
+        """The processes that search, if there are any."""
+        return self._runner.workers
+
+    @property
     def cache_misses(self) -> int:
         """Calls whose result was kept nowhere."""
         return self._runner.misses
 
     def warm_up(self) -> None:
-        """Load every model and prove it; a model that fails is refused with its reason, the others go on."""
+        """Load every model and prove it; a model that fails is refused with its reason, the others go on.
+
+        The workers start meanwhile.
+        """
+        if self.workers is not None:
+            self.workers.start()
         for model in list(self.registry.models.values()):
             try:
                 self._prove(model)
@@ -177,7 +188,7 @@ class Service:
         """Answer what waits with SHUTTING_DOWN, finish what runs, stop the engine."""
         self._runner.close()
 
-    def _work(self, method: str, params: dict[str, Any]) -> Work:
+    def _work(self, method: str, params: dict[str, Any]) -> Work | Search:
         if method not in self._scheduled:
             raise RpcError(Code.METHOD_NOT_FOUND, f"unknown method {method!r:.80}{self._nearest(method)}")
         return self._scheduled[method](params)
@@ -200,7 +211,7 @@ class Service:
             "ready": self.ready,
             "models": self._loaded(),
             "refused": dict(self.registry.refused),
-            "queue_depth": self._runner.scheduler.busy,
+            "queue_depth": self._runner.busy,
             "queues": self.queue_depths(),
             "uptime_s": round(time.monotonic() - self._started, 3),
             "device": str(self.engine.device),
@@ -256,18 +267,22 @@ class Service:
         run = functools.partial(monsters.monsters, self.engine, model, request)
         return work(model, "characters.monster", request, run)
 
-    def _levels_generate(self, params: dict[str, Any], report: streaming.Report | None = None) -> Work:
+    def _levels_generate(self, params: dict[str, Any], report: streaming.Report | None = None) -> Search:
         request = parse(params, asking.GenerateRequest)
         model, wishes = generate.check(request, self.registry)
-        run = functools.partial(generate.generate, self.engine, model, wishes, request, report)
-        return work(model, "levels.generate", request, run)
+        key = _key(model, "levels.generate", request)
+        return Search("levels.generate", key, lambda hands: generate.generate(hands, model, wishes, request, report))
 
-    def _levels_solve(self, params: dict[str, Any]) -> Work:
+    def _levels_solve(self, params: dict[str, Any]) -> Search:
         request = solving.check(parse(params, solving.SolveRequest))
         key = msgspec.msgpack.encode(["levels.solve", request])
-        return Work("levels.solve", key, functools.partial(solving.solve, request))
+        return Search("levels.solve", key, lambda hands: next(hands.each(solving.solve, [(request,)])))
 
 
 def work(model: ModelFile, method: str, canonical: msgspec.Struct, run: Callable[[], Any]) -> Work:
     """Work for one model. `canonical`: the checked parameters with their defaults, as MessagePack holds them."""
-    return Work(model.card.name, msgspec.msgpack.encode([method, model.sha256, canonical]), run)
+    return Work(model.card.name, _key(model, method, canonical), run)
+
+
+def _key(model: ModelFile, method: str, canonical: msgspec.Struct) -> bytes:
+    return msgspec.msgpack.encode([method, model.sha256, canonical])

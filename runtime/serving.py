@@ -14,6 +14,7 @@ from types import FrameType
 from runtime import logs, status
 from runtime.access import Tokens, read_tokens
 from runtime.cache import Cache, DiskCache
+from runtime.content.levels.solving import warm_up
 from runtime.engine import Engine
 from runtime.metrics import Metrics, Runs
 from runtime.registry import Registry
@@ -21,6 +22,7 @@ from runtime.runner import Runner
 from runtime.server import Server
 from runtime.service import Service, package_version
 from runtime.settings import Settings, is_loopback
+from runtime.workers import Workers, default_count
 
 _LEAVE_S = 5.0  # for work that can't be interrupted, after the time to drain
 
@@ -48,7 +50,11 @@ def serve_until_stopped(settings: Settings) -> None:
     models_bytes = None if settings.models_mb is None else settings.models_mb << 20
     engine = Engine(settings.device, settings.threads, models_bytes)
     cache, runs = Cache(settings.cache_mb << 20), Runs()
-    runner = Runner(engine, max_queued=settings.max_queued, cache=cache, disk=disk, observe=runs.observe)
+    count = default_count() if settings.workers is None else settings.workers
+    workers = Workers(count, settings.worker_mb, warm_up) if count else None
+    runner = Runner(
+        engine, max_queued=settings.max_queued, cache=cache, disk=disk, observe=runs.observe, workers=workers
+    )
     service = Service(registry, engine, runner)
     try:
         service.warm_up()

@@ -19,12 +19,15 @@ from runtime.cache import DISK_BYTES, MEMORY_BYTES
 from runtime.errors import did_you_mean
 from runtime.limits import Limits
 from runtime.scheduler import MAX_QUEUED
+from runtime.workers import LEAST_MB, MEMORY_MB
 
 ENVIRONMENT = "PCG_SERVE_"
 CONFIG_VARIABLE = ENVIRONMENT + "CONFIG"
 _LEAST = {
     "threads": 1,
     "models_mb": 1,
+    "workers": 0,
+    "worker_mb": LEAST_MB,
     "reload_s": 0,
     "cache_mb": 0,
     "cache_dir_mb": 1,
@@ -45,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = None
     models_mb: int | None = None
+    workers: int | None = None
+    worker_mb: int | None = MEMORY_MB
     reload_s: float = 2.0
     token_file: Path | None = None
     auth: bool = True

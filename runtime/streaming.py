@@ -11,12 +11,12 @@ from contextlib import aclosing
 from runtime.errors import Code, RpcError
 from runtime.parameters import Options
 from runtime.protocol import MAX_MESSAGE_BYTES, Packed, pack
-from runtime.scheduler import Work
+from runtime.work import Search, Work
 
 AHEAD = 4  # works begun and not yet sent: what a client that reads slowly can make the runtime keep
 _OVERHEAD = 64  # bytes of a message beside what it carries
 
-Start = Callable[[Work], Packed | asyncio.Future[Packed]]
+Start = Callable[[Work | Search], Packed | asyncio.Future[Packed]]
 Report = Callable[[int, int], None]
 Notify = Callable[[str, dict[str, object]], Awaitable[None]]
 
@@ -43,7 +43,7 @@ async def answer(works: Sequence[Work], name: str, options: Options, start: Star
         raise RpcError(Code.DEADLINE_EXCEEDED, message) from None
 
 
-async def reporting(make: Callable[[Report], Work], start: Start, notify: Notify) -> Packed:
+async def reporting(make: Callable[[Report], Search], start: Start, notify: Notify) -> Packed:
     """The result of one work, which is told of as it goes on: a `progress` with `done` and `of` for each report.
 
     Raises:

@@ -23,6 +23,8 @@ def serve(
     device: Device | None = None,
     threads: int | None = None,
     models_mb: int | None = None,
+    workers: int | None = None,
+    worker_mb: int | None = None,
     reload_s: float | None = None,
     token_file: Path | None = None,
     auth: bool | None = None,
@@ -61,6 +63,8 @@ def serve(
     :param device: auto, the default, is the CPU; cuda is a GPU.
     :param threads: CPU threads of the engine; by default all cores.
     :param models_mb: Memory for models, by their files: the longest unused is let go of. By default all stay.
+    :param workers: Processes that solve levels, by default one a core, at most 4; 0: the engine's thread does it.
+    :param worker_mb: The most memory that each may take, by default 1024.
     :param reload_s: Seconds between looks at the models folder for files that changed, by default 2; 0 never looks.
     :param token_file: Tokens, one a line, of which clients over TCP and WebSocket must give one.
     :param auth: --no-auth lets everyone ask who reaches the host.

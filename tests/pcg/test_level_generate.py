@@ -19,7 +19,10 @@ from runtime.content.levels.runner_guards import CLEAR
 from runtime.content.levels.sokoban import solve
 from runtime.errors import Code, RpcError
 from runtime.local import Local
+from runtime.runner import Runner
 from runtime.scheduler import Flow
+from runtime.service import Service
+from runtime.workers import Workers
 
 SMALL: dict[str, Any] = {"width": 8, "height": 7, "counts": {"boxes": 2}, "candidates": 200}
 FIXED = ["########", "#@__.__#", "#______#", "#__$___#", "#__##__#", "#______#", "########"]
@@ -54,6 +57,24 @@ def test_a_level_comes_with_its_proof(runtime: Local) -> None:
     assert made["provenance"]["method"] == "levels.generate"
     again = runtime.call(made["provenance"]["method"], **made["provenance"]["params"])
     assert again == made
+
+
+def test_the_level_does_not_depend_on_how_many_workers_look(runtime: Local) -> None:
+    engine, workers = runtime.service.engine, Workers(2)
+    service = Service(runtime.service.registry, engine, Runner(engine, workers=workers))
+    impossible = {"width": 4, "height": 3, "fixed": ["####", "#@*#", "####"], "vary": [], "seed": 1}
+    try:
+        for request in (SMALL | {"seed": 1}, SMALL | {"seed": 2, "difficulty": 0.3}, {"seed": 3, "game": "platformer"}):
+            assert service.call_blocking("levels.generate", dict(request)) == runtime.call("levels.generate", **request)
+        for request in (SMALL | {"seed": 1, "candidates": 6, "difficulty": 1.0}, impossible):
+            errors = []
+            for call in (service.call_blocking, lambda method, params: runtime.call(method, **params)):
+                with pytest.raises(RpcError) as caught:
+                    call("levels.generate", dict(request))
+                errors.append(caught.value.to_wire())
+            assert errors[0] == errors[1]
+    finally:
+        workers.close()
 
 
 def test_a_dungeon_has_stairs_and_no_closed_room(runtime: Local) -> None:

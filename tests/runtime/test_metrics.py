@@ -19,8 +19,9 @@ from runtime.cache import Cache
 from runtime.errors import Code
 from runtime.metrics import OTHER, Counts, Metrics, Runs
 from runtime.protocol import pack
-from runtime.scheduler import Flow, Scheduler, Work
+from runtime.scheduler import Flow, Scheduler
 from runtime.server import Server
+from runtime.work import Work
 
 
 class Watched:
@@ -32,6 +33,8 @@ class Watched:
 
     def __init__(self) -> None:
         self.cache = Cache()
+
+    workers = None
 
     def queue_depths(self) -> dict[str, int]:
         return {"terrain-detail": 3}
@@ -102,7 +105,7 @@ def test_cache_hits_by_tier() -> None:
 
 def test_runs_are_observed_with_how_many_they_answer() -> None:
     runs, tickets = Runs(), []
-    scheduler = Scheduler(tickets.append, observe=runs.observe)
+    scheduler = Scheduler(tickets.append, lambda job: job.work.run(), observe=runs.observe)
     for key in (b"a", b"a", b"a", b"b"):
         scheduler.submit(Work("model", key, lambda: None), Flow())
     for ticket in tickets:

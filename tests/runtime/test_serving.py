@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
+import psutil
 import pytest
 from model_files import write_model
 from msgspec import structs
 from serving_process import serving
+from test_workers import alive, until
 
 from pcg.cli import main
 from runtime.client import Client, ConnectionLost, NoRuntime
@@ -143,3 +145,19 @@ def test_sigterm_under_load_answers_or_refuses_every_request() -> None:
     errors = {answer.msgid: answer.error for answer in answers}
     assert [errors[msgid] for msgid in range(40)] == [None] * 40
     assert all(errors[msgid] is None or errors[msgid][0] == Code.SHUTTING_DOWN for msgid in errors if msgid >= 100)
+
+
+def test_told_to_stop_it_ends_its_workers_too(models: Path) -> None:
+    with serving(models, "--workers", 1, "--metrics-port", 0, "--drain-s", 0.1) as server:
+        metrics = server.line().removeprefix("metrics on ")
+        with Client(port=server.port, timeout_s=100) as client:
+            answer = client.call("levels.solve", game="sokoban", rows=["######", "#@ $.#", "######"])
+            assert answer["solution"] == "rR"
+        with urlopen(metrics) as page:
+            text = page.read().decode()
+        assert "pcg_workers 1.0" in text
+        assert 'pcg_run_seconds_count{queue="levels.solve"} 1.0' in text
+        pids = [child.pid for child in psutil.Process(server.process.pid).children()]
+        code, log = server.stop()
+        assert (code, log.count("ERROR")) == (0, 0), log
+    until(lambda: not any(map(alive, pids)))

@@ -115,9 +115,9 @@ def test_every_flag_of_pcg_serve_is_a_setting() -> None:
 def test_every_setting_can_come_from_the_environment() -> None:
     texts: dict[type, str] = {bool: "true", list: "a"}
     for name in set(Settings.__struct_fields__) - {"limits", "device", "log", "tls_cert", "tls_key"}:
-        environment = {ENVIRONMENT + name.upper(): texts.get(type(getattr(Settings(), name)), "1")}
+        environment = {ENVIRONMENT + name.upper(): texts.get(type(getattr(Settings(), name)), "1000")}
         if name == "host":
             environment["PCG_SERVE_AUTH"] = "false"
-        assert getattr(load({}, environment), name) in ("1", 1, True, ["a"], Path("1"))
+        assert getattr(load({}, environment), name) in ("1000", 1000, True, ["a"], Path("1000"))
     for name in Limits.__dataclass_fields__:
         assert getattr(load({}, {f"{ENVIRONMENT}LIMITS_{name.upper()}": "1"}).limits, name) == 1

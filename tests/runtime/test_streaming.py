@@ -18,9 +18,9 @@ from runtime.errors import Code, RpcError
 from runtime.local import Local
 from runtime.parameters import Options
 from runtime.protocol import Packed, pack
-from runtime.scheduler import Work
 from runtime.server import Server
 from runtime.service import Service
+from runtime.work import Work
 
 # Which chunks
 

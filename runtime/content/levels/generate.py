@@ -6,6 +6,7 @@ everywhere. docs/levels.md (Generating) says what each step does.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 from collections import Counter
@@ -25,9 +26,9 @@ from runtime.content.levels.rules import DUNGEON, RUNNER, Cell, Outcome, Prove, 
 from runtime.content.levels.runner_guards import place_guards
 from runtime.content.levels.solving import prove
 from runtime.content.provenance import provenance
-from runtime.engine import Engine
 from runtime.errors import Code, RpcError
 from runtime.registry import ModelFile, Registry
+from runtime.work import Hands
 
 BATCHES = (4, 8, 16)  # candidates written at a time: few at first, since most often one of them will do
 REPAIR_SHARE = 8  # an attempt at repair gets so many nodes less than a candidate
@@ -64,38 +65,38 @@ def check(request: GenerateRequest, registry: Registry) -> tuple[ModelFile, Wish
     """The request's model and its wishes.
 
     Raises:
-        RpcError: no such game or model, what is out of range, and what no level could be.
+        RpcError: no such game or model, and what is out of range.
     """
     game = asked_game(request.game)
     if game.name not in REPAIRS:
         raise wrong("game", f"levels of {game.name} are not generated yet; there are: {', '.join(REPAIRS)}")
     model = registry.find(request.model or f"level-{game.name}")
     wishes = read_wishes(request, game, model)
-    check_possible(wishes)
     return model, wishes
 
 
 def generate(
-    engine: Engine, model: ModelFile, wishes: Wishes, request: GenerateRequest, progress: Progress | None = None
+    hands: Hands, model: ModelFile, wishes: Wishes, request: GenerateRequest, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """The lowest-numbered candidate that is all that was wished for. In the engine's thread.
+    """The lowest-numbered candidate that is all that was wished for, however many are looked at at a time.
 
     Raises:
-        RpcError: UNSATISFIED, saying which wish failed how often.
+        RpcError: INVALID_PARAMS for what no level could be; UNSATISFIED, saying which wish failed how often.
     """
+    for _ in hands.each(check_possible, [(wishes,)]):
+        pass
     failed: Counter[str] = Counter()
     for numbers in _batches(wishes.candidates):
         fixed = [fixed_for(wishes, number) for number in numbers]
-        levels = write(engine, model, wishes, numbers, fixed)
-        for number, given, level in zip(numbers, fixed, levels, strict=True):
-            try:
-                made = examine(wishes, wishes.rows(level), given, number)
-            except Missed as missed:
-                failed[str(missed)] += 1
-                continue
-            return _answer(wishes, made, number) | {
-                "provenance": provenance(model, "levels.generate", msgspec.to_builtins(request))
-            }
+        levels = write(hands, model, wishes, numbers, fixed)
+        candidates = [(wishes, wishes.rows(level), *rest) for level, *rest in zip(levels, fixed, numbers, strict=True)]
+        with contextlib.closing(hands.each(look_at, candidates)) as looks:
+            for number, look in zip(numbers, looks, strict=True):
+                if isinstance(look, Made):
+                    return _answer(wishes, look, number) | {
+                        "provenance": provenance(model, "levels.generate", msgspec.to_builtins(request))
+                    }
+                failed[look] += 1
         if progress is not None:
             progress(numbers[-1] + 1, wishes.candidates)
     why = ", ".join(f"{wish} {count} times" for wish, count in failed.most_common())
@@ -116,7 +117,7 @@ def _batches(candidates: int) -> Iterator[range]:
 
 
 def write(
-    engine: Engine, model: ModelFile, wishes: Wishes, numbers: Sequence[int], fixed: Sequence[NDArray[np.int64]]
+    hands: Hands, model: ModelFile, wishes: Wishes, numbers: Sequence[int], fixed: Sequence[NDArray[np.int64]]
 ) -> NDArray[np.uint8]:
     """The candidates of these numbers as the model writes them: (N, height, width) tile numbers."""
     height, width = wishes.shape
@@ -131,7 +132,7 @@ def write(
         wishes.temperature,
         0,
     )
-    return engine.run(model, "forward", *arguments)
+    return hands.run(model, "forward", *arguments)
 
 
 def fixed_for(wishes: Wishes, number: int) -> NDArray[np.int64]:
@@ -199,6 +200,14 @@ def asked_pairs(wishes: Wishes, number: int) -> int:
     else:
         usual = min(4, (height - 2) * (width - 2) // 9)
     return min(max(usual, least), most)
+
+
+def look_at(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: int) -> Made | str:
+    """A candidate that is all that was wished for, or what it lacks. In a worker, where there are workers."""
+    try:
+        return examine(wishes, rows, given, number)
+    except Missed as missed:
+        return str(missed)
 
 
 def examine(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: int) -> Made:

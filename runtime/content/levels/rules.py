@@ -51,6 +51,9 @@ class Game:
     moves: Mapping[str, str]
     budget: int
 
+    def __reduce__(self) -> tuple[Callable[[str], Game], tuple[str]]:
+        return find_game, (self.name,)  # the one that there is, in another process too
+
 
 @dataclass(frozen=True)
 class Outcome:

@@ -30,6 +30,14 @@ class SolveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     budget: int | None = None
 
 
+SMALLEST: Mapping[str, Sequence[str]] = {
+    "sokoban": ("######", "#@ $.#", "######"),
+    "dungeon": ("<.>",),
+    "platformer": ("S...........#G", "##....########"),
+    "runner": ("M..G..", "######"),
+}
+
+
 def prove(game: str, rows: Sequence[str], budget: int) -> Outcome:
     """What the game's solver says of a level. A solution has been played through by the rules.
 
@@ -41,6 +49,12 @@ def prove(game: str, rows: Sequence[str], budget: int) -> Outcome:
     if outcome.status == "solved" and not PLAYERS[game].replay(rows, outcome.moves):
         raise RuntimeError(f"{game}: the solver's moves do not complete the level: {outcome.moves}")
     return outcome
+
+
+def warm_up() -> None:
+    """Solve a small level of each game, which compiles what is not compiled yet, and loads what is."""
+    for game, rows in SMALLEST.items():
+        prove(game, rows, find_game(game).budget)
 
 
 def check(request: SolveRequest) -> SolveRequest:
@@ -62,7 +76,7 @@ def check(request: SolveRequest) -> SolveRequest:
 
 
 def solve(request: SolveRequest) -> dict[str, Any]:
-    """The answer to a checked request; a dungeon without both stairs gets them by rule. In the engine's thread.
+    """The answer to a checked request; a dungeon without both stairs gets them by rule. In a worker, if there are any.
 
     Raises:
         RpcError: INVALID_PARAMS for rows that are no level of the game, or one too large for its solver.

@@ -1,0 +1,92 @@
+"""Runs searches: what their models write in the engine's turns, and the rest in worker processes."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, TypeVar
+
+from numpy.typing import NDArray
+
+from runtime.engine import Abandoned, Engine
+from runtime.registry import ModelFile
+from runtime.scheduler import Flow, Job, Observe, Scheduler
+from runtime.work import Search, Work
+from runtime.workers import Workers
+
+T = TypeVar("T")
+_LOOK_S = 0.05  # between looks whether a result is still wanted
+_FOR_EACH_WORKER = 2  # searches at a time: while one waits for its model, another may have the worker
+
+
+class InEngine:
+    """Hands of a process without workers: everything is done where it is asked for, in the engine's thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.run = engine.run
+
+    def each(self, function: Callable[..., T], arguments: Iterable[tuple[Any, ...]]) -> Generator[T, None, None]:
+        """One by one, each when it is asked for."""
+        for given in arguments:
+            yield function(*given)
+
+
+class Searches:
+    """Takes searches in their turn, and has a thread for each that runs; they do no work in it but wait for it.
+
+    `engine` is the scheduler of what runs in the engine's thread, `run` does it there.
+    """
+
+    def __init__(
+        self, engine: Scheduler, run: Callable[..., NDArray[Any]], workers: Workers, max_queued: int, observe: Observe
+    ) -> None:
+        self.workers = workers
+        self._engine, self._run_model = engine, run
+        self._threads = ThreadPoolExecutor(_FOR_EACH_WORKER * workers.count, thread_name_prefix="search")
+        self.scheduler = Scheduler(self._threads.submit, self._run, max_queued=max_queued, observe=observe)
+
+    def close(self) -> None:
+        """Answer what waits with SHUTTING_DOWN, finish what runs, end the workers."""
+        self.scheduler.close()
+        self._threads.shutdown(wait=True)
+        self.workers.close()
+
+    def _run(self, job: Job) -> Any:
+        assert isinstance(job.work, Search)
+        return job.work.run(_InTurn(self._engine, self._run_model, self.workers, job))
+
+
+class _InTurn:
+    """Hands of one search that runs. Raises Abandoned where nobody waits for it any more."""
+
+    def __init__(self, engine: Scheduler, run: Callable[..., NDArray[Any]], workers: Workers, job: Job) -> None:
+        self._engine, self._run, self._workers, self._job = engine, run, workers, job
+        self._parts = itertools.count()
+
+    def run(self, model: ModelFile, method: str, *arguments: NDArray[Any] | int) -> NDArray[Any]:
+        """In the engine's next turn for work as urgent as the search."""
+        key = b"part%d of %d " % (next(self._parts), id(self._job)) + self._job.work.key
+        work = Work(model.card.name, key, functools.partial(self._run, model, method, *arguments))
+        # A flow of its own: one that is congested would keep this thread, and all searches that wait for it.
+        call = self._engine.submit(work, Flow(), self._job.priority)
+        written: NDArray[Any] = self._result(call.future)
+        return written
+
+    def each(self, function: Callable[..., T], arguments: Iterable[tuple[Any, ...]]) -> Generator[T, None, None]:
+        """All at once, as far as there are workers."""
+        futures = [self._workers.submit(function, *given) for given in arguments]
+        try:
+            for future in futures:
+                yield self._result(future)
+        finally:
+            for future in futures:
+                future.cancel()
+
+    def _result(self, future: Future[T]) -> T:
+        while not wait([future], _LOOK_S).done:
+            if self._job.abandoned:
+                future.cancel()
+                raise Abandoned
+        return future.result()
