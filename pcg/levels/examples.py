@@ -12,9 +12,8 @@ from torch import Tensor
 
 from pcg.levels.context import UNTOLD, Context, indices
 from pcg.levels.data import Corpus, Level, encode
-from pcg.levels.games import DUNGEON
 from pcg.levels.measures import measure, ranks
-from pcg.levels.rooms import joined
+from pcg.levels.repaired import learnable
 from pcg.progress import progress
 
 TOLD = 0.7  # share of examples in which the difficulty is told; so for each count
@@ -46,7 +45,7 @@ class Example:
 
 
 class Examples:
-    """The levels of a corpus, training ones or held out, as batches; of dungeons those whose rooms can be joined.
+    """The levels of a corpus, training ones or held out, as batches: those that can be learned from.
 
     Raises:
         ValueError: none can be learned from.
@@ -60,7 +59,7 @@ class Examples:
         kept, labour = [], []
         with progress("measuring levels", len(levels)) as advance:
             for level in levels:
-                rows = joined(level.rows, self.game.sides) if self.game is DUNGEON else level.rows
+                rows = learnable(self.game, level.rows)
                 if rows is not None:
                     kept.append(rows)
                     labour.append(measure(self.game.name, rows))

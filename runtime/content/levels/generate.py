@@ -121,12 +121,13 @@ def write(
 ) -> NDArray[np.uint8]:
     """The candidates of these numbers as the model writes them: (N, height, width) tile numbers."""
     height, width = wishes.shape
+    told = -1 if wishes.difficulty is None else wishes.difficulty[2]
     arguments = (
         np.full(len(numbers), wishes.seed),
         np.array(numbers, np.int64),
         width,
         height,
-        np.array([told_difficulty(wishes, n) for n in numbers], np.int64),
+        np.full(len(numbers), told),
         np.array([told_counts(wishes, n, f) for n, f in zip(numbers, fixed, strict=True)], np.int64),
         np.stack(fixed),
         wishes.temperature,
@@ -158,17 +159,6 @@ def pick(seed: int, number: int, stream: str, choices: int) -> int:
     """One of 0 to choices - 1, the same for a seed, a number and a stream."""
     digest = hashlib.sha256(f"{seed} {number} {stream}".encode()).digest()
     return int.from_bytes(digest[:8], "big") % choices
-
-
-def told_difficulty(wishes: Wishes, number: int) -> int:
-    """What the model is told, in hundredths; -1 where it is free.
-
-    For the Lode Runner kind it never is: half of what that model has learned from can't be completed without a guard's
-    help, and has no difficulty. Told one, it writes as those were that can.
-    """
-    if wishes.difficulty is not None:
-        return wishes.difficulty[2]
-    return pick(wishes.seed, number, "difficulty", 101) if wishes.game is RUNNER else -1
 
 
 def told_counts(wishes: Wishes, number: int, given: NDArray[np.int64]) -> list[int]:
