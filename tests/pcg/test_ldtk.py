@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from ldtkpy.api import LdtkJSON
 from PIL import Image
+from typed_ldtk import parsed
 
 from pcg.writers.level import Level
 from pcg.writers.tilemap import read_level, write_level
@@ -22,16 +21,6 @@ BOXES = Level("sokoban", ("########", "#@ $.* #", "#      #", "########"), "rR",
 CRYPT = Level("dungeon", ("#####-", "#<.M#-", "#.#k##", "#.iD>#", "######"), "rrddr")
 EVERY = [BOXES, CRYPT, *(Level(name, ("".join(game.tiles),)) for name, game in GAMES.items())]
 ALL = pytest.mark.parametrize("level", EVERY, ids=lambda level: f"{level.game}{level.rows}")
-
-
-def parsed(path: Path) -> Any:
-    """The project in ldtkpy's classes, which check the type of every field of format 1.4."""
-    made = json.loads(path.read_text())
-    for layer in made["defs"]["layers"]:
-        for group in layer["autoRuleGroups"]:
-            for rule in group["rules"]:
-                [rule["tileIds"]] = rule["tileRectsIds"]  # its name since 1.5
-    return LdtkJSON.from_dict(made)
 
 
 @ALL

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import pytiled_parser
+from typed_ldtk import parsed
 
 from pcg.cli import main
 from pcg.writers.tilemap import ENCODERS, read_level
+from runtime.content.levels.generate import REPAIRS
+from runtime.content.levels.rules import TILE
 from runtime.content.levels.sokoban_replay import replay
 
 SMALL = ("--width", "8", "--height", "7", "--counts", "boxes=2", "--candidates", "200")
@@ -42,6 +47,51 @@ def test_every_format_holds_the_level_its_proof_and_what_made_it(made: Path) -> 
         assert replay(level.rows, said["solution"])
         assert said["provenance"]["params"]["seed"] == 3
         assert said["provenance"]["model"] == "level-sokoban"
+
+
+GAMES = {
+    "sokoban": SMALL,
+    "dungeon": ("--width", "12", "--height", "9"),
+    "platformer": ("--width", "24"),
+    "runner": ("--width", "16", "--height", "12", "--counts", "gold=1:9"),
+}
+
+
+def test_other_programs_are_tried_with_every_game() -> None:
+    assert GAMES.keys() == REPAIRS.keys()
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_other_programs_load_what_is_generated(
+    game: str, level_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tiled's maps by pytiled_parser and by pytmx in pygame, LDtk's project by ldtkpy: level and solution are there."""
+    for suffix in (".tmx", ".tmj", ".ldtk"):
+        command = ("--seed", "2", "--game", game, *GAMES[game], "--models", level_models)
+        assert run("level", tmp_path / f"level{suffix}", *command) == 0
+    level = read_level(tmp_path / "level.tmx")
+    size = (len(level.rows[0]), len(level.rows))
+    for suffix in (".tmx", ".tmj"):
+        made = pytiled_parser.parse_map(tmp_path / f"level{suffix}")
+        assert (made.map_size.width, made.map_size.height) == size
+        layers = {layer.name: layer for layer in made.layers}
+        assert len(layers["start"].tiled_objects) == 1
+        assert layers["solution"].tiled_objects[0].properties["moves"] == level.solution
+    monkeypatch.setitem(os.environ, "SDL_VIDEODRIVER", "dummy")
+    pygame = pytest.importorskip("pygame")
+    import pytmx.util_pygame
+
+    pygame.display.init()
+    try:
+        pygame.display.set_mode((8, 8))
+        made = pytmx.util_pygame.load_pygame(str(tmp_path / "level.tmx"))
+        assert (made.width, made.height) == size
+        assert [one.properties["moves"] for one in made.get_layer_by_name("solution")] == [level.solution]
+    finally:
+        pygame.display.quit()
+    [made] = parsed(tmp_path / "level.ldtk").levels
+    assert (made.px_wid // TILE, made.px_hei // TILE) == size
+    assert sum(one.identifier == "Solution" for one in made.layer_instances[0].entity_instances) == 1
 
 
 def test_verify_makes_levels_again(made: Path, level_models: Path, capsys: pytest.CaptureFixture[str]) -> None:
