@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 _READ_BYTES = 1 << 16
 HELLO_BYTES = 4096  # the largest message taken from a client that has not given its token
 CLOSE_S = 1.0  # how long a connection that ends may take over its last bytes
+SILENT_S = 0.1  # after which nothing is on its way from a client that is told to go
 
 
 class Peer(asyncio.BufferedProtocol):
@@ -174,10 +175,18 @@ class Peer(asyncio.BufferedProtocol):
             self.close()
 
     async def drain(self, grace_s: float) -> None:
-        """Take no more requests, wait up to `grace_s` seconds for those that run, then end the rest with an error."""
+        """Take no more requests, wait up to `grace_s` seconds for those that run, then end the rest with an error.
+
+        Requests that have arrived, and those that still come until the client is silent for a moment, are refused.
+        """
         self._draining = True
+        self._work()  # what waits for room waits no more
         await self._until_quiet(grace_s)
         self._in_flight.cancel_all()
+        await self._until_quiet(CLOSE_S)
+        latest = self._loop.time() + CLOSE_S
+        while not self._ended and (now := self._loop.time()) < min(self._heard + SILENT_S, latest):
+            await asyncio.sleep(min(self._heard + SILENT_S, latest) - now)
         await self._until_quiet(CLOSE_S)
         self.close()
 
@@ -230,7 +239,7 @@ class Peer(asyncio.BufferedProtocol):
             self._timers.stop("message")
 
     def _has_room(self) -> bool:
-        return self._outbox.open and self._in_flight.has_room(len(self._outbox))
+        return self._outbox.open and (self._draining or self._in_flight.has_room(len(self._outbox)))
 
     def _read_on(self) -> None:
         if self._paused:

@@ -65,7 +65,7 @@ class Target(NamedTuple):
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     log = tmp_path_factory.mktemp("attacks") / "log"
-    flags = ("--threads", 1, "--websocket-port", 0, "--metrics-port", 0)
+    flags = ("--threads", 1, "--workers", 1, "--websocket-port", 0, "--metrics-port", 0)
     with serving(BUNDLED, *flags, log=log, PCG_SERVE_LIMITS_HANDSHAKE_TIMEOUT_S=str(PATIENCE_S)) as process:
         websocket, metrics = (int(re.search(r":(\d+)(/|$)", process.line())[1]) for _ in range(2))
         ports = {"": process.port, "websocket": websocket, "websocket port": websocket, "metrics port": metrics}

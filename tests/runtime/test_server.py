@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from runtime.errors import Code
+from runtime.limits import Limits
 from runtime.protocol import Response
 from runtime.server import Server
 
@@ -18,6 +19,25 @@ async def test_nagle_is_off(server, service, connect):
     await service.until(service.started, 1)
     [served] = server._peers
     assert served._link.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+async def test_close_answers_also_what_was_not_read_yet(service, connect):
+    """Of 500 requests two run; some are read and wait for room, most are still in the sockets."""
+    async with Server(service, port=0, limits=Limits(max_in_flight=2)) as server:
+        peer = await connect(server)
+        requests = [peer.wait_request(i, data=bytes(2000)) for i in range(500)]
+        sending = asyncio.create_task(peer.send(b"".join(requests)))
+        await service.until(service.started, 2)
+        closing = asyncio.create_task(server.close(grace_s=60))
+        await asyncio.sleep(0)
+        service.gate.set()
+        answers = [await peer.receive() for _ in range(500)]
+        assert sorted(answer.msgid for answer in answers) == list(range(500))
+        done = {answer.msgid for answer in answers if answer.error is None}
+        assert done == {0, 1}
+        assert {answer.error[0] for answer in answers if answer.error} == {Code.SHUTTING_DOWN}
+        assert await peer.receive() is None
+        await asyncio.gather(sending, closing)
 
 
 async def test_close_waits_for_running_requests_and_refuses_new_ones(server, service, connect):
