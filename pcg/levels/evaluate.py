@@ -24,6 +24,7 @@ from pcg.levels.games import Alphabet, LevelGame, find_game
 from pcg.levels.ngram import Ngram, noise
 from pcg.levels.novelty import copied_runs, nearer, nearest, piece_of
 from pcg.levels.patterns import SIDES, Tiles, divergences
+from pcg.levels.repaired import learnable
 from pcg.levels.writing import LevelWriter
 from pcg.progress import progress
 from runtime.card import Quality
@@ -66,7 +67,9 @@ def evaluate_level(registry: Registry, name: str, data: Path, most: int = MOST) 
     corpus = load_corpus(data, game)
     alphabet = whole_alphabet(corpus, registry.find(name))
     rng = np.random.default_rng(0)
-    training = [tiles_of(level.rows, alphabet) for level in corpus.training]
+    say("reading training levels")
+    learned = [learnable(game, level.rows) for level in corpus.training]
+    training = [tiles_of(rows, alphabet) for rows in learned if rows is not None]
     held_out = fitting([tiles_of(level.rows, alphabet) for level in corpus.held_out], game)
     if not held_out:
         raise ValueError(f"{data}: no level of {game.name} that is held out has a size that the model writes")

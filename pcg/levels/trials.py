@@ -90,6 +90,7 @@ def prove_seeds(writer: LevelWriter, folder: Path, seeds: int) -> list[Quality]:
         wall, cpu = time.perf_counter(), time.process_time()
         made = writer.made(seed)
         record: Record = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
+        record["written"] = writer.status(seed)
         if made is None:
             return record | {"returned": False}
         accepted = PLAYERS[writer.game].replay(made["rows"], made["solution"])
@@ -109,8 +110,10 @@ def prove_seeds(writer: LevelWriter, folder: Path, seeds: int) -> list[Quality]:
     def times(key: str, percent: float) -> float:
         return float(np.percentile([r[key] for r in records], percent))
 
+    untouched = [r for r in first if r["repaired"] == 0]
     return [
-        Quality("levels completed as written", share([r for r in first if r["repaired"] == 0]), against),
+        Quality("levels completed as written", share([r for r in records if r["written"] == "solved"]), against),
+        Quality("levels that need no repair", share(untouched), against),
         Quality("levels completed, with repairs", share(first), against),
         Quality("requests fulfilled", share(returned), against),
         Quality(

@@ -7,10 +7,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from runtime.content.levels.asking import GenerateRequest, Wishes
+from runtime.content.levels.dungeon_places import place_stairs
 from runtime.content.levels.generate import REPAIRS, check, fixed_for, generate, write
+from runtime.content.levels.rules import DUNGEON
+from runtime.content.levels.solving import prove
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError
 from runtime.registry import Registry
+from runtime.searches import InEngine
 
 
 class LevelWriter:
@@ -20,6 +24,7 @@ class LevelWriter:
         self._registry, self.model = registry, registry.find(name)
         self.game = name.removeprefix("level-")
         self._engine = Engine()
+        self._hands = InEngine(self._engine)
 
     def request(self, seed: int, **wanted: Any) -> GenerateRequest:
         """The request of a level."""
@@ -32,8 +37,19 @@ class LevelWriter:
     def raw(self, wishes: Wishes, numbers: Sequence[int] = (0,)) -> list[list[str]]:
         """The candidates of these numbers, as the network writes them."""
         fixed = [fixed_for(wishes, number) for number in numbers]
-        levels = self._engine.submit(write, self._engine, self.model, wishes, numbers, fixed).result()
+        levels = self._engine.submit(write, self._hands, self.model, wishes, numbers, fixed).result()
         return [wishes.rows(level) for level in levels]
+
+    def status(self, seed: int) -> str:
+        """What the solver says of a seed's first candidate, a dungeon with its stairs: solved, unsolvable, unknown, or
+        that it is no level.
+        """
+        wishes = self.wishes(seed)
+        (rows,) = self.raw(wishes)
+        try:
+            return prove(self.game, place_stairs(rows) if wishes.game is DUNGEON else rows, wishes.budget).status
+        except ValueError:
+            return "no level"
 
     def made(self, seed: int, **wanted: Any) -> dict[str, Any] | None:
         """What levels.generate returns; None where none of its candidates will do.
@@ -44,7 +60,7 @@ class LevelWriter:
         request = self.request(seed, **wanted)
         model, wishes = check(request, self._registry)
         try:
-            return self._engine.submit(generate, self._engine, model, wishes, request).result()
+            return self._engine.submit(generate, self._hands, model, wishes, request).result()
         except RpcError as error:
             if error.code is not Code.UNSATISFIED:
                 raise
