@@ -44,6 +44,9 @@ def _report(error: Exception) -> int:
         extra = EXTRAS[error.name]
         say(f"pcg: this needs {error.name}, which the extra {extra!r} brings: pip install 'pcg-plugin[{extra}]'")
         return 1
+    if isinstance(error, RuntimeError) and "no locator available" in str(error):  # numba's words
+        say("pcg: compiled solvers can be kept nowhere; set NUMBA_CACHE_DIR to a folder that you may write to")
+        return 1
     if isinstance(error, UserError | RpcError | OSError | ValueError):
         say(f"pcg: {error}")
         return 2 if isinstance(error, UserError) else 1

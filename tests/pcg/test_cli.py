@@ -52,6 +52,17 @@ def test_every_verb_has_help_with_examples(capsys: pytest.CaptureFixture[str]) -
         assert f"pcg {verb}" in capsys.readouterr().out.split("Examples:")[1]
 
 
+def test_where_compiled_solvers_can_be_kept_nowhere_one_line_says_what_to_do(tmp_path: Path) -> None:
+    level = tmp_path / "level.txt"
+    level.write_text("#####\n#@$.#\n#####\n")
+    # As numba looks where the installation is read-only and the user has no home.
+    environment = os.environ | {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator", "NUMBA_CACHE_DIR": ""}
+    command = [sys.executable, "-m", "pcg.cli", "solve", str(level), "--game", "sokoban"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "set NUMBA_CACHE_DIR" in done.stderr
+
+
 def test_a_reader_that_has_had_enough_is_no_error_worth_telling() -> None:
     receiver, sender = os.pipe()
     os.close(receiver)
