@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any, NamedTuple, Protocol
 
+from runtime.jobs import Flow
 from runtime.limits import Limits
-from runtime.scheduler import Flow
 
 
 class Notifier(Protocol):

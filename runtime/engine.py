@@ -22,6 +22,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from runtime import batching as batches
+from runtime.batching import Batch, Batching
 from runtime.card import Golden
 from runtime.errors import Code, RpcError
 from runtime.registry import ModelFile
@@ -81,6 +83,7 @@ class Engine:
         self._loaded: WeakKeyDictionary[ModelFile, Loaded] = WeakKeyDictionary()
         self._used: WeakKeyDictionary[ModelFile, float] = WeakKeyDictionary()
         self._proved: dict[str, tuple[int, dict[int, float]]] = {}  # precision and seconds, by SHA-256
+        self._batching: dict[str, Batching] = {}  # by SHA-256
         self._changing = threading.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._abandoned: Callable[[], bool] = _never
@@ -192,6 +195,39 @@ class Engine:
             return False
         return True
 
+    def choose_batching(self, model: ModelFile) -> Batching:
+        """Measure what pays, by runs of more and more items until these get no cheaper. In the engine's thread.
+
+        The items are the first one of the first golden vector. Until this is called no batches are made. Errors as
+        `load`.
+        """
+        if (chosen := self._batching.get(model.sha256)) is not None:
+            return chosen
+        module, golden = self.load(model).module, model.card.golden[0]
+        item = [a if isinstance(a, int) else a[:1] for a in _arguments(golden)]
+        alone = digest(self._call(module, model, golden.method, item))
+        seconds: dict[int, float] = {}
+        size = 1
+        while size <= batches.LARGEST:
+            calls, taken = [item] * size, []
+            for _ in range(WARM_RUNS):
+                began = time.perf_counter()
+                results = self._call(module, model, golden.method, batches.join(calls))
+                taken.append(time.perf_counter() - began)
+            if any(digest(result) != alone for result in batches.part(results, calls)):
+                logger.warning("%s gives other bytes in a batch of %d: none are made", model.card.name, size)
+                seconds = {1: 1.0}
+                break
+            seconds[size] = min(taken)
+            if size > 1 and seconds[size] > batches.WORTH * 2 * seconds[size // 2]:
+                break
+            size *= 2
+        chosen = self._batching[model.sha256] = batches.choose(seconds)
+        each = ", ".join(f"{n}: {1000 * taken / n:.1f}" for n, taken in seconds.items())
+        what = "%s: up to %d items are run together (ms an item, by their number: %s)"
+        logger.info(what, model.card.name, chosen.max_batch_size, each)
+        return chosen
+
     def _call(self, module: Any, model: ModelFile, method: str, arguments: Sequence[Argument]) -> NDArray[Any]:
         torch.set_num_threads(min(self._threads, model.card.threads or self._threads))
         tensors = [a if isinstance(a, int) else torch.from_numpy(a).to(self.device) for a in arguments]
@@ -208,6 +244,16 @@ class Engine:
         if self._abandoned():
             raise Abandoned
         return self._call(self.load(model).module, model, method, arguments)
+
+    def batch(self, model: ModelFile, method: str, arguments: Sequence[Argument]) -> Batch:
+        """How a `run` with these arguments may be joined with others. From any thread."""
+        return Batch(
+            (model.sha256, batches.alike(method, arguments)),
+            batches.items(arguments),
+            self._batching.get(model.sha256, Batching()),
+            arguments,
+            lambda calls: batches.part(self.run(model, method, *batches.join(calls)), calls),
+        )
 
     def close(self) -> None:
         """Finish what runs, drop what waits."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from runtime.service import Service
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+COUNTS = (1, 2, 4, 8, 16, 32, 64)
 OTHER = "other"  # a method that there is not
 
 
@@ -47,12 +48,14 @@ class Runs:
 
         self._waited = histogram("pcg_queue_seconds", "From a request's arrival to its run", SECONDS)
         self._ran = histogram("pcg_run_seconds", "Of a run", SECONDS)
-        self._calls = histogram("pcg_requests_per_run", "Equal requests that a run answers", (1, 2, 4, 8, 16, 32, 64))
+        self._jobs = histogram("pcg_batch_size", "Pieces of work that a run does together", COUNTS)
+        self._calls = histogram("pcg_requests_per_run", "Requests that a run answers", COUNTS)
 
-    def observe(self, queue: str, waited_s: float, ran_s: float, calls: int) -> None:
+    def observe(self, queue: str, waited_s: float, ran_s: float, jobs: int, calls: int) -> None:
         """Note a run."""
         self._waited.labels(queue).observe(waited_s)
         self._ran.labels(queue).observe(ran_s)
+        self._jobs.labels(queue).observe(jobs)
         self._calls.labels(queue).observe(calls)
 
 

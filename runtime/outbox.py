@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import Protocol
 
-from runtime.scheduler import Flow
+from runtime.jobs import Flow
 
 _BATCH_BYTES = 1 << 16  # gathered before they are written
 

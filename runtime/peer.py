@@ -26,11 +26,11 @@ from runtime import answers, arrays
 from runtime.access import Door, Tokens, WrongToken
 from runtime.calls import Caller, InFlight, Service
 from runtime.errors import Code, RpcError
+from runtime.jobs import Flow
 from runtime.limits import Limits
 from runtime.metrics import Counts
 from runtime.outbox import Link, Outbox
 from runtime.protocol import Connection, Event, Fatal, Framing, Invalid, Notification, Packed, Request
-from runtime.scheduler import Flow
 from runtime.timers import Timers
 
 logger = logging.getLogger(__name__)

@@ -9,9 +9,10 @@ from typing import Any
 from runtime import arrays
 from runtime.cache import Cache, DiskCache
 from runtime.engine import Engine
+from runtime.jobs import Call, Flow, Job, Priority
 from runtime.parameters import Options
 from runtime.protocol import Packed, pack
-from runtime.scheduler import MAX_QUEUED, Call, Flow, Job, Observe, Priority, Scheduler
+from runtime.scheduler import MAX_QUEUED, Observe, Scheduler
 from runtime.searches import InEngine, Searches
 from runtime.work import Search, Work
 from runtime.workers import Workers
@@ -39,7 +40,7 @@ class Runner:
         self.misses = 0  # of all tiers
         self.scheduler = Scheduler(engine.submit, self._run, max_queued=max_queued, observe=observe)
         self._in_engine = InEngine(engine)
-        self._searches = Searches(self.scheduler, engine.run, workers, max_queued, observe) if workers else None
+        self._searches = Searches(engine, self.scheduler, workers, max_queued, observe) if workers else None
 
     def depths(self) -> dict[str, int]:
         """How many calls wait in each queue that has any."""

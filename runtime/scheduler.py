@@ -12,111 +12,44 @@ came last, what was cancelled costs nothing, and the engine never waits for an e
    do starts level with the others: time can't be saved up;
 3. the oldest of that connection.
 
+Work that is alike and that pays together (`runtime.batching`) is one run: with the call that is due go the others of
+its priority.
+
 A connection that does not read its answers is congested: its calls wait until it has read them, so that it can't make
 the runtime keep more and more results for it.
 """
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
-from enum import IntEnum
+from collections.abc import Callable, Iterator
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from runtime.batching import Batch
 from runtime.errors import Code, RpcError
+from runtime.jobs import Call, Flow, Job, Lane, Priority
 from runtime.work import Search, Work
+
+logger = logging.getLogger(__name__)
 
 MAX_QUEUED = 512  # calls that wait in one queue, of one priority
 RETRY_MS = (100, 60_000)  # the least and the most that an overloaded client is told to wait
 _NEWEST = 0.2  # how much the latest run counts in the mean time of a queue's runs
 
 
-Observe = Callable[[str, float, float, int], None]
-
-
-class Priority(IntEnum):
-    """What goes first. Strictly: while anything of a higher priority waits, nothing of a lower one starts."""
-
-    HIGH = 0
-    NORMAL = 1
-    LOW = 2
-
-
-class Flow:
-    """Whose calls are together: those of one connection, or of one thread of this process."""
-
-    def __init__(self) -> None:
-        self.congested = False  # set by its connection, and ended by `clear`
-        self.schedulers: set[Scheduler] = set()  # that have had calls of it
-
-    def clear(self) -> None:
-        """It is congested no more."""
-        self.congested = False
-        for scheduler in list(self.schedulers):
-            scheduler.wake()
-
-
-class _Lane:
-    """A flow's calls of one priority, and the seconds they have used."""
-
-    def __init__(self) -> None:
-        self.used_s = 0.0
-        self.waiting: dict[Call, None] = {}  # in the order they came
-
-
-class Job:
-    """Work that is waited for."""
-
-    def __init__(self, work: Work | Search) -> None:
-        self.work = work
-        self.calls: set[Call] = set()
-        self.running = False
-        self.abandoned = False  # nobody waits for it any more: it may stop where it is
-
-    @property
-    def priority(self) -> Priority:
-        """Of the most urgent call that waits for it."""
-        return min((call.priority for call in list(self.calls)), default=Priority.LOW)
-
-
-class Call:
-    """A request that waits for its job. `future` gets the result, or the error; cancel it to leave."""
-
-    def __init__(self, job: Job, flow: Flow, priority: Priority, deadline_s: float | None) -> None:
-        self.job, self.flow, self.priority = job, flow, priority
-        self.deadline_s = deadline_s
-        self.asked = time.monotonic()
-        self.expires = None if deadline_s is None else self.asked + deadline_s
-        self.future: Future[Any] = Future()
-
-    def expire(self) -> None:
-        """Answer that it is too late."""
-        assert self.deadline_s is not None
-        message = f"not done within the {1000 * self.deadline_s:.0f} ms that the request allowed"
-        self.fail(RpcError(Code.DEADLINE_EXCEEDED, message))
-
-    def fail(self, error: BaseException) -> None:
-        """Answer with an error, unless it is answered already."""
-        with contextlib.suppress(InvalidStateError):
-            self.future.set_exception(error)
-
-    def succeed(self, result: Any) -> None:
-        """Answer with a result, unless it is answered already."""
-        with contextlib.suppress(InvalidStateError):
-            self.future.set_result(result)
+Observe = Callable[[str, float, float, int, int], None]
 
 
 class Scheduler:
     """Queues calls, and runs them in tickets.
 
     `hand_over` takes a ticket and calls it, once, in a thread that runs work. `run` does a job there, and returns its
-    result or raises; `observe` is told of each: its queue, seconds waited and run, and how many calls it answers.
-    Everything else may be called from any thread.
+    result or raises; `observe` is told of each run: its queue, seconds waited and run, how many jobs it did,
+    and how many calls these answer. Everything else may be called from any thread.
     """
 
     def __init__(
@@ -129,9 +62,10 @@ class Scheduler:
     ) -> None:
         self._hand_over, self._run, self._max_queued, self._observe = hand_over, run, max_queued, observe
         self._lock = threading.Lock()
+        self._arrival = threading.Condition(self._lock)
         self._jobs: dict[bytes, Job] = {}  # by key; those that wait and the one that runs
-        self._lanes: WeakKeyDictionary[Flow, dict[Priority, _Lane]] = WeakKeyDictionary()
-        self._flows: dict[Priority, dict[Flow, _Lane]] = {priority: {} for priority in Priority}  # that have calls
+        self._lanes: WeakKeyDictionary[Flow, dict[Priority, Lane]] = WeakKeyDictionary()
+        self._flows: dict[Priority, dict[Flow, Lane]] = {priority: {} for priority in Priority}  # that have calls
         self._level = dict.fromkeys(Priority, 0.0)  # the used seconds that a flow with nothing to do starts with
         self._depths: Counter[tuple[str, Priority]] = Counter()
         self._seconds: dict[str, float] = {}  # mean time of a run, by queue
@@ -156,6 +90,7 @@ class Scheduler:
                 self._enqueue(call)
             job.calls.add(call)
             self._jobs[work.key] = job
+            self._arrival.notify_all()
         call.future.add_done_callback(lambda _: self._leave(call))
         return call
 
@@ -199,9 +134,9 @@ class Scheduler:
         self._depths[place] += 1
         self._issue_tickets()
 
-    def _lane(self, call: Call) -> _Lane:
+    def _lane(self, call: Call) -> Lane:
         lanes = self._lanes.setdefault(call.flow, {})
-        return lanes.setdefault(call.priority, _Lane())
+        return lanes.setdefault(call.priority, Lane())
 
     def _overloaded(self, queue: str, priority: Priority) -> RpcError:
         depth = self._depths[queue, priority]
@@ -247,12 +182,11 @@ class Scheduler:
         with self._lock:
             self._tickets -= 1
             due = self._take(late)
-            if due is not None:
-                self._begin(due.job)
+            together = [] if due is None else self._begin(due)
         for call in late:
             call.expire()
-        if due is not None:
-            self._do(due)
+        if together:
+            self._do(together)
 
     def _take(self, late: list[Call]) -> Call | None:
         """The call that is due, off the queue; those that have expired on the way go to `late`."""
@@ -267,28 +201,73 @@ class Scheduler:
                 late.append(call)
         return None
 
-    def _begin(self, job: Job) -> None:
+    def _begin(self, due: Call) -> list[Call]:
+        """The call, and those that are done with it: what is alike, as far as it pays, and comes in time."""
+        together = [due]
+        self._mark_running(due.job)
+        batch = _batch(due.job)
+        if batch is None or batch.size >= batch.limits.max_batch_size:
+            return together
+        size, ends = batch.size, time.monotonic() + batch.limits.max_wait_time
+        while True:
+            for call, its in list(self._alike(batch, due.priority)):
+                if not call.job.running and size + its.size <= batch.limits.max_batch_size:
+                    self._mark_running(call.job)
+                    together.append(call)
+                    size += its.size
+            left = ends - time.monotonic()
+            if size >= batch.limits.max_batch_size or left <= 0 or self._depths.total():
+                return together  # it waits for company only while there is nothing else to do
+            self._arrival.wait(left)
+
+    def _alike(self, batch: Batch, priority: Priority) -> Iterator[tuple[Call, Batch]]:
+        for flow, lane in self._flows[priority].items():
+            for call in lane.waiting if not flow.congested else ():
+                its = _batch(call.job)
+                if its is not None and its.alike == batch.alike:
+                    yield call, its
+
+    def _mark_running(self, job: Job) -> None:
         job.running = True
         self._running += 1
         for call in job.calls:
             self._dequeue(call)
 
-    def _do(self, due: Call) -> None:
-        job = due.job
-        waited, began = time.monotonic() - due.asked, time.perf_counter()
-        result, error = None, None
-        try:
-            result = self._run(job)
-        except BaseException as raised:  # whoever waits must be told, whatever it is
-            error = raised
+    def _do(self, together: list[Call]) -> None:
+        waited, began = time.monotonic() - together[0].asked, time.perf_counter()
+        outcomes = self._outcomes([call.job for call in together])
         seconds = time.perf_counter() - began
+        share = seconds / len(together)
+        queue = together[0].job.work.queue
+        answers = []
         with self._lock:
-            self._running -= 1
-            self._forget(job)
-            self._lane(due).used_s += seconds
-            mean = self._seconds.setdefault(job.work.queue, seconds)
-            self._seconds[job.work.queue] = mean + _NEWEST * (seconds - mean)
-            calls = list(job.calls)
-        self._observe(job.work.queue, waited, seconds, len(calls))
-        for call in calls:
+            mean = self._seconds.setdefault(queue, share)
+            self._seconds[queue] = mean + _NEWEST * (share - mean)
+            for due, outcome in zip(together, outcomes, strict=True):
+                self._running -= 1
+                self._forget(due.job)
+                self._lane(due).used_s += share
+                answers += [(call, *outcome) for call in due.job.calls]
+        self._observe(queue, waited, seconds, len(together), len(answers))
+        for call, result, error in answers:
             call.succeed(result) if error is None else call.fail(error)
+
+    def _outcomes(self, jobs: list[Job]) -> list[tuple[Any, BaseException | None]]:
+        """Of each job its result and None, or an error: whoever waits must be told, whatever it is."""
+        batches = [batch for job in jobs if (batch := _batch(job)) is not None]
+        if len(jobs) > 1:
+            try:
+                return [(result, None) for result in batches[0].run([batch.arguments for batch in batches])]
+            except Exception as error:  # of one of them: the others must not suffer for it
+                logger.info("%d requests that were run together failed, and are run one by one: %s", len(jobs), error)
+        return [self._outcome(job) for job in jobs]
+
+    def _outcome(self, job: Job) -> tuple[Any, BaseException | None]:
+        try:
+            return self._run(job), None
+        except BaseException as error:
+            return None, error
+
+
+def _batch(job: Job) -> Batch | None:
+    return job.work.batch if isinstance(job.work, Work) else None

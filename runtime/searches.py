@@ -11,14 +11,15 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from runtime.engine import Abandoned, Engine
+from runtime.jobs import Flow, Job
 from runtime.registry import ModelFile
-from runtime.scheduler import Flow, Job, Observe, Scheduler
+from runtime.scheduler import Observe, Scheduler
 from runtime.work import Search, Work
 from runtime.workers import Workers
 
 T = TypeVar("T")
 _LOOK_S = 0.05  # between looks whether a result is still wanted
-_FOR_EACH_WORKER = 2  # searches at a time: while one waits for its model, another may have the worker
+_FOR_EACH_WORKER = 4  # searches at a time: while some wait for their model, and are written together, others are solved
 
 
 class InEngine:
@@ -36,14 +37,12 @@ class InEngine:
 class Searches:
     """Takes searches in their turn, and has a thread for each that runs; they do no work in it but wait for it.
 
-    `engine` is the scheduler of what runs in the engine's thread, `run` does it there.
+    `models` is the scheduler of what runs in the engine's thread.
     """
 
-    def __init__(
-        self, engine: Scheduler, run: Callable[..., NDArray[Any]], workers: Workers, max_queued: int, observe: Observe
-    ) -> None:
+    def __init__(self, engine: Engine, models: Scheduler, workers: Workers, max_queued: int, observe: Observe) -> None:
         self.workers = workers
-        self._engine, self._run_model = engine, run
+        self._engine, self._models = engine, models
         self._threads = ThreadPoolExecutor(_FOR_EACH_WORKER * workers.count, thread_name_prefix="search")
         self.scheduler = Scheduler(self._threads.submit, self._run, max_queued=max_queued, observe=observe)
 
@@ -55,22 +54,27 @@ class Searches:
 
     def _run(self, job: Job) -> Any:
         assert isinstance(job.work, Search)
-        return job.work.run(_InTurn(self._engine, self._run_model, self.workers, job))
+        return job.work.run(_InTurn(self._engine, self._models, self.workers, job))
 
 
 class _InTurn:
     """Hands of one search that runs. Raises Abandoned where nobody waits for it any more."""
 
-    def __init__(self, engine: Scheduler, run: Callable[..., NDArray[Any]], workers: Workers, job: Job) -> None:
-        self._engine, self._run, self._workers, self._job = engine, run, workers, job
+    def __init__(self, engine: Engine, scheduler: Scheduler, workers: Workers, job: Job) -> None:
+        self._engine, self._scheduler, self._workers, self._job = engine, scheduler, workers, job
         self._parts = itertools.count()
 
     def run(self, model: ModelFile, method: str, *arguments: NDArray[Any] | int) -> NDArray[Any]:
         """In the engine's next turn for work as urgent as the search."""
         key = b"part%d of %d " % (next(self._parts), id(self._job)) + self._job.work.key
-        work = Work(model.card.name, key, functools.partial(self._run, model, method, *arguments))
+        work = Work(
+            model.card.name,
+            key,
+            functools.partial(self._engine.run, model, method, *arguments),
+            self._engine.batch(model, method, arguments),
+        )
         # A flow of its own: one that is congested would keep this thread, and all searches that wait for it.
-        call = self._engine.submit(work, Flow(), self._job.priority)
+        call = self._scheduler.submit(work, Flow(), self._job.priority)
         written: NDArray[Any] = self._result(call.future)
         return written
 

@@ -30,6 +30,7 @@ from runtime.workers import Workers
 
 PROTOCOL_VERSION = 1
 NAME = "pcg-runtime"
+_IN_BATCHES = {asking.FAMILY}  # whose models' runs may be joined; of terrain large enough to be asked for, none pay
 
 
 class Hello(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,6 +145,8 @@ class Service:
 
     def _prove(self, model: ModelFile) -> None:
         self.engine.submit(self.engine.load, model).result()
+        if model.card.family in _IN_BATCHES:
+            self.engine.submit(self.engine.choose_batching, model).result()
 
     def call(self, method: str, params: dict[str, Any], *, connection: Caller) -> Packed | asyncio.Future[Packed]:
         """The result of one call of a connection, or a future of it. Cancelled, it gives its place up.

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
+from runtime.batching import Batch
 from runtime.registry import ModelFile
 
 T = TypeVar("T")
@@ -18,6 +19,7 @@ class Work(NamedTuple):
     queue: str  # whose queue it waits in: the model's name
     key: bytes  # everything that the result depends on: equal keys, equal results
     run: Callable[[], Any]
+    batch: Batch | None = None  # how it may be done with others
 
 
 class Hands(Protocol):

@@ -18,9 +18,9 @@ from runtime.content.levels.rules import find
 from runtime.content.levels.runner_guards import CLEAR
 from runtime.content.levels.sokoban import solve
 from runtime.errors import Code, RpcError
+from runtime.jobs import Flow
 from runtime.local import Local
 from runtime.runner import Runner
-from runtime.scheduler import Flow
 from runtime.service import Service
 from runtime.workers import Workers
 

@@ -61,12 +61,13 @@ def write_model(
     card_bytes: bytes | None = None,
     broken: tuple[int, ...] = (99,),
     *,
+    module: torch.nn.Module | None = None,
     listed: bool = True,
 ) -> Path:
-    """A Doubler as a model file, listed in the folder's SHA256SUMS unless told otherwise."""
+    """A Doubler, or another module, as a model file, listed in the folder's SHA256SUMS unless told otherwise."""
     buffer = io.BytesIO()
     extra = {} if card_bytes == b"" else {"card.json": cards.encode(card()) if card_bytes is None else card_bytes}
-    torch.jit.save(torch.jit.script(Doubler(list(broken))), buffer, _extra_files=extra)
+    torch.jit.save(torch.jit.script(module or Doubler(list(broken))), buffer, _extra_files=extra)
     path = folder / f"{name}.ts"
     path.write_bytes(buffer.getvalue())
     if listed:

@@ -17,9 +17,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from runtime import logs, status
 from runtime.cache import Cache
 from runtime.errors import Code
+from runtime.jobs import Flow
 from runtime.metrics import OTHER, Counts, Metrics, Runs
 from runtime.protocol import pack
-from runtime.scheduler import Flow, Scheduler
+from runtime.scheduler import Scheduler
 from runtime.server import Server
 from runtime.work import Work
 

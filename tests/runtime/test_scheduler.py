@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.errors import Code, RpcError
-from runtime.scheduler import RETRY_MS, Call, Flow, Job, Priority, Scheduler
+from runtime.jobs import Call, Flow, Job, Priority
+from runtime.scheduler import RETRY_MS, Scheduler
 from runtime.work import Work
 
 

@@ -9,21 +9,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import worker_tasks
+from model_files import card
 from test_workers import alive, until
 
 from runtime import workers as module
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError
+from runtime.jobs import Flow
 from runtime.parameters import Options
-from runtime.registry import Registry
+from runtime.registry import ModelFile, Registry
 from runtime.runner import Runner
-from runtime.scheduler import Flow
 from runtime.service import Service
 from runtime.work import Hands, Search, Work
 from runtime.workers import Workers
 
+MODEL = ModelFile(Path("none.ts"), "0" * 64, card(), b"")
 BOXES = ["########", "#@ $  .#", "# $  . #", "#      #", "########"]
 
 
@@ -78,21 +81,20 @@ def test_the_engine_goes_on_while_a_search_takes_its_time(runner: Runner, tmp_pa
 
 def test_a_search_asks_its_model_in_the_engines_turn(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     """Though its client does not read: others wait for the thread that it has."""
-
-    class Model:
-        class card:
-            name = "model"
-
-    monkeypatch.setattr(
-        runner._searches, "_run_model", lambda _, method, number: (method, number, threading.current_thread().name)
-    )
-    flow, search = Flow(), Search("search", b"model", lambda hands: list(hands.run(Model, "forward", 7)))  # type: ignore[arg-type]
+    ran = []
+    monkeypatch.setattr(runner._engine, "run", lambda *_: ran.append(threading.current_thread().name) or np.array([7]))
+    flow, search = Flow(), Search("search", b"model", lambda hands: hands.run(MODEL, "forward", np.array([3])).tolist())
+    flow.congested = True
 
     async def ask() -> Any:
         answer = runner.start(search, Options(), flow)
+        await asyncio.sleep(0.05)
+        assert not ran
+        flow.clear()
         return await answer
 
-    assert b"engine" in asyncio.run(ask()).data
+    assert asyncio.run(ask()).data == b"\x91\x07"
+    assert ran[0].startswith("engine")
 
 
 def test_a_deadline_ends_a_search_that_runs(runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

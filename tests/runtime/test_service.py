@@ -18,10 +18,10 @@ from runtime import card as cards
 from runtime.cache import DiskCache
 from runtime.card import Golden
 from runtime.errors import Code, RpcError
+from runtime.jobs import Flow
 from runtime.local import Local
 from runtime.protocol import Packed
 from runtime.runner import Runner
-from runtime.scheduler import Flow
 from runtime.service import Service
 
 
