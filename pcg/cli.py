@@ -10,7 +10,7 @@ import sys
 from pcg.commands import characters, making, serving, training  # noqa: F401  (each adds its commands to the app)
 from pcg.commands.shared import INTERRUPTED, UserError, app, say
 
-EXTRAS = {"pygame": "demo", "scipy": "train"}  # what an optional module is installed with
+EXTRAS = {"pygame": "demo", "scipy": "train", "torchmetrics": "train"}  # what an optional module is installed with
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -11,8 +11,10 @@ import hashlib
 import io
 import json
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -23,7 +25,7 @@ from pcg.writers.files import replace_file
 from runtime import card as cards
 from runtime.card import Card, Golden, Quality
 from runtime.engine import digest
-from runtime.registry import SUMS, read_sums
+from runtime.registry import SUMS, Registry, read_sums
 
 CARD_FILE = "card.json"
 FIRST_MODEL = "terrain-detail"  # what a run of the days when there was one model is of
@@ -87,3 +89,22 @@ def write_model(module: Any, card: Card, out: Path) -> None:
     sums[out.name] = hashlib.sha256(buffer.getvalue()).hexdigest()
     replace_file(out, buffer.getvalue())
     replace_file(out.parent / SUMS, "".join(f"{sha}  {name}\n" for name, sha in sorted(sums.items())).encode())
+
+
+@contextmanager
+def registry_of(
+    model: str, models: Path | None, run: Path | None, export: Callable[[Path, Path], Card]
+) -> Iterator[Registry]:
+    """The models of a folder; or one of a run alone, as `export` writes it.
+
+    Raises:
+        ValueError: it is a run of another model.
+    """
+    if run is None:
+        yield Registry(models)
+        return
+    if (trained := run_model(run)) != model:
+        raise ValueError(f"{run} is a run of {trained}, not of {model}")
+    with TemporaryDirectory() as folder:
+        export(run, Path(folder) / f"{model}.ts")
+        yield Registry(Path(folder))

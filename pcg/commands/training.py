@@ -146,7 +146,16 @@ def export(run: Path, out: Path, *, coarse: Path | None = None) -> None:
 
 @app.command(name="eval", group=TRAINING)
 def evaluate(
-    model: Literal["terrain-detail", "level-platformer", "level-sokoban", "level-dungeon", "level-runner"],
+    model: Literal[
+        "terrain-detail",
+        "character-front",
+        "character-walk",
+        "monster",
+        "level-platformer",
+        "level-sokoban",
+        "level-dungeon",
+        "level-runner",
+    ],
     run: Path | None = None,
     *,
     data: Path,
@@ -162,9 +171,10 @@ def evaluate(
 
         pcg eval terrain-detail --data dem/
         pcg eval level-sokoban --data levels/
+        pcg eval character-front --data characters/ --json
         pcg eval level-sokoban runs/sokoban --data levels/ --trials runs/sokoban --out runs/sokoban/quality.json
 
-    :param run: Of a level model, folder of a run that is measured instead of the model in --models.
+    :param run: Of a level or character model, folder of a run that is measured instead of the model in --models.
     :param data: Folder of data; what is held out of it is used.
     :param json_: Figures as JSON.
     :param out: Also write the figures there, for `pcg export` (RUN/quality.json).
@@ -174,23 +184,34 @@ def evaluate(
     """
     import msgspec
 
+    from pcg.export import registry_of
     from pcg.writers.files import replace_file
     from runtime.registry import Registry
 
-    if model == "terrain-detail":
+    family = model.partition("-")[0]
+    if family == "terrain":
         from pcg.terrain.evaluate import evaluate_terrain
 
         if run is not None or trials is not None:
             raise UserError("terrain-detail is measured as it was exported, and without trials; leave them out")
         figures = evaluate_terrain(Registry(models).find(model), data)
-    else:
-        from pcg.levels.evaluate import evaluate_level, registry_of
+    elif family == "level":
+        from pcg.levels.evaluate import evaluate_level
+        from pcg.levels.export import export_level
         from pcg.levels.trials import evaluate_trials
 
-        with registry_of(model, models, run) as registry:
+        with registry_of(model, models, run, export_level) as registry:
             figures = evaluate_level(registry, model, data)
             if trials is not None:
                 figures += evaluate_trials(registry, model, data, trials, seeds)
+    else:
+        from pcg.characters.evaluate import evaluate_character
+        from pcg.characters.export import export_character
+
+        if trials is not None:
+            raise UserError("only level models have trials; leave them out")
+        with registry_of(model, models, run, export_character) as registry:
+            figures = evaluate_character(registry.find(model), data)
     encoded = msgspec.json.format(msgspec.json.encode(figures), indent=1)
     if out is not None:
         replace_file(out, encoded)

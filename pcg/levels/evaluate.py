@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from pcg.export import run_model
 from pcg.levels.data import Corpus, decode, encode, load_corpus
 from pcg.levels.games import Alphabet, LevelGame, find_game
 from pcg.levels.ngram import Ngram, noise
@@ -34,25 +32,6 @@ from runtime.registry import ModelFile, Registry
 MOST = 400  # held-out levels that are looked at
 NEAR = 0.05  # the share of the held-out levels that are called near copies
 BATCH, THREADS = 64, 2  # of levels, in how the speed is measured
-
-
-@contextmanager
-def registry_of(model: str, models: Path | None, run: Path | None) -> Iterator[Registry]:
-    """The models of a folder; or one of a run alone, as it would be exported.
-
-    Raises:
-        ValueError: it is a run of another model.
-    """
-    if run is None:
-        yield Registry(models)
-        return
-    from pcg.levels.export import export_level
-
-    if (trained := run_model(run)) != model:
-        raise ValueError(f"{run} is a run of {trained}, not of {model}")
-    with TemporaryDirectory() as folder:
-        export_level(run, Path(folder) / f"{model}.ts")
-        yield Registry(Path(folder))
 
 
 def evaluate_level(registry: Registry, name: str, data: Path, most: int = MOST) -> list[Quality]:

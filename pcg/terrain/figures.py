@@ -8,9 +8,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 from torch.nn import functional as F
 
+from pcg.learning.judge import rank_auc, small_cnn
 from pcg.terrain import data
 from runtime.content.drainage import drain
 
@@ -164,7 +164,7 @@ def auc(real: Array, other: Array, seed: int, steps: int = CNN_STEPS) -> float:
         chosen = zip(rng.choice(places, count), corners, strict=True)
         return torch.stack([view[i, :, y : y + CROP, x : x + CROP] for i, (y, x) in chosen])
 
-    network = small_cnn(seed).to(device)
+    network = small_cnn(2, seed).to(device)
     optimiser = torch.optim.AdamW(network.parameters(), 1e-3, weight_decay=1e-2)
     target = torch.tensor([1.0, 0.0], device=device).repeat_interleave(CNN_BATCH)
     for _ in range(steps):
@@ -174,22 +174,7 @@ def auc(real: Array, other: Array, seed: int, steps: int = CNN_STEPS) -> float:
         optimiser.step()
     with torch.no_grad():
         a, b = (network(crops(view, judged, JUDGED)).cpu().numpy() for view in views)
-    return float((a > b.T).mean() + 0.5 * (a == b.T).mean())  # Mann-Whitney U over the number of pairs
-
-
-def small_cnn(seed: int) -> nn.Sequential:
-    """(N, 2, 64, 64) to logits (N, 1); 0.14 M parameters, their first values a function of the seed alone."""
-    layers: list[nn.Module] = []
-    for channels, width, kernel in ((2, 24, 5), (24, 48, 3), (48, 96, 3), (96, 96, 3)):
-        layers += [nn.Conv2d(channels, width, kernel, 2, kernel // 2), nn.LeakyReLU(0.2)]
-    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(96, 1)]
-    random = torch.Generator().manual_seed(seed)  # the global generator is shared between threads
-    for layer in layers:
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            bound = layer.weight[0].numel() ** -0.5
-            for parameter in layer.parameters():
-                nn.init.uniform_(parameter, -bound, bound, random)
-    return nn.Sequential(*layers)
+    return rank_auc(a, b)
 
 
 def aucs(rivals: dict[str, tuple[Array, Array]], seeds: int, steps: int) -> dict[str, list[float]]:
