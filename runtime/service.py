@@ -18,6 +18,7 @@ from runtime.calls import Caller
 from runtime.content import characters, chunks, monsters, terrain
 from runtime.content.ground import LearnedControl
 from runtime.content.levels import asking, generate, solving
+from runtime.content.levels.own import OwnGame
 from runtime.content.regions import Regions
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError, did_you_mean
@@ -277,9 +278,10 @@ class Service:
         return Search("levels.generate", key, lambda hands: generate.generate(hands, model, wishes, request, report))
 
     def _levels_solve(self, params: dict[str, Any]) -> Search:
-        request = solving.check(parse(params, solving.SolveRequest))
-        key = msgspec.msgpack.encode(["levels.solve", request])
-        return Search("levels.solve", key, lambda hands: next(hands.each(solving.solve, [(request,)])))
+        game, request = solving.check(parse(params, solving.SolveRequest), self.registry)
+        legend = game.legend if isinstance(game, OwnGame) else None
+        key = msgspec.msgpack.encode(["levels.solve", request, legend])
+        return Search("levels.solve", key, lambda hands: next(hands.each(solving.solve, [(game, request)])))
 
 
 def work(model: ModelFile, method: str, canonical: msgspec.Struct, run: Callable[[], Any]) -> Work:

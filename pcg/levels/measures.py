@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from runtime.content.levels.difficulty import labour
 from runtime.content.levels.dungeon_places import place_stairs
-from runtime.content.levels.rules import DUNGEON, RUNNER
+from runtime.content.levels.rules import DUNGEON, RUNNER, find_game
 from runtime.content.levels.solving import SOLVERS
 
 BUDGET = 50_000  # nodes of a solver for a level of a corpus
@@ -34,7 +34,7 @@ def measure(game: str, rows: Sequence[str]) -> float | None:
         except ValueError:  # no floor for them
             return None
     outcome = SOLVERS[game](rows, BUDGETS.get(game, BUDGET))
-    return labour(game, rows, outcome.moves) if outcome.status == "solved" else None
+    return labour(find_game(game), rows, outcome.moves) if outcome.status == "solved" else None
 
 
 def ranks(values: Sequence[float]) -> NDArray[np.float64]:

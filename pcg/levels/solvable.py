@@ -53,7 +53,7 @@ CAUSES: Mapping[str, Mapping[str, Change]] = {
 def cause(game: str, rows: Sequence[str], budget: int) -> str:
     """What is in the way of a level that the solver doesn't complete."""
     for name, change in CAUSES[game].items():
-        if prove(game, [change(row) for row in rows], budget).status == "solved":
+        if prove(find_game(game), [change(row) for row in rows], budget).status == "solved":
             if name.startswith("a gap") and any("m" in row for row in rows):
                 return "a gap where there are moving platforms"
             return name
@@ -65,7 +65,7 @@ def measure(game: str, levels: Iterable[Level], budget: int) -> dict[str, Any]:
     answers: Counter[str] = Counter()
     causes: Counter[str] = Counter()
     for level in levels:
-        status = prove(game, level.rows, budget).status
+        status = prove(find_game(game), level.rows, budget).status
         answers[status] += 1
         if status != "solved":
             causes[cause(game, level.rows, budget)] += 1

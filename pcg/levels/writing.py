@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from runtime.content.levels.asking import GenerateRequest, Wishes
 from runtime.content.levels.dungeon_places import place_stairs
-from runtime.content.levels.generate import REPAIRS, check, fixed_for, generate, write
+from runtime.content.levels.generate import check, fixed_for, generate, write
+from runtime.content.levels.repairs import REPAIRS
 from runtime.content.levels.rules import DUNGEON
 from runtime.content.levels.solving import prove
 from runtime.engine import Engine
@@ -47,7 +48,7 @@ class LevelWriter:
         wishes = self.wishes(seed)
         (rows,) = self.raw(wishes)
         try:
-            return prove(self.game, place_stairs(rows) if wishes.game is DUNGEON else rows, wishes.budget).status
+            return prove(wishes.game, place_stairs(rows) if wishes.game is DUNGEON else rows, wishes.budget).status
         except ValueError:
             return "no level"
 

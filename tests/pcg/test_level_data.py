@@ -15,6 +15,7 @@ from pcg.levels.examples import Examples, crop, given_tiles, lines_of, mirrored,
 from pcg.levels.games import DUNGEON, SOKOBAN, LevelGame, find_game
 from pcg.levels.measures import measure, ranks
 from runtime.content.levels.difficulty import LABOURS, labour
+from runtime.content.levels.rules import GAMES
 from runtime.content.levels.solving import SOLVERS
 
 
@@ -103,7 +104,7 @@ def test_a_model_is_told_what_its_levels_are_held_to(game: str) -> None:
         "platformer": ["........", "S..^...G", "########"],
         "runner": ["H..#", "M.G#", "bbbb"],
     }[game]
-    assert measure(game, rows) == labour(game, rows, SOLVERS[game](rows, 10_000).moves)
+    assert measure(game, rows) == labour(GAMES[game], rows, SOLVERS[game](rows, 10_000).moves)
 
 
 @given(st.integers(0, 2**31), st.sampled_from(["all", "mirror", "none"]))

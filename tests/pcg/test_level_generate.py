@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from runtime.content.levels import dungeon, dungeon_repair, generate, platformer, platformer_repair, sokoban_repair
-from runtime.content.levels.asking import FREE
 from runtime.content.levels.difficulty import LABOURS
+from runtime.content.levels.picking import pick
 from runtime.content.levels.playing import PLAYERS
 from runtime.content.levels.possible import CHECKS
-from runtime.content.levels.rules import find
+from runtime.content.levels.repairs import REPAIRS
+from runtime.content.levels.rules import FREE, find
 from runtime.content.levels.runner_guards import CLEAR
 from runtime.content.levels.sokoban import solve
 from runtime.errors import Code, RpcError
@@ -40,7 +41,7 @@ def keeps(rows: list[str], fixed: list[str]) -> bool:
 
 
 def test_every_game_that_is_generated_is_measured_and_looked_at_beforehand() -> None:
-    assert generate.REPAIRS.keys() == LABOURS.keys() == CHECKS.keys()
+    assert REPAIRS.keys() == LABOURS.keys() == CHECKS.keys()
 
 
 def test_a_level_comes_with_its_proof(runtime: Local) -> None:
@@ -275,6 +276,6 @@ def test_sokoban_is_arranged_around_what_is_given() -> None:
 
 
 def test_picks_are_spread_and_the_same_each_time() -> None:
-    picked = [generate.pick(7, number, "x", 5) for number in range(200)]
+    picked = [pick(7, number, "x", 5) for number in range(200)]
     assert np.bincount(picked).min() > 20
-    assert picked[0] == generate.pick(7, 0, "x", 5)
+    assert picked[0] == pick(7, 0, "x", 5)

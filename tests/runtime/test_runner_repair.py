@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.content.levels.asking import FREE
 from runtime.content.levels.possible import with_ladders
-from runtime.content.levels.rules import Outcome, find, put
+from runtime.content.levels.rules import FREE, Outcome, find, put
 from runtime.content.levels.runner import impossible, solve
 from runtime.content.levels.runner_repair import arrange, mend
 from runtime.content.levels.runner_replay import replay

@@ -8,7 +8,7 @@ import pytest
 
 from runtime.content.levels import solving
 from runtime.content.levels.playing import PLAYERS
-from runtime.content.levels.rules import GAMES, Outcome
+from runtime.content.levels.rules import GAMES, SOKOBAN, Outcome
 from runtime.errors import Code, RpcError
 from runtime.local import Local
 
@@ -82,7 +82,7 @@ def test_what_can_not_be_solved_is_told(runtime: Local, params: dict, code: Code
 def test_a_solver_that_is_wrong_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(solving.SOLVERS, "sokoban", lambda *_: Outcome("solved", "r", 1, ""))
     with pytest.raises(RuntimeError, match="do not complete"):
-        solving.prove("sokoban", BOX, 10)
+        solving.prove(SOKOBAN, BOX, 10)
 
 
 def test_a_large_dungeon_with_many_entrances_is_answered(runtime: Local) -> None:

@@ -10,11 +10,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.content.levels.rules import Game, find_game
+from runtime.content.levels.own import own_game
+from runtime.content.levels.rules import FREE, GAMES, Game
 from runtime.errors import Code, RpcError, did_you_mean, shown
-from runtime.registry import ModelFile
+from runtime.registry import ModelFile, Registry
 
-FREE = "_"  # in `fixed` and `prefix`, a tile that the model is free to choose; no game has such a tile
 FAMILY = "levels"
 NEAR = 0.15  # how far from the difficulty asked for a level may be
 MOST_CANDIDATES = 4096
@@ -87,12 +87,27 @@ def wrong(parameter: str, what: str) -> RpcError:
     return RpcError(Code.INVALID_PARAMS, f"{parameter}: {what}", {"parameter": parameter})
 
 
-def asked_game(name: str) -> Game:
-    """The game of that name. Raises RpcError INVALID_PARAMS with the nearest there is."""
+def asked_game(name: str, registry: Registry) -> Game:
+    """The game of that name, or the one that the model level-NAME carries.
+
+    Raises:
+        RpcError: INVALID_PARAMS with the nearest there is, or for what is wrong with the model's legend.
+    """
+    if name in GAMES:
+        return GAMES[name]
+    cards = [model.card for model in registry.models.values() if model.card.family == FAMILY]
+    legends = {
+        card.name.removeprefix("level-"): card.outputs["rows"]["legend"]
+        for card in cards
+        if "legend" in card.outputs.get("rows", {})
+    }
+    if name not in legends:
+        near = did_you_mean(name, [*GAMES, *legends]) or f"; there are: {', '.join([*GAMES, *legends])}"
+        raise RpcError(Code.INVALID_PARAMS, f"unknown game {name!r:.80}{near}", {"parameter": "game"})
     try:
-        return find_game(name)
+        return own_game(legends[name])
     except ValueError as error:
-        raise RpcError(Code.INVALID_PARAMS, str(error), {"parameter": "game"}) from error
+        raise wrong("game", f"level-{name}: {error}") from error
 
 
 def read_wishes(request: GenerateRequest, game: Game, model: ModelFile) -> Wishes:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 from runtime.content.levels.dungeon import places
-from runtime.content.levels.rules import DUNGEON, PLATFORMER, find
+from runtime.content.levels.own import OwnGame
+from runtime.content.levels.rules import DUNGEON, PLATFORMER, Game, find
 
 
 def labour_of_sokoban(rows: Sequence[str], moves: str) -> int:
@@ -54,18 +55,24 @@ LABOURS: Mapping[str, tuple[Callable[[Sequence[str], str], int], tuple[int, ...]
 }
 
 
-def labour(game: str, rows: Sequence[str], moves: str) -> int:
-    """How much a solution asks of the player, in the game's own unit."""
-    return LABOURS[game][0](rows, moves)
+def labour(game: Game, rows: Sequence[str], moves: str) -> int:
+    """How much a solution asks of the player, in the game's own unit; in a user's own game moves in hundredths of the
+    level's sides.
+    """
+    if isinstance(game, OwnGame):
+        return 100 * len(moves) // (len(rows) + len(rows[0]))
+    return LABOURS[game.name][0](rows, moves)
 
 
-def measured(game: str, rows: Sequence[str], moves: str) -> int:
+def measured(game: Game, rows: Sequence[str], moves: str) -> int:
     """The difficulty of a level with its solution, in hundredths.
 
-    >>> measured("sokoban", ["######", "#@ $.#", "######"], "rR")
+    >>> from runtime.content.levels.rules import SOKOBAN
+    >>> measured(SOKOBAN, ["######", "#@ $.#", "######"], "rR")
     0
     """
-    found, tenths = labour(game, rows, moves), LABOURS[game][1]
+    tenths = game.legend.tenths if isinstance(game, OwnGame) else LABOURS[game.name][1]
+    found = labour(game, rows, moves)
     if found >= tenths[-1]:
         return 100
     tenth = bisect_right(tenths, found) - 1

@@ -7,10 +7,9 @@ everywhere. docs/levels.md (Generating) says what each step does.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +17,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.content.levels import dungeon, dungeon_repair, platformer_repair, runner_repair, sokoban_repair
-from runtime.content.levels.asking import GenerateRequest, Wishes, asked_game, read_wishes, wrong
+from runtime.content.levels import dungeon
+from runtime.content.levels.asking import GenerateRequest, Wishes, asked_game, read_wishes
 from runtime.content.levels.difficulty import measured
-from runtime.content.levels.possible import check_possible, pairs
-from runtime.content.levels.rules import DUNGEON, RUNNER, Cell, Outcome, Prove, find, goals_of, starts_of
+from runtime.content.levels.picking import pick
+from runtime.content.levels.possible import check_possible
+from runtime.content.levels.repairs import asked_pairs, repair_of
+from runtime.content.levels.rules import DUNGEON, RUNNER, Cell, Outcome, find, goals_of, starts_of
 from runtime.content.levels.runner_guards import place_guards
 from runtime.content.levels.solving import prove
 from runtime.content.provenance import provenance
@@ -49,27 +50,13 @@ class Missed(Exception):
     """A candidate lacks what was wished for; its text says which wish."""
 
 
-@dataclass(frozen=True)
-class Repair:
-    """What is done to a game's candidates; `kept` are the places of given tiles.
-
-    `arrange(wishes, number, rows, kept)`: the level with its start, its goal and what else the game needs; raises
-    ValueError. `mend(rows, kept, prove)`: the level after small edits with its solution, or None.
-    """
-
-    arrange: Callable[[Wishes, int, Sequence[str], Set[Cell]], list[str]]
-    mend: Callable[[Sequence[str], Set[Cell], Prove], tuple[list[str], Outcome] | None]
-
-
 def check(request: GenerateRequest, registry: Registry) -> tuple[ModelFile, Wishes]:
     """The request's model and its wishes.
 
     Raises:
         RpcError: no such game or model, and what is out of range.
     """
-    game = asked_game(request.game)
-    if game.name not in REPAIRS:
-        raise wrong("game", f"levels of {game.name} are not generated yet; there are: {', '.join(REPAIRS)}")
+    game = asked_game(request.game, registry)
     model = registry.find(request.model or f"level-{game.name}")
     wishes = read_wishes(request, game, model)
     return model, wishes
@@ -155,12 +142,6 @@ def fixed_for(wishes: Wishes, number: int) -> NDArray[np.int64]:
     return given
 
 
-def pick(seed: int, number: int, stream: str, choices: int) -> int:
-    """One of 0 to choices - 1, the same for a seed, a number and a stream."""
-    digest = hashlib.sha256(f"{seed} {number} {stream}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") % choices
-
-
 def told_counts(wishes: Wishes, number: int, given: NDArray[np.int64]) -> list[int]:
     """How many of each count the model is told to write, given ones included; -1 where it is free."""
     told = {}
@@ -175,21 +156,6 @@ def told_counts(wishes: Wishes, number: int, given: NDArray[np.int64]) -> list[i
         elif starts and wishes.game is not DUNGEON:  # which gets its stairs by rule
             told.setdefault(name, 1)
     return [told.get(name, -1) for name in wishes.counted]
-
-
-def asked_pairs(wishes: Wishes, number: int) -> int:
-    """Boxes, and targets, of a candidate of Sokoban: as asked for; else those of the level to vary; else four, fewer
-    where there is no room for them.
-    """
-    least, most = pairs(wishes)
-    if wishes.ranges.keys() & {"boxes", "targets"}:
-        return least + pick(wishes.seed, number, "boxes", most - least + 1)
-    height, width = wishes.shape
-    if wishes.base is not None:
-        usual = int((wishes.base == wishes.tiles.index("$")).sum())
-    else:
-        usual = min(4, (height - 2) * (width - 2) // 9)
-    return min(max(usual, least), most)
 
 
 def look_at(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: int) -> Made | str:
@@ -208,7 +174,7 @@ def examine(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: i
     """
     kept = frozenset((int(y), int(x)) for y, x in np.argwhere(given >= 0))
     try:
-        arranged = REPAIRS[wishes.game.name].arrange(wishes, number, rows, kept)
+        arranged = repair_of(wishes.game).arrange(wishes, number, rows, kept)
     except ValueError as error:
         raise Missed("start and goal") from error
     if wishes.game is DUNGEON:
@@ -221,7 +187,7 @@ def examine(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: i
     if outcome is not None:
         if wishes.game is RUNNER:  # by rule as well
             arranged = place_guards(arranged, outcome.moves, guards, kept)
-        hard = measured(wishes.game.name, arranged, outcome.moves)
+        hard = measured(wishes.game, arranged, outcome.moves)
     _see_counts(wishes, arranged)
     if wishes.base is not None and arranged == wishes.rows(wishes.base):
         raise Missed("a difference from the level to vary")
@@ -232,38 +198,18 @@ def examine(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: i
 
 def _solved(wishes: Wishes, rows: list[str], kept: Set[Cell]) -> tuple[list[str], Outcome]:
     """The level and its solution, repaired if that is needed. Raises Missed."""
-    game = wishes.game.name
+    game = wishes.game
     outcome = prove(game, rows, wishes.budget)
-    closed = wishes.game is DUNGEON and outcome.status == "solved" and bool(dungeon.unreached(rows))
+    closed = game is DUNGEON and outcome.status == "solved" and bool(dungeon.unreached(rows))
     if outcome.status == "solved" and not closed:
         return rows, outcome
     budget = max(1, wishes.budget // REPAIR_SHARE)
-    mended = REPAIRS[game].mend(rows, kept, lambda tried: prove(game, tried, budget))
+    mended = repair_of(game).mend(rows, kept, lambda tried: prove(game, tried, budget))
     if mended is not None:
         return mended
     if closed:
         raise Missed("every room open")
     raise Missed("solution (none)" if outcome.status == "unsolvable" else "solution (none found within the budget)")
-
-
-def _arrange_sokoban(wishes: Wishes, number: int, rows: Sequence[str], kept: Set[Cell]) -> list[str]:
-    return sokoban_repair.arrange(rows, kept, asked_pairs(wishes, number))
-
-
-def _arrange_runner(wishes: Wishes, _number: int, rows: Sequence[str], kept: Set[Cell]) -> list[str]:
-    gold = wishes.ranges.get("gold", (1, 1))[1] > 0
-    return runner_repair.arrange(rows, kept, gold, wishes.ranges.get("enemies"))
-
-
-# The games that are generated. Each also has its labour (difficulty.LABOURS) and a look ahead (possible.CHECKS).
-REPAIRS: Mapping[str, Repair] = {
-    "sokoban": Repair(_arrange_sokoban, sokoban_repair.mend),
-    "dungeon": Repair(lambda _wishes, _number, rows, kept: dungeon_repair.arrange(rows, kept), dungeon_repair.mend),
-    "platformer": Repair(
-        lambda _wishes, _number, rows, kept: platformer_repair.arrange(rows, kept), platformer_repair.mend
-    ),
-    "runner": Repair(_arrange_runner, runner_repair.mend),
-}
 
 
 def _see_counts(wishes: Wishes, rows: list[str]) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from runtime.content.levels import dungeon_replay, platformer_replay, runner_replay, sokoban_replay
+from runtime.content.levels import dungeon_replay, own_replay, platformer_replay, runner_replay, sokoban_replay
+from runtime.content.levels.own import OwnGame
+from runtime.content.levels.rules import Game
 
 
 @dataclass(frozen=True)
@@ -26,3 +29,10 @@ PLAYERS: Mapping[str, Player] = {
     "platformer": Player(platformer_replay.replay, platformer_replay.path),
     "runner": Player(runner_replay.replay, runner_replay.path),
 }
+
+
+def player_of(game: Game) -> Player:
+    """The game's player."""
+    if isinstance(game, OwnGame):
+        return Player(partial(own_replay.replay, game), partial(own_replay.path, game))
+    return PLAYERS[game.name]

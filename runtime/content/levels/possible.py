@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from runtime.content.levels import dungeon, platformer, runner, sokoban_search
-from runtime.content.levels.asking import FREE, Range, Wishes, wrong
-from runtime.content.levels.rules import find, goals_of, starts_of
+from runtime.content.levels import dungeon, own_search, platformer, runner, sokoban_search
+from runtime.content.levels.asking import Range, Wishes, wrong
+from runtime.content.levels.own import OwnGame, with_free_tiles
+from runtime.content.levels.rules import FREE, find, goals_of, starts_of
 from runtime.content.levels.sokoban import open_cells
 
 LOOK = 20_000  # nodes of a look at a platformer; its relaxation takes more, and is what counts
@@ -39,7 +40,10 @@ def check_possible(wishes: Wishes) -> None:
         for kind, chars in (("start", starts_of(wishes.game)), ("goal", goals_of(wishes.game))):
             if chars and not find(rows, chars):
                 raise wrong("fixed", f"every tile is fixed, and none is a {kind}")
-    CHECKS[wishes.game.name](wishes, rows)
+    if isinstance(wishes.game, OwnGame):
+        _own(wishes, wishes.game, rows)
+    else:
+        CHECKS[wishes.game.name](wishes, rows)
 
 
 def pairs(wishes: Wishes) -> Range:
@@ -118,6 +122,19 @@ def with_ladders(rows: list[str]) -> list[str]:
     columns = ["".join(column) for column in zip(*rows, strict=True)]
     best = [re.sub(f"{FREE}[{FREE}b]*", lambda run: "#" * len(run[0]), column) for column in columns]
     return ["".join(row) for row in zip(*best, strict=True)]
+
+
+def _own(wishes: Wishes, game: OwnGame, rows: list[str]) -> None:
+    for name, chars in wishes.counted.items():
+        least, most = wishes.ranges.get(name, (1, 1))
+        if chars == starts_of(game) and not least <= 1 <= most:
+            raise wrong("counts", f"{name}: {game.name} has one start")
+        if chars == goals_of(game) and most == 0:
+            raise wrong("counts", f"{name}: {game.name} has at least one goal")
+    if find(rows, starts_of(game)):
+        outcome = own_search.solve(with_free_tiles(game), rows, game.budget)
+        if outcome.status == "unsolvable":
+            raise wrong("fixed", f"what is fixed can't be completed, whatever is free: {outcome.why}")
 
 
 def _goals_to_come(wishes: Wishes, name: str, rows: list[str]) -> str:

@@ -17,6 +17,7 @@ from runtime.errors import did_you_mean, shown
 
 LARGEST_SIDE, MOST_TILES = 4096, 1 << 19  # a level is held and searched whole
 TILE = 16  # pixels a side, wherever a place is given in pixels
+FREE = "_"  # in requests, a tile that the model is free to choose; no game has such a tile
 Cell = tuple[int, int]  # row, column
 
 
@@ -35,6 +36,7 @@ class Tile:
     pushable: bool = False
     diggable: bool = False
     oneway: bool = False
+    climbable: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ PLATFORMER = Game(
         Tile("L", "lava", hazard=True),
         Tile("x", "trap", hazard=True),
         Tile("~", "water"),
-        Tile("H", "climbable"),
+        Tile("H", "climbable", climbable=True),
         Tile("e", "walking enemy", hazard=True, enemy=True),
         Tile("f", "flying enemy", hazard=True, enemy=True),
         Tile("k", "enemy that cannot be stomped", hazard=True, enemy=True),
@@ -177,7 +179,7 @@ RUNNER = Game(
         Tile("b", "brick", solid=True, diggable=True),
         Tile("B", "stone", solid=True),
         Tile("F", "false brick"),
-        Tile("#", "ladder"),
+        Tile("#", "ladder", climbable=True),
         Tile("H", "hidden ladder"),
         Tile("-", "rope"),
         Tile("G", "gold", collectible=True),

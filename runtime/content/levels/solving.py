@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 
-from runtime.content.levels import dungeon, platformer, runner, sokoban
+from runtime.content.levels import dungeon, own_search, platformer, runner, sokoban
 from runtime.content.levels.asking import MOST_BUDGET, asked_game, wrong
 from runtime.content.levels.dungeon_places import place_stairs
-from runtime.content.levels.playing import PLAYERS
-from runtime.content.levels.rules import DUNGEON, Outcome, check_tiles, find, find_game
+from runtime.content.levels.own import OwnGame
+from runtime.content.levels.playing import player_of
+from runtime.content.levels.rules import DUNGEON, Game, Outcome, check_tiles, find, find_game
 from runtime.errors import Code, RpcError
+from runtime.registry import Registry
 
 SOLVERS: Mapping[str, Callable[[Sequence[str], int], Outcome]] = {
     "sokoban": sokoban.solve,
@@ -38,32 +40,33 @@ SMALLEST: Mapping[str, Sequence[str]] = {
 }
 
 
-def prove(game: str, rows: Sequence[str], budget: int) -> Outcome:
+def prove(game: Game, rows: Sequence[str], budget: int) -> Outcome:
     """What the game's solver says of a level. A solution has been played through by the rules.
 
     Raises:
         ValueError: rows are no level of the game, or one too large for its solver.
         RuntimeError: the solution breaks the rules, which would be a fault of the solver.
     """
-    outcome = SOLVERS[game](rows, budget)
-    if outcome.status == "solved" and not PLAYERS[game].replay(rows, outcome.moves):
-        raise RuntimeError(f"{game}: the solver's moves do not complete the level: {outcome.moves}")
+    outcome = own_search.solve(game, rows, budget) if isinstance(game, OwnGame) else SOLVERS[game.name](rows, budget)
+    if outcome.status == "solved" and not player_of(game).replay(rows, outcome.moves):
+        raise RuntimeError(f"{game.name}: the solver's moves do not complete the level: {outcome.moves}")
     return outcome
 
 
 def warm_up() -> None:
     """Solve a small level of each game, which compiles what is not compiled yet, and loads what is."""
-    for game, rows in SMALLEST.items():
-        prove(game, rows, find_game(game).budget)
+    for name, rows in SMALLEST.items():
+        game = find_game(name)
+        prove(game, rows, game.budget)
 
 
-def check(request: SolveRequest) -> SolveRequest:
-    """The request with its budget.
+def check(request: SolveRequest, registry: Registry) -> tuple[Game, SolveRequest]:
+    """The request's game, and the request with its budget.
 
     Raises:
         RpcError: INVALID_PARAMS for an unknown game, OUT_OF_RANGE for the budget.
     """
-    game = asked_game(request.game)
+    game = asked_game(request.game, registry)
     budget = game.budget if request.budget is None else request.budget
     most = MOST_BUDGET * game.budget
     if not 1 <= budget <= most:
@@ -72,22 +75,22 @@ def check(request: SolveRequest) -> SolveRequest:
             f"budget {budget} is out of range; {game.name} takes 1 to {most} nodes",
             {"parameter": "budget", "value": budget, "minimum": 1, "maximum": most},
         )
-    return SolveRequest(game.name, request.rows, budget)
+    return game, SolveRequest(game.name, request.rows, budget)
 
 
-def solve(request: SolveRequest) -> dict[str, Any]:
+def solve(game: Game, request: SolveRequest) -> dict[str, Any]:
     """The answer to a checked request; a dungeon without both stairs gets them by rule. In a worker, if there are any.
 
     Raises:
         RpcError: INVALID_PARAMS for rows that are no level of the game, or one too large for its solver.
     """
     assert request.budget is not None  # since check
-    game, rows = find_game(request.game), request.rows
+    rows = request.rows
     try:
         check_tiles(game, rows)
         if game is DUNGEON and (len(find(rows, "<")) != 1 or not find(rows, ">")):
             rows = place_stairs(rows)
-        outcome = prove(game.name, rows, request.budget)
+        outcome = prove(game, rows, request.budget)
         closed = dungeon.unreached(rows) if game is DUNGEON else []
     except ValueError as error:
         raise wrong("rows", str(error)) from error
