@@ -2,7 +2,7 @@
 
     python tests/fuzz/mutate.py protocol|parameters COUNT [--seed N] [FOLDER of inputs, such as run.py kept]
 
-An input that a target does not survive, or over which it takes more than twenty seconds, is left in crash.bin.
+An input that a target does not survive, or over which it takes more than a minute, is left in crash.bin.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 import seeds
 import targets
 
-MOST_BYTES = 160
-PATIENCE_S = 20
+MOST_BYTES = 80
+PATIENCE_S = 60
 TELL_EVERY = 100_000
 BYTES = (
     0x00,
@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("count", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("folder", type=Path, nargs="?")
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()
     target, chance = targets.find(asked.target), random.Random(asked.seed)
     inputs = seeds.of(asked.target)
     if asked.folder is not None:

@@ -19,7 +19,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for number, data in enumerate(seeds.of(name)):
             Path(folder, str(number)).write_bytes(data)
-        atheris.Setup([sys.argv[0], f"-max_len={seeds.MOST_BYTES}", "-timeout=20", *options, folder], target)
+        atheris.Setup([sys.argv[0], f"-max_len={seeds.MOST_BYTES}", "-timeout=60", *options, folder], target)
         atheris.Fuzz()
 
 

@@ -15,7 +15,7 @@ def of(target: str) -> list[bytes]:
     if target != "protocol":
         chance = random.Random(1)
         return [chance.randbytes(n) for n in range(1, 150)]
-    return [b"\0" + step + data for data in attacks() for step in (b"\0", b"\xff")]
+    return [how + data for data in attacks() for how in (b"\x08\0", b"\0\0")]
 
 
 def attacks() -> list[bytes]:

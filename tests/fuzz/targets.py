@@ -11,14 +11,10 @@ from typing import Any
 import msgpack
 
 from runtime import answers, arrays
-from runtime.content import chunks, terrain
-from runtime.content.levels import asking, solving
 from runtime.errors import Code, RpcError
 from runtime.metrics import Counts
 from runtime.parameters import Options
 from runtime.protocol import Connection, Event, Fatal, Framing, Invalid, Request
-from runtime.registry import Registry
-from runtime.service import Hello, Name, Service
 
 FRAMINGS = (None, Framing.STREAM, Framing.PREFIXED, Framing.FRAMES)
 NARROW = {"max_message_bytes": 64, "max_depth": 4, "max_values": 24}
@@ -28,7 +24,7 @@ MAX_ERROR_BYTES = 4096  # of an error's response: what is wrong is told, not sen
 def protocol(data: bytes) -> None:
     """A connection that gets these bytes, at once and in pieces; each request is answered by an echo.
 
-    The first byte chooses the framing and the limits, the second the size of the pieces.
+    The first byte chooses the framing, the limits and whether it comes in pieces too, the second their size.
     """
     if len(data) < 2:
         return
@@ -36,7 +32,7 @@ def protocol(data: bytes) -> None:
     framing, limits = FRAMINGS[choice & 3], NARROW if choice & 4 else {}
     wire = Connection(framing, **limits)
     events = wire.receive_data(data)
-    if framing is not Framing.FRAMES:
+    if choice & 8 and framing is not Framing.FRAMES:
         other = Connection(framing, **limits)
         pieces = [other.receive_data(data[i : i + step]) for i in range(0, len(data), step)]
         in_pieces = [event for piece in pieces for event in piece]
@@ -77,15 +73,6 @@ def _read(framing: Framing | None, message: bytes) -> Any:
 
 # Parameters
 
-METHODS: dict[str, type] = {
-    "terrain.chunk": terrain.TerrainRequest,
-    "terrain.chunks": chunks.ChunksRequest,
-    "terrain.sketch": terrain.SketchRequest,
-    "levels.generate": asking.GenerateRequest,
-    "levels.solve": solving.SolveRequest,
-    "server.hello": Hello,
-    "models.describe": Name,
-}
 OPTIONS = Options.__struct_fields__
 INTEGERS = [*range(-2, 18), 32, 64, 255, 256, 257, 1024, 2048, 2049, 2050, 4096, 4097]
 INTEGERS += [sign * (2**n + d) for sign in (1, -1) for n in (16, 31, 32, 52, 53, 62) for d in (-1, 0, 1)]
@@ -190,20 +177,36 @@ def find(name: str) -> Callable[[bytes], None]:
 
 def checker() -> Callable[[bytes], None]:
     """A target: a method and parameters for it, out of bytes, against the checks of a service that runs nothing."""
+    from runtime.content import characters, chunks, monsters, terrain  # with torch and numba, which take their time
+    from runtime.content.levels import asking, solving
+    from runtime.registry import Registry
+    from runtime.service import Hello, Name, Service
+
+    methods: dict[str, type] = {
+        "terrain.chunk": terrain.TerrainRequest,
+        "terrain.chunks": chunks.ChunksRequest,
+        "terrain.sketch": terrain.SketchRequest,
+        "characters.sheet": characters.SheetRequest,
+        "characters.monster": monsters.MonsterRequest,
+        "levels.generate": asking.GenerateRequest,
+        "levels.solve": solving.SolveRequest,
+        "server.hello": Hello,
+        "models.describe": Name,
+    }
     runner: Any = SimpleNamespace(run=lambda work, options: (work.key, options))
     service = Service(Registry(), SimpleNamespace(), runner)  # type: ignore[arg-type]
 
     def parameters(data: bytes) -> None:
         draw = Draw(data)
-        method = draw.one_of(list(METHODS))
-        sent = msgpack.packb(draw.params(METHODS[method]))
+        method = draw.one_of(list(methods))
+        sent = msgpack.packb(draw.params(methods[method]))
         first, second = (_ask(service, method, msgpack.unpackb(sent)) for _ in range(2))
         assert first == second, (first, second)
 
     return parameters
 
 
-def _ask(service: Service, method: str, params: dict[str, Any]) -> object:
+def _ask(service: Any, method: str, params: dict[str, Any]) -> object:
     """What the work would be kept under, or the error's response."""
     try:
         return service.call_blocking(method, answers.one_map([params]))

@@ -36,9 +36,13 @@ class Process:
         return self.process.returncode, log
 
     def resident_bytes(self) -> int:
-        """Memory that it has now."""
-        rss: int = psutil.Process(self.process.pid).memory_info().rss
-        return rss
+        """Memory that it and its workers have now."""
+        process = psutil.Process(self.process.pid)
+        found = 0
+        for each in (process, *process.children()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found += each.memory_info().rss
+        return found
 
     def peak_bytes(self) -> int:
         """The most memory that it ever had; where the system does not say, what it has now."""
