@@ -19,9 +19,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from model_files import card, write_model
-from serving_process import serving
+from serving_process import Process, serving
 
 from runtime import card as cards
 from runtime.client import Client
@@ -204,27 +205,34 @@ class Asker(threading.Thread):
 
     def __init__(self, port: int, number: int) -> None:
         super().__init__()
-        self.sent: list[int] = []
         self.answers: list[Any] = []
-        self.going = threading.Event()
-        self._number, self._wire = number, Connection(Framing.STREAM)
+        self.number, self.wire = number, Connection(Framing.STREAM)
+        self._changed = threading.Condition()
         self._link = socket.create_connection(("127.0.0.1", port))
         self._link.settimeout(120)
 
     def ask(self, msgids: range) -> None:
-        """Everyone for other places, so that nothing is kept or shared."""
+        """For chunks; everyone for other places, so that nothing is kept or shared."""
         requests = []
         for msgid in msgids:
-            params: dict[str, Any] = {"seed": 3, "x": 32 * msgid, "y": 4096 * self._number, "size": 32}
-            requests.append(self._wire.send_request(msgid, "terrain.chunk", [params]))
-        with contextlib.suppress(ConnectionError):
+            params: dict[str, Any] = {"seed": 3, "x": 32 * msgid, "y": 4096 * self.number, "size": 32}
+            requests.append(self.wire.send_request(msgid, "terrain.chunk", [params]))
+        self.send(requests)
+
+    def send(self, requests: list[bytes]) -> None:
+        with contextlib.suppress(ConnectionError):  # the server may have gone already
             self._link.sendall(b"".join(requests))
-            self.sent += msgids
+
+    def heard(self, count: int) -> bool:
+        """Whether so many answers have come, before patience ends."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self.answers) >= count, 200)
 
     def run(self) -> None:
         while data := self._link.recv(1 << 16):
-            self.answers += self._wire.receive_data(data)
-            self.going.set()
+            with self._changed:
+                self.answers += self.wire.receive_data(data)
+                self._changed.notify_all()
         self._link.close()
 
 
@@ -236,7 +244,7 @@ def test_sigterm_under_load_answers_or_refuses_every_request(land: Path) -> None
             asker.ask(range(256))
             asker.start()
         for asker in askers:
-            assert asker.going.wait(120)
+            assert asker.heard(1)
         server.process.send_signal(signal.SIGTERM)
         for asker in askers:
             asker.ask(range(1000, 1010))
@@ -260,9 +268,53 @@ def test_a_drain_has_an_end(land: Path) -> None:
         asker = Asker(server.port, 0)
         asker.ask(range(60))
         asker.start()
-        assert asker.going.wait(120)
+        assert asker.heard(1)
         code, _ = server.stop()
         asker.join(60)
     assert code == 0
     assert sorted(answer.msgid for answer in asker.answers) == list(range(60))
     assert {answer.error[0] for answer in asker.answers if answer.error} <= {Code.SHUTTING_DOWN}
+
+
+# Workers
+
+
+def worker_processes(server: Process) -> list[psutil.Process]:
+    children = psutil.Process(server.process.pid).children()
+    return [child for child in children if "multiprocessing.spawn" in " ".join(child.cmdline())]
+
+
+def test_workers_killed_under_load(land: Path) -> None:
+    """What they worked on is done again, or answered by number; nobody else notices."""
+
+    def levels(asker: Asker, count: int) -> list[bytes]:
+        found = []
+        for msgid in range(count):
+            free = "".join(" #"[(asker.number * count + msgid) >> bit & 1] for bit in range(8))
+            rows = ["##########", "#@       #", "# $  .   #", f"#{free}#", "#        #", "# .  $   #", "##########"]
+            found.append(asker.wire.send_request(msgid, "levels.solve", [{"game": "sokoban", "rows": rows}]))
+        return found
+
+    with serving(land, "--workers", 2, "--threads", 1) as server, Client(port=server.port, timeout_s=200) as client:
+        askers = [Asker(server.port, i) for i in range(4)]
+        for asker in askers:
+            asker.send(levels(asker, 60))
+            asker.start()
+        for killed in range(4):
+            for asker in askers:
+                assert asker.heard(10 * (killed + 1))
+            workers = worker_processes(server)
+            workers[killed % len(workers)].kill()
+            assert client.call("terrain.chunk", seed=1, x=32 * killed, size=32)["size"] == 32
+        for asker in askers:
+            assert asker.heard(60)
+        assert client.call("levels.solve", game="sokoban", rows=["######", "#@ $.#", "######"])["solution"] == "rR"
+        code, log = server.stop()
+    assert code == 0
+    assert not re.search("ERROR|Traceback", log), log
+    assert "another takes its place" in log
+    for asker in askers:
+        asker.join(60)
+        assert sorted(answer.msgid for answer in asker.answers) == list(range(60))
+        assert {answer.error[0] for answer in asker.answers if answer.error} <= {Code.WORKER_FAILED}
+        assert sum(answer.error is None for answer in asker.answers) > 50
