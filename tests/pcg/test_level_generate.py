@@ -213,6 +213,21 @@ async def test_progress_is_told_where_it_is_asked_for(runtime: Local) -> None:
             Code.INVALID_PARAMS,
             "shuts the stairs up off",
         ),
+        (
+            {"game": "dungeon", "fixed": ["<_______", *["________"] * 4, "########", "________", "_______>"]},
+            Code.INVALID_PARAMS,
+            "row 7, column 7 off from the stairs up",
+        ),
+        ({"counts": {"boxes": 13}, "width": 5, "height": 5}, Code.INVALID_PARAMS, "boxes 13 to 13 and targets free"),
+        ({"game": "platformer", "width": 10**6}, Code.OUT_OF_RANGE, "width 1000000 is out of range; 24 to 400"),
+        ({"game": "platformer", "prefix": ["." * 10**6] * 16}, Code.OUT_OF_RANGE, "width 1000000 is out of range"),
+        ({"game": "platformer", "prefix": ["......"] * 17}, Code.INVALID_PARAMS, "this model writes 16"),
+        ({"game": "platformer", "fixed": ["Z" * 30] * 16}, Code.INVALID_PARAMS, "'Z' is no tile of platformer"),
+        (
+            {"game": "platformer", "width": 30, "counts": {"enemies": 400, "coins": 400}},
+            Code.INVALID_PARAMS,
+            "only 480 are free",
+        ),
         ({"game": "dungeon", "counts": {"exits": 0}}, Code.INVALID_PARAMS, "a dungeon has a goal"),
         ({"game": "runner", "counts": {"players": 2}}, Code.INVALID_PARAMS, "has one"),
         (

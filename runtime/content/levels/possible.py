@@ -54,17 +54,19 @@ def pairs(wishes: Wishes) -> Range:
     """
     rows = wishes.rows(wishes.fixed)
     free = sum(row.count(FREE) for row in rows)
+    room = free - (not find(rows, starts_of(wishes.game)))
     least, most = 1, len(rows) * len(rows[0])
     for name in ("boxes", "targets"):
         low, high = wishes.ranges.get(name, (0, most))
         fixed = len(find(rows, wishes.counted[name]))
         least, most = max(least, low, fixed), min(most, high, fixed + free)
-    if least > most:
-        boxes, targets = (wishes.ranges.get(name, "free") for name in ("boxes", "targets"))
-        raise wrong(
-            "counts", f"boxes {boxes} and targets {targets}: with what is fixed, there can't be as many of each"
-        )
-    return least, most
+        room += fixed
+    if least > min(most, room // 2):
+        asked = [wishes.ranges.get(name) for name in ("boxes", "targets")]
+        boxes, targets = ("free" if r is None else f"{r[0]} to {r[1]}" for r in asked)
+        what = "with what is fixed, and the player, there can't be as many of each"
+        raise wrong("counts", f"boxes {boxes} and targets {targets}: {what}")
+    return least, min(most, room // 2)
 
 
 def _sokoban(wishes: Wishes, rows: list[str]) -> None:
@@ -91,10 +93,15 @@ def _dungeon(wishes: Wishes, rows: list[str]) -> None:
     if wishes.ranges.get("exits", (1, 1))[1] == 0:
         raise wrong("counts", "exits: a dungeon has a goal, which is one")
     starts, goals = find(rows, "<"), find(rows, ">" + _goals_to_come(wishes, "exits", rows))
-    if starts and goals:
-        best = [row.replace(FREE, ".").replace("D", "+") for row in rows]
-        if not dungeon.reached(best, starts, has_key=True).keys() & set(goals):
-            raise wrong("fixed", "what is fixed shuts the stairs up off from all stairs down, whatever is free")
+    best = [row.replace(FREE, ".").replace("D", "+") for row in rows]
+    if starts and goals and not dungeon.reached(best, starts, has_key=True).keys() & set(goals):
+        raise wrong("fixed", "what is fixed shuts the stairs up off from all stairs down, whatever is free")
+    if starts and wishes.solved:  # every room is to be open
+        reached = dungeon.reached(best, starts, has_key=True).keys()
+        for y, x in find(rows, "".join(dungeon.ENTERED)):
+            if (y, x) not in reached:
+                what = f"row {y}, column {x} off from the stairs up, whatever is free; every room is open"
+                raise wrong("fixed", f"what is fixed shuts {what}")
 
 
 def _platformer(wishes: Wishes, rows: list[str]) -> None:
