@@ -178,8 +178,10 @@ class Cast(nn.Module):
         for a in self.order:
             first, last = self.first[a], self.first[a + 1]
             colour = wishes[:, self.attributes + a]
-            fits = self.value_comes[first:last][:, body, colour.clamp_min(0)].t() | (colour < 0).unsqueeze(1)
-            weights = self.weights[first:last] * self.worn[first:last] * (ruled_out[:, first:last] == 0) * fits
+            weights = self.weights[first:last] * self.worn[first:last] * (ruled_out[:, first:last] == 0)
+            if bool((colour >= 0).any()):
+                fits = self.value_comes[first:last][:, body, colour.clamp_min(0)].t()
+                weights = weights * (fits | (colour < 0).unsqueeze(1))
             place = (self.random(seed, a, 0) * weights.sum(1)) >> 32
             value = first + (weights.cumsum(1) <= place.unsqueeze(1)).sum(1)
             share = torch.full([n], self.shares[a], dtype=torch.int64, device=seed.device)
@@ -200,6 +202,9 @@ class Cast(nn.Module):
     def row(self, seed: Tensor, attribute: int, value: Tensor, body: Tensor, name: Tensor) -> Tensor:
         """A row of each value (N,) that fits the body: one that comes in the colour of that name, if any does."""
         rows = self.fitting[value, body]
+        if not bool((name >= 0).any()):
+            place = (self.random(seed, attribute, 2) * self.fitting_counts[value, body]) >> 32
+            return rows.gather(1, place.unsqueeze(1)).squeeze(1)
         fits = torch.arange(rows.shape[1], device=rows.device) < self.fitting_counts[value, body].unsqueeze(1)
         wished = fits & self.comes[rows, name.clamp_min(0).unsqueeze(1)] & (name >= 0).unsqueeze(1)
         choice = torch.where(wished.any(1, keepdim=True), wished, fits).to(torch.int64)

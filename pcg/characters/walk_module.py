@@ -114,8 +114,11 @@ class ExactWalk(nn.Module):
         background = self.background(x).to(torch.float32).permute(0, 2, 3, 1).reshape(n, -1, 1)
         # A score's six lowest bits are 63 less the colour's number, so the largest says which colour it is of, and of
         # equal scores the first colour's wins.
-        scores = torch.bmm(torch.cat([queries, torch.ones_like(background), background], 2), keys)
-        colour = 63 - (scores.amax(2).to(torch.int64) & 63)
+        asked = torch.cat([queries, torch.ones_like(background), background], 2)
+        # A frame at a time, so that its scores stay in the caches.
+        pixels = asked.shape[1] // f
+        best = [torch.bmm(asked[:, k * pixels : (k + 1) * pixels], keys).amax(2) for k in range(f)]
+        colour = 63 - (torch.cat(best, 1).to(torch.int64) & 63)
         return from_blocks(colour.view(n * f, 32, 32, 4)).view(n, f, 64, 64).to(torch.uint8)
 
     def join(self, x: Tensor, template: Tensor) -> Tensor:
@@ -145,7 +148,8 @@ class ExactWalk(nn.Module):
         added = torch.where(used, 63 - number, torch.full_like(number, self.unused))
         added = torch.where(number == 0, 63, added).to(torch.float32)
         is_background = (64 * (number == 0)).to(torch.float32).expand(n, -1, -1)
-        return torch.cat([keys * used, added, is_background], 1)
+        most = int(front.max()) + 1  # what comes after is unused by all
+        return torch.cat([keys * used, added, is_background], 1)[:, :, :most].contiguous()
 
 
 def levels(palette: Tensor) -> Tensor:

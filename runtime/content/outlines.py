@@ -34,56 +34,63 @@ def close_gaps(frames: Image) -> Image:
     return out.reshape(frames.shape)
 
 
-def _luminance(frames: Image) -> NDArray[np.int64]:
+@njit(cache=True, nogil=True)
+def _luminance(frames: Image) -> NDArray[np.int16]:
     """0 to 255, -1 where transparent."""
-    light = (frames[..., 0].astype(np.int64) * 299 + frames[..., 1].astype(np.int64) * 587) + (
-        frames[..., 2].astype(np.int64) * 114
-    )
-    return np.where(frames[..., 3] > 0, light // 1000, -1)
+    light = np.empty(frames.shape[:3], np.int16)
+    for n in range(frames.shape[0]):
+        for y in range(frames.shape[1]):
+            for x in range(frames.shape[2]):
+                red, green, blue, alpha = frames[n, y, x]
+                light[n, y, x] = (np.int64(red) * 299 + np.int64(green) * 587 + np.int64(blue) * 114) // 1000
+                if alpha == 0:
+                    light[n, y, x] = -1
+    return light
 
 
 @njit(cache=True, nogil=True)
-def _gaps(light: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _gaps(light: NDArray[np.int16]) -> NDArray[np.bool_]:
     count, height, width = light.shape
     found = np.zeros(light.shape, np.bool_)
     for n in range(count):
         for y in range(height):
             for x in range(width):
-                if light[n, y, x] < LIGHTER:
+                own = light[n, y, x]
+                if own < LIGHTER:
                     continue
-                lightest, rim = -1, False
-                for v, u in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
-                    beside = light[n, v, u] if 0 <= v < height and 0 <= u < width else -1
-                    rim = rim or beside < 0
-                    lightest = max(lightest, beside)
-                found[n, y, x] = rim and 0 <= lightest <= light[n, y, x] - LIGHTER
+                up = light[n, y - 1, x] if y > 0 else -1
+                down = light[n, y + 1, x] if y + 1 < height else -1
+                left = light[n, y, x - 1] if x > 0 else -1
+                right = light[n, y, x + 1] if x + 1 < width else -1
+                rim = min(up, down, left, right) < 0
+                found[n, y, x] = rim and 0 <= max(up, down, left, right) <= own - LIGHTER
     return found
 
 
 @njit(cache=True, nogil=True)
-def _close(frames: Image, light: NDArray[np.int64], found: NDArray[np.bool_]) -> None:
+def _close(frames: Image, light: NDArray[np.int16], found: NDArray[np.bool_]) -> None:
     """Paint what was found, one after the other, in place."""
     count, height, width = light.shape
-    padded = np.full((height + 2, width + 2), -1, np.int64)
+    padded = np.full((height + 4, width + 4), -1, np.int64)  # two, since what is beside is looked beside of
     for n in range(count):
         if not found[n].any():
             continue
-        padded[1:-1, 1:-1] = light[n]
+        padded[2:-2, 2:-2] = light[n]
         for y in range(height):
             for x in range(width):
                 if not found[n, y, x]:
                     continue
                 best, row, column = 1 << 20, y, x
-                for v in range(y, y + 3):
-                    for u in range(x, x + 3):
+                for v in range(y + 1, y + 4):
+                    for u in range(x + 1, x + 4):
                         its = padded[v, u]
-                        if its < 0 or its > padded[y + 1, x + 1] - LIGHTER:
+                        if its < 0 or its > padded[y + 2, x + 2] - LIGHTER:
                             continue
                         rim = min(padded[v - 1, u], padded[v + 1, u], padded[v, u - 1], padded[v, u + 1]) < 0
-                        if not rim and v != y + 1 and u != x + 1:
+                        if not rim and v != y + 2 and u != x + 2:
                             continue
                         rank = its if rim else its + 1000
                         if rank < best:
-                            best, row, column = rank, v - 1, u - 1
+                            best, row, column = rank, v - 2, u - 2
                 frames[n, y, x] = frames[n, row, column]
-                light[n, y, x] = padded[y + 1, x + 1] = light[n, row, column]
+                light[n, y, x] = padded[y + 2, x + 2] = light[n, row, column]
