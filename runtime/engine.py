@@ -64,8 +64,8 @@ def make_deterministic() -> None:
 class Engine:
     """Runs models on one device, in one thread of its own, one call at a time.
 
-    `models_bytes`: how much the files of the models in memory may have; the least recently used are let go of, and
-    loaded again when they are asked for. At least one stays.
+    `models_bytes`: how much the models in memory may have, unpacked; the least recently used are let go of, and loaded
+    again when they are asked for. At least one stays.
 
     Raises:
         ValueError: the device is not there.
@@ -134,7 +134,7 @@ class Engine:
             self._proved[model.sha256] = self._choose_precision(module, model)
         precision, seconds = self._proved[model.sha256]
         module.use_precision(precision)
-        self._make_room(len(model.data))
+        self._make_room(model.unpacked_bytes)
         with self._changing:
             self._loaded[model] = Loaded(module, precision, seconds)
             self._used[model] = time.monotonic()
@@ -143,7 +143,7 @@ class Engine:
     def _make_room(self, size: int) -> None:
         """Let go of the modules that were used least recently, as far as the limit of bytes asks for it."""
         while self._models_bytes and self._loaded:
-            if size + sum(len(model.data) for model in self._loaded) <= self._models_bytes:
+            if size + sum(model.unpacked_bytes for model in self._loaded) <= self._models_bytes:
                 return
             oldest = min(self._loaded, key=lambda model: self._used[model])
             logger.info("%s is let go of, to make room", oldest.card.name)

@@ -35,6 +35,12 @@ class ModelFile:
     card: Card
     data: bytes
 
+    @property
+    def unpacked_bytes(self) -> int:
+        """What is in the file, decompressed: about the memory that the model takes."""
+        with zipfile.ZipFile(io.BytesIO(self.data)) as archive:
+            return sum(entry.file_size for entry in archive.infolist())
+
 
 class Refused(ValueError):
     """A model file that may not be loaded; the message is the reason."""

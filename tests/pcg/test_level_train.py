@@ -119,6 +119,13 @@ def test_an_exported_model_says_what_it_is(exported: Path, level_folder: Path) -
     assert len(card.golden) >= 4
 
 
+def test_an_exported_file_is_compressed_and_the_same_every_time(run: Path, exported: Path, tmp_path: Path) -> None:
+    model = Registry(exported).find("level-sokoban")
+    assert len(model.data) < 0.7 * model.unpacked_bytes
+    export_level(run, tmp_path / "level-sokoban.ts")
+    assert (tmp_path / "level-sokoban.ts").read_bytes() == model.data
+
+
 def test_an_exported_model_is_proved_and_writes_levels(exported: Path) -> None:
     engine = Engine("cpu")
     model = Registry(exported).find("level-sokoban")

@@ -208,7 +208,7 @@ def models(folder: Path, count: int) -> list[ModelFile]:
 
 def test_the_least_recently_used_model_makes_room(tmp_path: Path) -> None:
     first, second, third = models(tmp_path, 3)
-    with closing(Engine("cpu", models_bytes=len(first.data) * 5 // 2)) as engine:
+    with closing(Engine("cpu", models_bytes=first.unpacked_bytes * 5 // 2)) as engine:
 
         def run(model: ModelFile) -> None:
             assert engine.submit(engine.run, model, "forward", np.array([4])).result().tolist() == [8]
