@@ -150,7 +150,7 @@ class DiskCache:
             return None
         result = _decode(self._salt + key, content)
         if result is None:
-            logger.warning("%s is damaged; deleted", path)
+            logger.warning("a kept result, %s, is damaged; deleted, and made again when it is asked for", path)
             path.unlink(missing_ok=True)
             self._forget(name)
             return None

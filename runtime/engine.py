@@ -146,7 +146,7 @@ class Engine:
             if size + sum(model.unpacked_bytes for model in self._loaded) <= self._models_bytes:
                 return
             oldest = min(self._loaded, key=lambda model: self._used[model])
-            logger.info("%s is let go of, to make room", oldest.card.name)
+            logger.info("model %s is let go of, to make room; it is loaded again when asked for", oldest.card.name)
             with self._changing:
                 del self._loaded[oldest]
 
@@ -158,7 +158,13 @@ class Engine:
             raise RpcError(Code.MODEL_REFUSED, f"{model.path.name} does not do what its card says: {error}") from error
         precision = min(seconds, key=lambda bits: seconds[bits])
         timings = ", ".join(f"{bits} bits {1e3 * s:.0f} ms" for bits, s in seconds.items())
-        logger.info("%s is ready on %s in %d bits (%s)", model.card.name, self.device, precision, timings)
+        logger.info(
+            "model %s is exact and ready on %s; it runs in %d bits (its golden vectors took: %s)",
+            model.card.name,
+            self.device,
+            precision,
+            timings,
+        )
         return precision, seconds
 
     def _prove(self, module: Any, model: ModelFile) -> dict[int, float]:
@@ -171,9 +177,10 @@ class Engine:
                     self._call(module, model, golden.method, _arguments(golden))
                 seconds[precision] = time.perf_counter() - began
             else:
-                logger.warning("%s is not exact in %d bits on %s", model.card.name, precision, self.device)
+                what = "model %s does not give its golden vectors in %d bits on %s, and is not run so"
+                logger.warning(what, model.card.name, precision, self.device)
         if not seconds:
-            logger.warning("%s falls back to float64, which is slow", model.card.name)
+            logger.warning("model %s falls back to float64, which is slow", model.card.name)
             if not self._is_golden(module, model, FALLBACK_PRECISION):
                 raise RpcError(
                     Code.MODEL_REFUSED,
@@ -191,7 +198,7 @@ class Engine:
                     if digest(result) != golden.sha256:
                         return False
         except RuntimeError as error:  # a precision this device has no kernel for
-            logger.warning("%s, %d bits: %s", model.card.name, precision, error)
+            logger.warning("model %s can't be run in %d bits: %s", model.card.name, precision, error)
             return False
         return True
 
@@ -215,7 +222,8 @@ class Engine:
                 results = self._call(module, model, golden.method, batches.join(calls))
                 taken.append(time.perf_counter() - began)
             if any(digest(result) != alone for result in batches.part(results, calls)):
-                logger.warning("%s gives other bytes in a batch of %d: none are made", model.card.name, size)
+                what = "model %s gives other bytes in a batch of %d than alone: it runs one request at a time"
+                logger.warning(what, model.card.name, size)
                 seconds = {1: 1.0}
                 break
             seconds[size] = min(taken)
@@ -224,7 +232,7 @@ class Engine:
             size *= 2
         chosen = self._batching[model.sha256] = batches.choose(seconds)
         each = ", ".join(f"{n}: {1000 * taken / n:.1f}" for n, taken in seconds.items())
-        what = "%s: up to %d items are run together (ms an item, by their number: %s)"
+        what = "model %s: up to %d requests are run together (ms for each, by how many: %s)"
         logger.info(what, model.card.name, chosen.max_batch_size, each)
         return chosen
 

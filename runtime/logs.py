@@ -24,7 +24,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = getattr(record, "fields", {})
         line = f"{record.levelname} {record.name}: {record.getMessage()}"
-        line += "".join(f" {name}={value}" for name, value in fields.items())
+        line += "".join(f" {name}={_printable(value)}" for name, value in fields.items())
         return line + _trace(self, record, "\n")
 
 
@@ -42,6 +42,12 @@ class JsonFormatter(logging.Formatter):
         if trace := _trace(self, record, ""):
             event["exception"] = trace
         return msgspec.json.encode(event, enc_hook=str).decode()
+
+
+def _printable(value: object) -> str:
+    """A field may be a stranger's text: line breaks and control sequences in it are not for a terminal."""
+    text = str(value)
+    return text if text.isprintable() else repr(text)
 
 
 def _trace(formatter: logging.Formatter, record: logging.LogRecord, before: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import typing
 from typing import Any, Literal, TypeVar
 
@@ -50,11 +51,11 @@ def parse(params: dict[str, Any], kind: type[T]) -> T:
             near = did_you_mean(name, known) or (f"; there are: {', '.join(known)}" if known else "; it takes none")
             raise RpcError(Code.INVALID_PARAMS, f"unknown parameter {shown(name)}{near}", {"parameter": name[:80]})
         if isinstance(params[name], np.ndarray) and name not in _arrays(kind):
-            raise RpcError(Code.INVALID_PARAMS, f"{name} is an array map, which it can't be", {"parameter": name})
+            raise RpcError(Code.INVALID_PARAMS, f"{name} was given as an array; it takes none", {"parameter": name})
     try:
         return msgspec.convert(params, kind)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error), params) from error
+        raise _invalid(str(error), params, typing.get_type_hints(kind)) from error
 
 
 @functools.cache
@@ -63,10 +64,14 @@ def _arrays(kind: type[msgspec.Struct]) -> frozenset[str]:
     return frozenset(name for name, hint in typing.get_type_hints(kind).items() if hint is Any)
 
 
-def _invalid(message: str, params: dict[str, Any]) -> RpcError:
+def _invalid(message: str, params: dict[str, Any], hints: dict[str, Any]) -> RpcError:
     """msgspec's "Expected `int`, got `str` - at `$.seed`" with the parameter first, and its value."""
+    if missing := re.fullmatch("Object missing required field `(.*)`", message):
+        return RpcError(Code.INVALID_PARAMS, f"{missing[1]} is missing; it is required", {"parameter": missing[1]})
     what, _, path = message.partition(" - at `$.")
     name = path.rstrip("`").partition("[")[0]
+    if what.startswith("Invalid enum value") and typing.get_origin(hints.get(name)) is Literal:
+        what = f"it must be one of: {', '.join(typing.get_args(hints[name]))}"
     if name in params:
         what = f"{name} {shown(params[name], 60)}: {what[:1].lower()}{what[1:]}"
     return RpcError(Code.INVALID_PARAMS, what, {"parameter": name} if name else {})

@@ -122,7 +122,8 @@ class Peer(asyncio.BufferedProtocol):
 
     def eof_received(self) -> None:
         for event in self._wire.receive_eof():
-            logger.info("%s: %s", self.name, event)
+            if isinstance(event, Fatal):
+                logger.info("%s: %s", self.name, event.message)
         self._end()  # and the link closes, since this returns None
 
     def pause_writing(self) -> None:
@@ -136,7 +137,7 @@ class Peer(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None:
-            logger.info("%s: %s", self.name, exc)
+            logger.info("%s: the connection was lost: %s", self.name, exc)
         self._end()
         self._timers.stop_all()
         self._outbox.drop()
@@ -159,7 +160,7 @@ class Peer(asyncio.BufferedProtocol):
         """Tell the peer why it is cut off, after what the link has already, and cut it off."""
         if self._ended:
             return
-        logger.info("%s: refused: %s", self.name, message)
+        logger.info("%s: cut off: %s", self.name, message)
         self._outbox.end_batch()
         self._outbox.drop()
         self._link.write(self._wire.send_fatal(code, message))
@@ -270,7 +271,7 @@ class Peer(asyncio.BufferedProtocol):
             self._check_access(request.method, params)
             answer = self._service.call(request.method, params, connection=caller)
         except WrongToken as error:
-            logger.warning("%s: a wrong token", self.name)
+            logger.warning("%s: gave a wrong token, or none, and is cut off", self.name)
             self._send(self.responses.failure(request, error))
             self._outbox.end_batch()
             self.close()  # whoever guesses has to come back for each guess
@@ -307,7 +308,7 @@ class Peer(asyncio.BufferedProtocol):
     def _cancelled(self) -> RpcError:
         if self._draining:
             return RpcError(Code.SHUTTING_DOWN, "the server shut down before this was done")
-        return RpcError(Code.CANCELLED, "cancelled")
+        return RpcError(Code.CANCELLED, "the client cancelled this")
 
     def _send(self, data: bytes) -> None:
         if not self._ended:

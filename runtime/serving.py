@@ -174,6 +174,6 @@ def _close(service: Service) -> None:
     closing.start()
     closing.join(_LEAVE_S)
     if closing.is_alive():
-        logger.warning("work that can't be interrupted still runs; leaving it")
+        logger.warning("some work still runs and can't be interrupted; ending without it")
         logging.shutdown()
         os._exit(0)

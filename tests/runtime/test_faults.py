@@ -126,7 +126,7 @@ def test_a_disk_that_fills_and_files_that_rot(land: Path, tmp_path: Path) -> Non
         code, log = server.stop()
     assert code == 0
     assert log.count("is not kept in") == 1
-    assert log.count("is damaged; deleted") == 2
+    assert log.count("is damaged; deleted, and made again") == 2
     assert "can't be read: [Errno 21] Is a directory" in log or log.count("WARNING") == 3
     assert "ERROR" not in log
     assert "Traceback" not in log

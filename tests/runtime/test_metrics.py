@@ -175,6 +175,8 @@ def record(level: int = logging.INFO, **fields: Any) -> logging.LogRecord:
 
 def test_text_and_json() -> None:
     assert logs.TextFormatter().format(record(id="1-2", code=0)) == "INFO runtime.x: it happened id=1-2 code=0"
+    forged = logs.TextFormatter().format(record(method="a\nERROR forged\x1b[2J"))
+    assert forged == r"INFO runtime.x: it happened method='a\nERROR forged\x1b[2J'"
     event = json.loads(logs.JsonFormatter().format(record(id="1-2", odd=object)))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", event.pop("time"))
     assert event == {

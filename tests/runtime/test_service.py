@@ -155,11 +155,29 @@ async def test_a_deadline_ends_a_call_that_waits(runtime: Local) -> None:
 
 
 @pytest.mark.parametrize(
+    ("method", "params", "message"),
+    [
+        ("terrain.chunk", {}, "seed is missing; it is required"),
+        ("models.describe", {}, "name is missing; it is required"),
+        ("terrain.chunk", {"seed": 1, "control": "drawn"}, "control 'drawn': it must be one of: learned, noise"),
+        ("terrain.chunk", {"seed": 1.5}, "seed 1.5: expected `int`, got `float`"),
+        ("terrain.chunk", {"seed": np.zeros(2)}, "seed was given as an array; it takes none"),
+        ("levels.generate", {"seed": 1, "counts": np.zeros(2)}, "counts was given as an array; it takes none"),
+    ],
+)
+def test_a_message_says_what_would_do(runtime: Local, method: str, params: dict[str, Any], message: str) -> None:
+    error = fault(runtime, method, **params)
+    assert error.code is Code.INVALID_PARAMS
+    assert error.message == message
+    assert error.details == {"parameter": message.split()[0]}
+
+
+@pytest.mark.parametrize(
     ("options", "code", "words"),
     [
         ({"deadline_ms": 0}, Code.OUT_OF_RANGE, "deadline_ms 0 is not in 1.."),
         ({"deadline_ms": "soon"}, Code.INVALID_PARAMS, "deadline_ms 'soon'"),
-        ({"priority": "urgent"}, Code.INVALID_PARAMS, "priority 'urgent'"),
+        ({"priority": "urgent"}, Code.INVALID_PARAMS, "priority 'urgent': it must be one of: high, normal, low"),
         ({"priority": 1}, Code.INVALID_PARAMS, "priority 1"),
     ],
 )
