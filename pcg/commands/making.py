@@ -150,8 +150,8 @@ def level(
 
     :param out: File to write (.tmx, .tmj, .ldtk, .json, .csv, .txt, .png); with --count, a folder.
     :param seed: Which level; with --count the first of consecutive seeds.
-    :param game: sokoban (the default), dungeon, platformer or runner, or whatever --vary, --fixed and --prefix are a
-        level of.
+    :param game: sokoban (the default), dungeon, platformer, runner, a game of your own (docs/own-games.md), or whatever
+        --vary, --fixed and --prefix are a level of.
     :param width: Tiles across; by default those of the files given, else the model's.
     :param height: Tiles from top to bottom.
     :param difficulty: 0 to 1, met to 0.15, or LEAST:MOST.
@@ -169,13 +169,13 @@ def level(
     from pcg.levels.make import make_levels, parse_counts, parse_range, read_rows, summary
 
     params: dict[str, Any] = {"counts": parse_counts(counts), "require_solution": require_solution}
-    for name, file in (("vary", vary), ("prefix", prefix), ("fixed", fixed)):
-        params[name], game = read_rows(file, game)
     if difficulty is not None:
         params["difficulty"] = parse_range("--difficulty", difficulty)
     numbers = {"width": width, "height": height, "change": change, "temperature": temperature, "candidates": candidates}
-    params |= {name: given for name, given in {"game": game, **numbers}.items() if given is not None}
     with open_runtime(server, models, device) as runtime:
+        for name, file in (("vary", vary), ("prefix", prefix), ("fixed", fixed)):
+            params[name], game = read_rows(runtime, file, game)
+        params |= {name: given for name, given in {"game": game, **numbers}.items() if given is not None}
         for answer, paths in make_levels(runtime, out, params, seed, count, format):
             say(summary(answer))
             for path in paths:
@@ -211,15 +211,16 @@ def solve(
     """
     from dataclasses import replace
 
+    from pcg.levels.make import finder
     from pcg.writers.tilemap import check_suffix, read_level, write_level
 
     if out is not None:
         check_suffix(out)
-    level = read_level(file, game)
-    params: dict[str, Any] = {"game": level.game, "rows": list(level.rows)}
-    if budget is not None:
-        params["budget"] = budget
     with open_runtime(server, models) as runtime:
+        level = read_level(file, game, finder(runtime))
+        params: dict[str, Any] = {"game": level.game, "rows": list(level.rows)}
+        if budget is not None:
+            params["budget"] = budget
         answer = runtime.call("levels.solve", **params)
     if json_:
         print(json.dumps(answer, indent=1))

@@ -30,6 +30,7 @@ def train(
         "level-sokoban",
         "level-dungeon",
         "level-runner",
+        "level-custom",
     ],
     *,
     data: Path,
@@ -53,8 +54,9 @@ def train(
         pcg train terrain-detail --data dem/ --out runs/mine --resume --steps 40000
         pcg train terrain-detail --data dem/ --preset smoke --device cuda
         pcg train level-sokoban --data levels/ --out runs/sokoban
+        pcg train level-custom --data mygame/ --out runs/mygame
 
-    :param data: Folder of training data.
+    :param data: Folder of training data; of level-custom, text levels and a legend.json (docs/own-games.md).
     :param out: The run's folder; by default a new numbered one in runs/.
     :param preset: Named options: "standard" (the default), or "smoke" for a few tiny steps; of a level model also
         "small", for a few minutes.

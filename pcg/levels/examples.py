@@ -62,7 +62,7 @@ class Examples:
                 rows = learnable(self.game, level.rows)
                 if rows is not None:
                     kept.append(rows)
-                    labour.append(measure(self.game.name, rows))
+                    labour.append(measure(self.game.rules, rows))
                 advance(1)
         if not kept:
             raise ValueError(f"none of the {len(levels)} levels of {self.game.name} can be learned from")

@@ -11,6 +11,7 @@ import torch
 
 from pcg.export import SEED_MAX, measure_golden, read_quality, read_run, run_model, write_model
 from pcg.levels.games import Alphabet, LevelGame, find_game
+from pcg.levels.own import own_level_game
 from pcg.levels.quantise import quantise
 from pcg.levels.samples import make_sampler
 from pcg.levels.train import LevelConfig, new_network
@@ -88,15 +89,15 @@ def export_level(run: Path, out: Path) -> Card:
     """
     make_deterministic()
     model = run_model(run)
-    game = find_game(model.removeprefix("level-"))
     state, options, about = read_run(run, model)
+    game = own_level_game(about) if "legend" in about else find_game(model.removeprefix("level-"))
     alphabet = Alphabet(about["tiles"], about["counts"])
     network = new_network(LevelConfig(model=model, **options), len(alphabet.tiles), len(alphabet.counts))
     network.load_state_dict(state.get("best", {}).get("network", state["network"]))
     module = torch.jit.script(make_sampler(quantise(network.eval()), alphabet, by_columns=game.by_columns))
     data = [TrainingData(s["name"], s["licence"], s["levels"], "levels") for s in about["sources"]]
     card = Card(
-        name=model,
+        name=game.model,
         version=version("pcg-plugin"),
         family="levels",
         format=cards.MODULE_FORMAT,
@@ -111,6 +112,7 @@ def export_level(run: Path, out: Path) -> Card:
                 "tiles": alphabet.tiles,
                 "counts": dict(alphabet.counts),
                 "order": "columns from the bottom up" if game.by_columns else "rows",
+                **({"legend": about["legend"]} if game.own else {}),
             }
         },
         training_data=data,

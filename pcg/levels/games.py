@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from runtime.content.levels.own import OwnGame
+from runtime.content.levels.rules import Game
+from runtime.content.levels.rules import find_game as rules_of
 from runtime.errors import did_you_mean
 
 # What a legend says of a tile, and what the tiles it says it of are counted as.
@@ -26,7 +29,8 @@ class LevelGame:
     as. `symmetry`: which mirror images are levels as good: all eight, left and right, or none. `sides`: the smallest
     and the largest width, then height, in tiles. `filler`: what surrounds a level that is smaller than its rectangle.
     `cut`: share of examples that are a smaller window of a level, where all levels of the corpus have one size.
-    `temperature`: in hundredths, what suits most requests: a little below 100 a model errs less.
+    `temperature`: in hundredths, what suits most requests: a little below 100 a model errs less. `own`: the rules of a
+    user's own game, which has no corpora (pcg/levels/own.py).
     """
 
     name: str
@@ -38,11 +42,17 @@ class LevelGame:
     filler: str = ""
     cut: float = 0.0
     temperature: int = 100
+    own: OwnGame | None = None
 
     @property
     def model(self) -> str:
         """The model's name."""
         return f"level-{self.name}"
+
+    @property
+    def rules(self) -> Game:
+        """The game's tiles and moves."""
+        return self.own or rules_of(self.name)
 
 
 SOKOBAN = LevelGame(

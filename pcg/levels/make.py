@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pcg.progress import progress
 from pcg.region import Runtime
-from pcg.writers.level import Level
+from pcg.writers.level import Find, Level
 from pcg.writers.provenance import read_asset
 from pcg.writers.tilemap import DECODERS, ENCODERS, check_suffix, read_level, write_level
+from runtime.content.levels.own import OwnGame, own_game
+from runtime.content.levels.rules import GAMES, Game, find_game
 from runtime.errors import RpcError, did_you_mean
 
 METHOD = "levels.generate"
@@ -50,11 +53,27 @@ def parse_counts(text: str) -> dict[str, float | list[float]]:
     return counts
 
 
-def read_rows(path: Path | None, game: str | None) -> tuple[list[str], str | None]:
+def finder(runtime: Runtime) -> Find:
+    """Finds games by name: users' own by what the runtime's models carry."""
+
+    def find(name: str) -> Game:
+        if name not in GAMES:
+            try:
+                card = runtime.call("models.describe", name=f"level-{name}")["card"]
+            except RpcError:
+                return find_game(name)  # which says what there is
+            if legend := card["outputs"].get("rows", {}).get("legend"):
+                return own_game(legend)
+        return find_game(name)
+
+    return find
+
+
+def read_rows(runtime: Runtime, path: Path | None, game: str | None) -> tuple[list[str], str | None]:
     """The rows of a level file, "_" where a tile is free, and its game if it is known. Raises ValueError, OSError."""
     if path is None:
         return [], game
-    level = read_level(path, game)
+    level = read_level(path, game, finder(runtime))
     return list(level.rows), level.game
 
 
@@ -88,13 +107,16 @@ def make_levels(
     if count is not None and count < 1:
         raise ValueError(f"--count {count}: at least 1")
     suffix = resolve_suffix(out, form, folder=count is not None)
+    find = functools.cache(finder(runtime))
     with progress("levels", count or 1) as advance:
         for s in range(seed, seed + (count or 1)):
             answer = runtime.call(METHOD, seed=s, **params)
             path = out if out.suffix.lower() == suffix else out.with_name(out.name + suffix)
             if count is not None:
                 path = out / f"{answer['game']}-{s}{suffix}"
-            level = Level(answer["game"], tuple(answer["rows"]), answer["solution"], answer["provenance"])
+            rules = find(answer["game"])
+            own = rules if isinstance(rules, OwnGame) else None
+            level = Level(rules.name, tuple(answer["rows"]), answer["solution"], answer["provenance"], own)
             yield answer, write_level(path, level)
             advance(1)
 
@@ -125,7 +147,7 @@ def verify_level(runtime: Runtime, path: Path) -> str | None:
         ConnectionError: the server is gone.
     """
     try:
-        level = read_level(path)
+        level = read_level(path, find=finder(runtime))
         said = read_asset(path) if path.suffix.lower() in TOLD_BESIDE else {}
         made = said.get("provenance", level.provenance)
         if made is None:

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from runtime.content.levels.difficulty import labour
 from runtime.content.levels.dungeon_places import place_stairs
-from runtime.content.levels.rules import DUNGEON, RUNNER, find_game
-from runtime.content.levels.solving import SOLVERS
+from runtime.content.levels.rules import DUNGEON, RUNNER, Game
+from runtime.content.levels.solving import solver_of
 
 BUDGET = 50_000  # nodes of a solver for a level of a corpus
 BUDGETS = {RUNNER.name: RUNNER.budget}  # where that is too few
 
 
-def measure(game: str, rows: Sequence[str]) -> float | None:
+def measure(game: Game, rows: Sequence[str]) -> float | None:
     """How hard a level of a game is, in a unit of that game's own; None where no solution is found.
 
     A dungeon gets its stairs by rule.
@@ -28,13 +28,13 @@ def measure(game: str, rows: Sequence[str]) -> float | None:
     Raises:
         ValueError: rows are no level of the game.
     """
-    if game == DUNGEON.name:
+    if game is DUNGEON:
         try:
             rows = place_stairs(rows)
         except ValueError:  # no floor for them
             return None
-    outcome = SOLVERS[game](rows, BUDGETS.get(game, BUDGET))
-    return labour(find_game(game), rows, outcome.moves) if outcome.status == "solved" else None
+    outcome = solver_of(game)(rows, BUDGETS.get(game.name, BUDGET))
+    return labour(game, rows, outcome.moves) if outcome.status == "solved" else None
 
 
 def ranks(values: Sequence[float]) -> NDArray[np.float64]:

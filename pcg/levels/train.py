@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
@@ -22,11 +23,13 @@ from pcg.levels.data import Corpus, load_corpus
 from pcg.levels.examples import Batch, Examples
 from pcg.levels.games import find_game
 from pcg.levels.networks import LevelNetwork
+from pcg.levels.own import load_own
 from pcg.levels.quantise import exact_logits, quantise
 from pcg.levels.samples import sample_text
 
 HELD_OUT = 64  # levels that the loss is measured on
 GRADIENT_NORM = 1.0
+OWN_MODEL = "level-custom"  # trained on a user's own levels
 WARM_UP = 100  # steps over which the rate rises
 
 
@@ -63,6 +66,7 @@ STANDARD = {
     "level-sokoban": LevelConfig(),
     "level-dungeon": LevelConfig(model="level-dungeon", dropout=0.15),
     "level-runner": LevelConfig(model="level-runner", steps=3000, memory=192, dropout=0.3),
+    OWN_MODEL: LevelConfig(model=OWN_MODEL, steps=2000, memory=192, dropout=0.3),
 }
 PRESETS = {
     model: {
@@ -102,7 +106,8 @@ def measure_held_out(network: LevelNetwork, batch: Batch) -> dict[str, float]:
 
 def describe(corpus: Corpus) -> dict[str, Any]:
     """What the exported model has to know of its data."""
-    return {
+    own = corpus.game.own
+    return ({"legend": msgspec.to_builtins(own.legend), "sides": corpus.game.sides} if own else {}) | {
         "game": corpus.game.name,
         "tiles": corpus.alphabet.tiles,
         "counts": dict(corpus.alphabet.counts),
@@ -128,7 +133,8 @@ def train(config: LevelConfig, data_folder: Path, folder: Path, device: str = "a
         raise ValueError("a level model is trained in one process; leave out torchrun")
     if config.steps < 1:
         raise ValueError(f"steps {config.steps}: at least 1")
-    corpus = load_corpus(data_folder, find_game(config.model.removeprefix("level-")))
+    own = config.model == OWN_MODEL
+    corpus = load_own(data_folder) if own else load_corpus(data_folder, find_game(config.model.removeprefix("level-")))
     examples = Examples(corpus, corpus.training, config.span)
     held_out = Examples(corpus, corpus.held_out or corpus.training, config.span).whole(HELD_OUT)
 

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from pcg.writers import tilemap_ldtk, tilemap_picture, tilemap_plain, tilemap_tiled
 from pcg.writers.files import replace_file
-from pcg.writers.level import Level
+from pcg.writers.level import Find, Level
+from runtime.content.levels.own import OwnGame
 from runtime.content.levels.rules import GAMES, Game, find_game, goals_of, starts_of
 from runtime.errors import did_you_mean
 
 # What a level becomes under a path: the files, by path, the one asked for first.
 Encoder = Callable[[Level, Path], dict[Path, bytes]]
-# What a file holds, given the path and the game if that is known. Raises ValueError.
-Decoder = Callable[[bytes, Path, str | None], Level]
+# What a file holds, given the path, the game's name if that is known, and what finds games. Raises ValueError.
+Decoder = Callable[[bytes, Path, str | None, Find], Level]
 
 ENCODERS: dict[str, Encoder] = {
     ".txt": tilemap_plain.encode_text,
@@ -58,8 +59,9 @@ def write_level(path: Path, level: Level) -> list[Path]:
     return list(files)
 
 
-def read_level(path: Path, game: str | None = None) -> Level:
-    """A level from a file: of the game given, the one the file names, or the only one it can be of.
+def read_level(path: Path, game: str | None = None, find: Find = find_game) -> Level:
+    """A level from a file: of the game given, the one the file names, or the only one it can be of. `find` may know
+    users' own games.
 
     A file with another suffix than those of DECODERS is read as text.
 
@@ -67,10 +69,10 @@ def read_level(path: Path, game: str | None = None) -> Level:
         ValueError: it holds no level, or not clearly one of one game; OSError.
     """
     if game is not None:
-        find_game(game)
+        find(game)
     try:
-        level = DECODERS.get(path.suffix.lower(), tilemap_plain.decode_text)(path.read_bytes(), path, game)
-        named = find_game(game or level.game) if game or level.game else None
+        level = DECODERS.get(path.suffix.lower(), tilemap_plain.decode_text)(path.read_bytes(), path, game, find)
+        named = find(game or level.game) if game or level.game else None
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is no text: {error}") from error
     except ValueError as error:
@@ -82,7 +84,8 @@ def read_level(path: Path, game: str | None = None) -> Level:
     if game is not None and level.game not in ("", game):
         raise ValueError(f"{path} holds a level of {level.game}, not of {game}")
     chosen = named or _game_of(path, level.rows)
-    return replace(level, game=chosen.name, rows=_fill_up(chosen, level.rows))
+    own = chosen if isinstance(chosen, OwnGame) else None
+    return replace(level, game=chosen.name, rows=_fill_up(chosen, level.rows), own=own)
 
 
 def _fill_up(game: Game, rows: Sequence[str]) -> tuple[str, ...]:

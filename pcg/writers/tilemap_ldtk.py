@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from pcg.writers import ldtk_parts as parts
-from pcg.writers.level import Level
+from pcg.writers.level import Find, Level
 from pcg.writers.tilemap_objects import Actor, corners, goal_areas, kind_of, put_together, take_apart
 from pcg.writers.tiles import background, draw
 from pcg.writers.tileset import COLUMNS, tileset_name, tileset_png, tileset_rows
-from runtime.content.levels.playing import PLAYERS
-from runtime.content.levels.rules import MOST_TILES, TILE, Game, Tile, find_game
+from runtime.content.levels.playing import player_of
+from runtime.content.levels.rules import MOST_TILES, TILE, Game, Tile
 
 GROUND, OBJECTS, GOAL, SOLUTION = "Ground", "Objects", "Goal", "Solution"
 # Unique numbers of the parts; a game's tiles have their place in its table added, so that files differ in levels only.
@@ -33,7 +33,7 @@ def encode_ldtk(level: Level, path: Path) -> dict[Path, bytes]:
     return {path: project, path.with_name(tileset_name(game)): tileset_png(game)}
 
 
-def decode_ldtk(data: bytes, path: Path, named: str | None = None) -> Level:
+def decode_ldtk(data: bytes, path: Path, named: str | None, find: Find) -> Level:
     """A level from a project with one level, written here and perhaps edited.
 
     Raises:
@@ -47,7 +47,7 @@ def decode_ldtk(data: bytes, path: Path, named: str | None = None) -> Level:
     facts = {one["__identifier"]: one["__value"] for one in levels[0].get("fieldInstances", [])}
     if named is None and not isinstance(facts.get("game"), str):
         raise ValueError('the level has no field "game"; say which with --game')
-    game = find_game(named or facts["game"])
+    game = find(named or facts["game"])
     layers = {layer["__identifier"]: layer for layer in levels[0].get("layerInstances") or []}
     if GROUND not in layers:
         raise ValueError(f"the level has no layer {GROUND!r}")
@@ -153,7 +153,7 @@ def _entities(game: Game, level: Level, actors: list[Actor]) -> list[dict[str, A
         made.append(one | {"width": TILE * area.width, "height": TILE * area.height})
     if level.solution is not None:
         right, bottom = len(level.rows[0]) - 1, len(level.rows) - 1
-        places = PLAYERS[game.name].path(level.rows, level.solution)
+        places = player_of(game).path(level.rows, level.solution)
         cells = [(min(max(x // TILE, 0), right), min(max(y // TILE, 0), bottom)) for x, y in places]
         points = [{"cx": x, "cy": y} for x, y in corners(cells)]
         one = parts.entity(SOLUTION, SOLUTIONS, *cells[0], tags=["solution"])

@@ -13,11 +13,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from pcg.writers import provenance
-from pcg.writers.level import Level
+from pcg.writers.level import Find, Level
 from pcg.writers.png import read_text
 from pcg.writers.tilemap_objects import take_apart
 from pcg.writers.tiles import background, draw
-from runtime.content.levels.playing import PLAYERS
+from runtime.content.levels.playing import player_of
 from runtime.content.levels.rules import TILE
 
 FIRST, LAST = (255, 238, 88), (255, 64, 129)  # colours of the way's beginning and end
@@ -55,7 +55,7 @@ def picture(level: Level) -> NDArray[np.uint8]:
         # Where boxes are pushed, that is what matters: the walks between are drawn thin.
         pushes = any(tile.pushable for tile in game.tiles.values())
         bold = [not pushes or game.moves[move].startswith("push") for move in level.solution]
-        _draw_way(pixels, PLAYERS[game.name].path(level.rows, level.solution), bold)
+        _draw_way(pixels, player_of(game).path(level.rows, level.solution), bold)
     return pixels
 
 
@@ -87,7 +87,7 @@ def _line(one: tuple[int, int], other: tuple[int, int]) -> list[tuple[int, int]]
     ]
 
 
-def decode_png(data: bytes, path: Path, game: str | None = None) -> Level:
+def decode_png(data: bytes, path: Path, game: str | None, find: Find) -> Level:
     """The level that a picture written here carries. Raises ValueError if it carries none."""
     from pcg.writers.tilemap_plain import decode_json
 
@@ -95,4 +95,4 @@ def decode_png(data: bytes, path: Path, game: str | None = None) -> Level:
     if text is None:
         raise ValueError("the picture carries no level: it was not written by this project, or was saved anew")
     del data
-    return decode_json(text.encode(), path, game)
+    return decode_json(text.encode(), path, game, find)

@@ -12,9 +12,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pcg.writers.level import Level
+from pcg.writers.level import Find, Level
 from pcg.writers.provenance import sidecar_bytes, sidecar_path
-from runtime.content.levels.rules import find_game
 
 
 def encode_text(level: Level, path: Path) -> dict[Path, bytes]:
@@ -34,8 +33,9 @@ def encode_json(level: Level, path: Path) -> dict[Path, bytes]:
     return {path: sidecar_bytes({"form": "json", **level.about(), "rows": list(level.rows)})}
 
 
-def decode_text(data: bytes, path: Path, game: str | None = None) -> Level:
+def decode_text(data: bytes, path: Path, game: str | None, find: Find) -> Level:
     """A level from text: its lines without those that begin with ";" and empty ones around the level."""
+    del find
     lines = [line for line in data.decode().splitlines() if not line.startswith(";")]
     while lines and not lines[0].strip():
         lines.pop(0)
@@ -45,7 +45,7 @@ def decode_text(data: bytes, path: Path, game: str | None = None) -> Level:
     return Level(said.get("game", ""), tuple(lines))
 
 
-def decode_csv(data: bytes, path: Path, game: str | None = None) -> Level:
+def decode_csv(data: bytes, path: Path, game: str | None, find: Find) -> Level:
     """A level from CSV; its numbers mean nothing without a game.
 
     Raises:
@@ -54,7 +54,7 @@ def decode_csv(data: bytes, path: Path, game: str | None = None) -> Level:
     named = game or _read_sidecar(path).get("game")
     if named is None:
         raise ValueError("numbers of tiles say nothing without their game; say which with --game")
-    chars = list(find_game(named).tiles)
+    chars = list(find(named).tiles)
     rows = []
     for y, cells in enumerate(csv.reader(io.StringIO(data.decode()))):
         row = ""
@@ -66,13 +66,13 @@ def decode_csv(data: bytes, path: Path, game: str | None = None) -> Level:
     return Level(named, tuple(rows))
 
 
-def decode_json(data: bytes, path: Path, game: str | None = None) -> Level:
+def decode_json(data: bytes, path: Path, game: str | None, find: Find) -> Level:
     """A level from JSON: an object whose `rows` are strings; `game`, `solution` and `provenance` may be there.
 
     Raises:
         ValueError: it is not such an object.
     """
-    del path, game
+    del path, game, find
     said = json.loads(data)
     if not isinstance(said, dict) or not _strings(said.get("rows")):
         raise ValueError('a level in JSON is an object with "rows", an array of strings')

@@ -11,13 +11,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pcg.writers.level import Level
+from pcg.writers.level import Find, Level
 from pcg.writers.tiled_xml import from_xml, to_xml
 from pcg.writers.tilemap_objects import KINDS, Actor, corners, goal_areas, kind_of, put_together, take_apart
 from pcg.writers.tiles import background, draw
 from pcg.writers.tileset import COLUMNS, tileset_name, tileset_png, tileset_rows
-from runtime.content.levels.playing import PLAYERS
-from runtime.content.levels.rules import MOST_TILES, TILE, Game, Tile, find_game
+from runtime.content.levels.playing import player_of
+from runtime.content.levels.rules import MOST_TILES, TILE, Game, Tile
 
 FLIPS = 0xE0000000  # bits of a tile's number that say how it is turned
 FLAGS = ("solid", "hazard", "enemy", "collectible", "start", "goal", "pushable", "diggable", "oneway")
@@ -36,22 +36,22 @@ def encode_tmx(level: Level, path: Path) -> dict[Path, bytes]:
     return {path: to_xml(to_map(level)), path.with_name(tileset_name(game)): tileset_png(game)}
 
 
-def decode_tmj(data: bytes, path: Path, game: str | None = None) -> Level:
+def decode_tmj(data: bytes, path: Path, game: str | None, find: Find) -> Level:
     """A level from a TMJ map. Raises ValueError if it is none, or uses what is not understood here."""
     del path
     made = json.loads(data)
     if not isinstance(made, dict) or made.get("type", "map") != "map":
         raise ValueError("this is no map of Tiled")
-    return from_map(made, game)
+    return from_map(made, game, find)
 
 
-def decode_tmx(data: bytes, path: Path, game: str | None = None) -> Level:
+def decode_tmx(data: bytes, path: Path, game: str | None, find: Find) -> Level:
     """A level from a TMX map. Raises ValueError if it is none, or uses what is not understood here."""
     del path
-    return from_map(from_xml(data), game)
+    return from_map(from_xml(data), game, find)
 
 
-def from_map(made: dict[str, Any], named: str | None) -> Level:
+def from_map(made: dict[str, Any], named: str | None, find: Find) -> Level:
     """A level from a map as TMJ has it: its tile layers one over the other, and the tile objects on them.
 
     Tiles are known by the property "char" that they have in their tileset.
@@ -62,7 +62,7 @@ def from_map(made: dict[str, Any], named: str | None) -> Level:
     facts = {one["name"]: one["value"] for one in made.get("properties", [])}
     if named is None and not isinstance(facts.get("game"), str):
         raise ValueError('the map has no property "game"; say which with --game')
-    game = find_game(named or facts["game"])
+    game = find(named or facts["game"])
     chars = _chars(game, made.get("tilesets", []))
     width, height = made.get("width", 0), made.get("height", 0)
     if made.get("infinite") or min(width, height) < 1 or width * height > MOST_TILES:
@@ -184,7 +184,7 @@ def _tile_object(game: Game, actor: Actor) -> dict[str, Any]:
 
 def _line(level: Level) -> dict[str, Any]:
     """The player's way as a line, without the places where it goes straight on."""
-    places = corners(PLAYERS[level.game].path(level.rows, level.solution or ""))
+    places = corners(player_of(level.rules).path(level.rows, level.solution or ""))
     x, y = places[0]
     made = _object("solution", x, y, 0, 0)
     made["properties"] = _properties({"moves": level.solution or ""})

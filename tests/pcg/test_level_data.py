@@ -77,22 +77,22 @@ def test_legends_say_what_is_counted(level_folder: Path) -> None:
 
 
 def test_difficulty_counts_pushes_and_dangers() -> None:
-    assert measure("sokoban", ["#######", "#@$  .#", "#######"]) == 3
-    assert measure("sokoban", ["#######", "#.$@$.#", "#######"]) == 2
-    assert measure("sokoban", ["#######", "#@.  $#", "#######"]) is None
-    assert measure("dungeon", ["<......>"]) == 100 * 7 // 9
-    assert measure("dungeon", ["<..M...>"]) == 100 * 7 // 9 + 50 + 2000 // 8
-    assert measure("dungeon", ["###"]) is None
-    assert measure("dungeon", ["<#>"]) is None
-    assert measure("platformer", ["........", "S......G", "########"]) == 0
-    assert measure("platformer", ["........", "S..^...G", "########"]) == 1000 * 2 // 8  # a jump over a hazard
-    assert measure("platformer", ["..^.....", "........", "S......G", "########"]) == 1000 // 8  # a hazard aside
-    assert measure("platformer", ["..#..", "S.#.G", "#####"]) is None
-    assert measure("runner", ["H..#", "M.G#", "bbbb"]) == 1000 * 4 // 12
-    assert measure("runner", ["H..#E", "M.G#b", "bbbbb"]) == 1000 * (4 + 10) // 15  # with a guard
-    assert measure("runner", ["..#", "M.#", "bb#", "GB#", "..#"]) == 1000 * (9 + 10) // 15  # with a dig
-    assert measure("runner", ["M.G.", "bbbb"]) == 1000 * 2 // 8
-    assert measure("runner", ["....", "M.G.", "bbbb"]) is None
+    assert measure(GAMES["sokoban"], ["#######", "#@$  .#", "#######"]) == 3
+    assert measure(GAMES["sokoban"], ["#######", "#.$@$.#", "#######"]) == 2
+    assert measure(GAMES["sokoban"], ["#######", "#@.  $#", "#######"]) is None
+    assert measure(GAMES["dungeon"], ["<......>"]) == 100 * 7 // 9
+    assert measure(GAMES["dungeon"], ["<..M...>"]) == 100 * 7 // 9 + 50 + 2000 // 8
+    assert measure(GAMES["dungeon"], ["###"]) is None
+    assert measure(GAMES["dungeon"], ["<#>"]) is None
+    assert measure(GAMES["platformer"], ["........", "S......G", "########"]) == 0
+    assert measure(GAMES["platformer"], ["........", "S..^...G", "########"]) == 1000 * 2 // 8  # a jump over a hazard
+    assert measure(GAMES["platformer"], ["..^.....", "........", "S......G", "########"]) == 1000 // 8  # a hazard aside
+    assert measure(GAMES["platformer"], ["..#..", "S.#.G", "#####"]) is None
+    assert measure(GAMES["runner"], ["H..#", "M.G#", "bbbb"]) == 1000 * 4 // 12
+    assert measure(GAMES["runner"], ["H..#E", "M.G#b", "bbbbb"]) == 1000 * (4 + 10) // 15  # with a guard
+    assert measure(GAMES["runner"], ["..#", "M.#", "bb#", "GB#", "..#"]) == 1000 * (9 + 10) // 15  # with a dig
+    assert measure(GAMES["runner"], ["M.G.", "bbbb"]) == 1000 * 2 // 8
+    assert measure(GAMES["runner"], ["....", "M.G.", "bbbb"]) is None
     assert ranks([3.0, 1.0, 3.0]).tolist() == [0.75, 0.0, 0.75]
 
 
@@ -104,7 +104,7 @@ def test_a_model_is_told_what_its_levels_are_held_to(game: str) -> None:
         "platformer": ["........", "S..^...G", "########"],
         "runner": ["H..#", "M.G#", "bbbb"],
     }[game]
-    assert measure(game, rows) == labour(GAMES[game], rows, SOLVERS[game](rows, 10_000).moves)
+    assert measure(GAMES[game], rows) == labour(GAMES[game], rows, SOLVERS[game](rows, 10_000).moves)
 
 
 @given(st.integers(0, 2**31), st.sampled_from(["all", "mirror", "none"]))

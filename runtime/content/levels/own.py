@@ -99,6 +99,8 @@ def own_game(legend: Mapping[str, Any]) -> OwnGame:
     for what in ("start", "goal"):
         if sum(getattr(tile, what) for tile in said.tiles.values()) != 1:
             raise ValueError(f"legend: exactly one tile must be a {what}")
+    if said.mirror == "all" and said.movement == "walk":
+        raise ValueError("legend: mirror 'all' also turns levels, and one who walks falls; 'sideways' would do")
     plain = [char for char, tile in said.tiles.items() if tile == OwnTile(tile.name, count=tile.count)]
     if not plain:
         raise ValueError("legend: one tile must be nothing but a name: the empty one, such as air or floor")

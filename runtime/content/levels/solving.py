@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -40,6 +41,11 @@ SMALLEST: Mapping[str, Sequence[str]] = {
 }
 
 
+def solver_of(game: Game) -> Callable[[Sequence[str], int], Outcome]:
+    """The game's solver."""
+    return partial(own_search.solve, game) if isinstance(game, OwnGame) else SOLVERS[game.name]
+
+
 def prove(game: Game, rows: Sequence[str], budget: int) -> Outcome:
     """What the game's solver says of a level. A solution has been played through by the rules.
 
@@ -47,7 +53,7 @@ def prove(game: Game, rows: Sequence[str], budget: int) -> Outcome:
         ValueError: rows are no level of the game, or one too large for its solver.
         RuntimeError: the solution breaks the rules, which would be a fault of the solver.
     """
-    outcome = own_search.solve(game, rows, budget) if isinstance(game, OwnGame) else SOLVERS[game.name](rows, budget)
+    outcome = solver_of(game)(rows, budget)
     if outcome.status == "solved" and not player_of(game).replay(rows, outcome.moves):
         raise RuntimeError(f"{game.name}: the solver's moves do not complete the level: {outcome.moves}")
     return outcome

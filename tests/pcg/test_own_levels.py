@@ -1,0 +1,168 @@
+"""A user's own game from its folder to a proved level in a file, by the commands of docs/own-games.md."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pcg.cli import main
+from pcg.levels.own import FEWEST, load_own
+from pcg.writers.tilemap import ENCODERS, read_level, write_level
+from runtime.content.levels.own import own_game
+from runtime.content.levels.playing import player_of
+from runtime.content.levels.rules import find
+from runtime.errors import RpcError
+from runtime.local import Local
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "own-games.md").read_text()
+
+
+def block(language: str) -> str:
+    """The document's first block of a language."""
+    found = re.search(rf"```{language}\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert found
+    return found[1]
+
+
+LEGEND: dict[str, Any] = json.loads(block("json"))
+FIRST = block("text")
+
+
+def write_folder(folder: Path, legend: dict[str, Any] | None = None, count: int = 14) -> Path:
+    """The document's level, and others like it."""
+    folder.mkdir()
+    (folder / "legend.json").write_text(json.dumps(legend or LEGEND))
+    (folder / "first.txt").write_text(FIRST + "\n")
+    rng = np.random.default_rng(0)
+    for number in range(count - 1):
+        tiles = np.array([list(row) for row in FIRST.splitlines()])
+        for char in "*^":
+            tiles[rng.integers(1, 4), rng.integers(0, 12)] = char
+        (folder / f"level{number}.txt").write_text("\n".join("".join(row) for row in tiles))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder in which the document's first two commands have been run."""
+    folder = tmp_path_factory.mktemp("own")
+    write_folder(folder / "caves")
+    train, export, *_ = block("sh").splitlines()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        (folder / "models").mkdir()
+        run(train.partition("#")[0] + " --preset smoke --steps 60 --device cpu")
+        run(export)
+    yield folder
+    torch.set_num_threads(threads)
+
+
+def run(command: str) -> None:
+    """One of pcg's commands, which has to succeed."""
+    with pytest.raises(SystemExit) as ended:
+        main(shlex.split(command)[1:])
+    assert ended.value.code == 0, command
+
+
+def test_the_document_runs(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(folder)
+    for command in block("sh").splitlines()[2:]:
+        command = command.replace(" --width 40 --counts gems=3", "")  # which a model of some steps can't
+        run(command)
+    shown = capsys.readouterr()
+    assert "caves, solved" in shown.err
+    run("pcg verify new.tmx --models models/")
+
+
+def test_the_model_file_carries_the_game(folder: Path) -> None:
+    with Local(folder / "models", "cpu", 1) as runtime:
+        card = runtime.call("models.describe", name="level-caves")["card"]
+        rows = card["outputs"]["rows"]
+        game = own_game(rows["legend"])
+        assert rows["counts"] == {"dangers": "^", "gems": "*", "starts": "S", "goals": "G"}
+        assert rows["order"].startswith("columns")
+        assert len(game.legend.tenths) == 11
+        assert "CC0-1.0" in card["licence"]
+        made = runtime.call("levels.generate", seed=3, game="caves", candidates=200)
+        assert player_of(game).replay(made["rows"], made["solution"])
+        assert made["counts"]["starts"] == 1
+        fixed = [list("_" * 20) for _ in range(8)]
+        fixed[6][3], fixed[5][3] = "#", "S"
+        kept = ["".join(row) for row in fixed]
+        made = runtime.call("levels.generate", seed=4, game="caves", fixed=kept, candidates=200)
+        assert find(made["rows"], "S") == [(5, 3)]
+        assert made["rows"][6][3] == "#"
+        solved = runtime.call("levels.solve", game="caves", rows=FIRST.splitlines())
+        assert solved["status"] == "solved"
+        for params, words in (
+            ({"game": "cavs"}, "did you mean 'caves'"),
+            ({"game": "caves", "counts": {"starts": 2}}, "caves has one start"),
+            ({"game": "caves", "counts": {"goals": 0}}, "at least one goal"),
+            ({"game": "caves", "fixed": ["S#" + "_" * 18, "^#" + "_" * 18, *["_" * 20] * 6]}, "can't be completed"),
+            ({"game": "caves", "fixed": ["?" * 20] * 8}, "no tile of caves"),
+        ):
+            with pytest.raises(RpcError) as caught:
+                runtime.call("levels.generate", seed=1, **params)
+            assert words in caught.value.message
+
+
+@pytest.mark.parametrize("suffix", ENCODERS)
+def test_levels_of_it_are_written_and_read(folder: Path, tmp_path: Path, suffix: str) -> None:
+    game = own_game(LEGEND)
+    rows = tuple(FIRST.splitlines())
+    with Local(folder / "models", "cpu", 1) as runtime:
+        moves = runtime.call("levels.solve", game="caves", rows=list(rows))["solution"]
+    level = read_level(folder / "caves" / "first.txt", "caves", lambda _name: game)
+    path = tmp_path / f"level{suffix}"
+    write_level(path, type(level)(level.game, rows, moves, None, game))
+    again = read_level(path, find=lambda _name: game)
+    assert again.rows == rows
+    assert again.rules == game
+
+
+def refused(folder: Path, error: type[Exception] = ValueError) -> str:
+    with pytest.raises(error) as caught:
+        load_own(folder)
+    return str(caught.value)
+
+
+def test_mistakes_are_told(tmp_path: Path) -> None:
+    assert "docs/own-games.md" in refused(tmp_path, FileNotFoundError)
+    few = write_folder(tmp_path / "few", count=FEWEST - 1)
+    assert f"has {FEWEST - 1} levels (*.txt); a model needs at least {FEWEST}" in refused(few)
+    caves = write_folder(tmp_path / "caves")
+    level = caves / "level3.txt"
+    for text, words in (
+        (FIRST.replace("*", "?"), "level3.txt, line 3, column 8: '?' is no tile of legend.json"),
+        (FIRST.replace("---", "--"), "level3.txt, line 4 has 19 tiles, line 1 has 20"),
+        (FIRST.replace("S", "."), "level3.txt has 0 of the tile 'S'; a level has one start"),
+        ("...\nS.G\n###\n", "level3.txt has 3x3 tiles; 4 to 400"),
+        ("", "level3.txt has 0x0 tiles"),
+    ):
+        level.write_text(text)
+        assert words in refused(caves)
+    level.write_bytes(b"\xff\xfe")
+    assert "level3.txt is no text" in refused(caves)
+    (caves / "legend.json").write_text("{")
+    assert "legend.json: Expecting" in refused(caves)
+    shut = write_folder(tmp_path / "shut", LEGEND | {"jump": 0})
+    assert "none of the 14 levels can be completed as the legend has it; first: none of the" in refused(shut)
+
+
+def test_training_says_how_many_can_be_completed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    caves = write_folder(tmp_path / "caves")
+    (caves / "zzz.txt").write_text("\n".join(["S..#..G.", "####.###", "####.###", "####.###"]))
+    corpus = load_own(caves)
+    assert "14 of 15 levels can be completed" in capsys.readouterr().err
+    assert corpus.game.sides == ((8, 20), (4, 8))
+    assert corpus.game.by_columns
