@@ -20,7 +20,7 @@ import contextlib
 import functools
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from runtime import answers, arrays
 from runtime.access import Door, Tokens, WrongToken
@@ -90,9 +90,11 @@ class Peer(asyncio.BufferedProtocol):
     # What the link tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
         address = transport.get_extra_info("peername")
-        self.attach(transport, "{}:{}".format(*address[:2]) if isinstance(address, tuple) else "a local client")
+        self.attach(
+            cast(asyncio.Transport, transport),
+            "{}:{}".format(*address[:2]) if isinstance(address, tuple) else "a local client",
+        )
 
     def attach(self, link: Link, name: str) -> None:
         """Begin. `name` is for the log."""

@@ -139,7 +139,7 @@ class Workers:
         return task.future
 
     def close(self) -> None:
-        """Answer what waits with SHUTTING_DOWN, kill what runs, and end."""
+        """Answer what waits and what runs with SHUTTING_DOWN, and end the processes."""
         with self._lock:
             self._closed = True
             waiting, self._waiting = list(self._waiting), deque()
@@ -148,8 +148,7 @@ class Workers:
         for task in waiting + running:
             task.fail(_shutting_down())
         for worker in workers:
-            if worker.task is not None or not worker.ready.done():
-                worker.kill()
+            worker.kill()  # also those that are idle: they have nothing to lose, and take their time to leave
             worker.pool.shutdown(wait=False)
 
     def _new_worker(self) -> _Worker:
