@@ -23,21 +23,50 @@ why with `send_fatal`, an `error` notification, and closes. After it a `Connecti
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
 import msgpack
-import msgspec
 
 from runtime.errors import Code, RpcError
 from runtime.extent import MAX_DEPTH, MAX_VALUES, Extent, unreadable
+from runtime.messages import (
+    MAX_METHOD_CHARS,
+    MAX_MSGID,
+    NOTIFICATION,
+    REQUEST,
+    RESPONSE,
+    Event,
+    Fatal,
+    Invalid,
+    Notification,
+    Packed,
+    Request,
+    Response,
+    classify,
+    is_msgid,
+    pack,
+)
+
+__all__ = [  # the messages are a part of the protocol: who speaks it finds them here
+    "MAX_MESSAGE_BYTES",
+    "MAX_METHOD_CHARS",
+    "MAX_MSGID",
+    "Connection",
+    "Event",
+    "Fatal",
+    "Framing",
+    "Invalid",
+    "MessageTooLarge",
+    "Notification",
+    "Packed",
+    "Request",
+    "Response",
+    "pack",
+]
 
 MAX_MESSAGE_BYTES = (1 << 24) - 1  # the largest whose length prefix still begins with 0x00
-MAX_METHOD_CHARS = 128
-MAX_MSGID = (1 << 32) - 1
 
-_REQUEST, _RESPONSE, _NOTIFICATION = 0, 1, 2
 _PREFIX_BYTES = 4
 _NONE_YET = object()
 _FOREIGN = {0x16: "; this looks like TLS, which is not spoken here"} | dict.fromkeys(
@@ -53,52 +82,6 @@ class Framing(Enum):
     STREAM = "stream"  # one MessagePack value after another
     PREFIXED = "prefixed"  # each after its length, a big-endian u32
     FRAMES = "frames"  # each in a frame of its own, of a transport that has frames (WebSocket)
-
-
-class Request(msgspec.Struct, frozen=True):
-    """`[0, msgid, method, params]`: wants one response with the same msgid."""
-
-    msgid: int
-    method: str
-    params: list[Any]
-
-
-class Packed(msgspec.Struct, frozen=True):
-    """A value that is MessagePack already: a result that may be sent many times is packed once."""
-
-    data: bytes
-
-
-class Response(msgspec.Struct, frozen=True):
-    """`[1, msgid, error, result]`: error is None on success."""
-
-    msgid: int
-    error: Any
-    result: Any
-
-
-class Notification(msgspec.Struct, frozen=True):
-    """`[2, method, params]`: wants no answer."""
-
-    method: str
-    params: list[Any]
-
-
-class Invalid(msgspec.Struct, frozen=True):
-    """A malformed request whose msgid could be read: answer INVALID_REQUEST, and go on."""
-
-    msgid: int
-    message: str
-
-
-class Fatal(msgspec.Struct, frozen=True):
-    """The peer can't be understood any more: say why with `send_fatal`, and close. Always the last event."""
-
-    code: Code
-    message: str
-
-
-Event = Request | Response | Notification | Invalid | Fatal
 
 
 class MessageTooLarge(ValueError):
@@ -162,7 +145,7 @@ class Connection:
         """The next event of what was fed; None until more is, and after a Fatal."""
         try:
             message = self._next_message()
-            return None if message is _NONE_YET else _classify(message)
+            return None if message is _NONE_YET else classify(message)
         except RpcError as error:
             return self._fail(error.code, error.message)
 
@@ -179,9 +162,9 @@ class Connection:
 
     def send_request(self, msgid: int, method: str, params: list[Any]) -> bytes:
         """The bytes of a request. ValueError for a msgid that is not in 0..2^32-1, and as `send_response`."""
-        if not _is_msgid(msgid):
+        if not is_msgid(msgid):
             raise ValueError(f"msgid {msgid!r} is not in 0..{MAX_MSGID}")
-        return self._encode([_REQUEST, msgid, method, params])
+        return self._encode([REQUEST, msgid, method, params])
 
     def send_response(self, msgid: int, *, error: Any = None, result: Any = None) -> bytes:
         """The bytes of a response: an error, or where that is None, a result.
@@ -190,11 +173,11 @@ class Connection:
         """
         if error is None and isinstance(result, Packed):
             return self._framed(b"\x94\x01" + msgpack.packb(msgid) + b"\xc0" + result.data)
-        return self._encode([_RESPONSE, msgid, error, result if error is None else None])
+        return self._encode([RESPONSE, msgid, error, result if error is None else None])
 
     def send_notification(self, method: str, params: list[Any]) -> bytes:
         """The bytes of a notification. Errors as `send_response`."""
-        return self._framed(pack([_NOTIFICATION, method, params]).data)
+        return self._framed(pack([NOTIFICATION, method, params]).data)
 
     def send_fatal(self, code: Code, message: str) -> bytes:
         """The bytes of the `error` notification that tells a peer why it is about to be cut off."""
@@ -305,68 +288,3 @@ def _decode(message: bytearray) -> Any:
         return msgpack.unpackb(message)
     except ValueError as error:  # text that is not UTF-8, a map key that is not text, a malformed timestamp
         raise unreadable(f"a value that can't be read: {error}") from error
-
-
-def _text(data: bytes) -> str | None:
-    """A name that came as binary (pynvim sends some so; MessagePack-RPC is older than the difference)."""
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return None
-
-
-def _is_msgid(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= MAX_MSGID  # not isinstance: True is no msgid
-
-
-def pack(value: Any) -> Packed:
-    """A value's MessagePack; what is Packed already in lists and maps is taken as it is.
-
-    TypeError, ValueError or OverflowError for what MessagePack can't hold.
-    """
-    try:
-        return Packed(msgpack.packb(value))
-    except TypeError:
-        return Packed(b"".join(_packed_parts(value)))
-
-
-def _packed_parts(value: Any) -> Iterator[bytes]:
-    if isinstance(value, Packed):
-        yield value.data
-    elif isinstance(value, list):
-        yield msgpack.Packer().pack_array_header(len(value))
-        for item in value:
-            yield from _packed_parts(item)
-    elif isinstance(value, dict):
-        yield msgpack.Packer().pack_map_header(len(value))
-        for key, item in value.items():
-            yield msgpack.packb(key)
-            yield from _packed_parts(item)
-    else:
-        yield msgpack.packb(value)
-
-
-def _classify(message: Any) -> Event:
-    """The event a decoded message is. RpcError if it is none and there is no msgid to answer to."""
-    # A pattern compares with ==, for which False is 0 and 1.0 is 1: so the type is looked at first.
-    kind = message[0] if isinstance(message, list) and message and type(message[0]) is int else None
-    match kind, message:
-        case 0, [_, msgid, str(method), list(params)] if _is_msgid(msgid) and len(method) <= MAX_METHOD_CHARS:
-            return Request(msgid, method, params)
-        case (0, [_, _, bytes(name), list()]) | (2, [_, bytes(name), list()]) if (text := _text(name)) is not None:
-            return _classify([*message[:-2], text, message[-1]])
-        case 0, [_, msgid, *_] if _is_msgid(msgid):
-            return Invalid(
-                msgid,
-                "not a request: it is [0, msgid, method, params], "
-                f"method a string of at most {MAX_METHOD_CHARS} characters, params an array",
-            )
-        case 1, [_, msgid, error, result] if _is_msgid(msgid):
-            return Response(msgid, error, result)
-        case 2, [_, str(method), list(params)]:
-            return Notification(method, params)
-    raise RpcError(
-        Code.INVALID_REQUEST,
-        "not a MessagePack-RPC message: it is [0, msgid, method, params], [1, msgid, error, result] or "
-        f"[2, method, params], msgid in 0..{MAX_MSGID}",
-    )
