@@ -9,6 +9,7 @@ What keeps one peer from harming the rest:
 
 - At most `max_in_flight` of its requests run or wait to be sent. The next one is held, what follows stays undecoded,
   then unread, and TCP slows the peer down.
+- After so many messages others have their turn, so that a flood of small ones holds up only itself.
 - Answers that it does not read wait in its outbox. When they are too many, nothing more is begun for it.
 - Whatever it sends that can't be understood ends its own connection, and only that.
 """
@@ -38,6 +39,7 @@ logger = logging.getLogger(__name__)
 _READ_BYTES = 1 << 16
 HELLO_BYTES = 4096  # the largest message taken from a client that has not given its token
 CLOSE_S = 1.0  # how long a connection that ends may take over its last bytes
+TURN = 100  # messages that are taken up before other connections have their turn
 SILENT_S = 0.1  # after which nothing is on its way from a client that is told to go
 
 
@@ -81,7 +83,8 @@ class Peer(asyncio.BufferedProtocol):
         self._timers = Timers()
         self._heard = self._loop.time()
         self._in_flight = InFlight(limits)
-        self._held: Event | None = None  # has arrived, and waits for room; nothing after it is decoded
+        self._held: Event | None = None  # has arrived, and waits for room or its turn; nothing after it is decoded
+        self._resting = False  # goes on when others have had their turn
         self._paused = False  # the link is told not to read
         self._draining = False  # no request is taken any more
         self._ended = False  # nothing that arrives or is done matters any more
@@ -212,7 +215,7 @@ class Peer(asyncio.BufferedProtocol):
                 await self._quiet.wait()
 
     def _note_quiet(self) -> None:
-        if self._ended or not (self._in_flight or self._outbox):
+        if self._ended or not (self._in_flight or self._outbox or self._resting):
             self._quiet.set()
 
     # Requests
@@ -220,13 +223,19 @@ class Peer(asyncio.BufferedProtocol):
     def _work(self) -> None:
         """Take up what has arrived, as far as there is room."""
         self._outbox.begin_batch()
+        taken = 0
         while not self._ended and (event := self._held or self._wire.next_event()) is not None:
             self._timers.stop("message")
+            if taken == TURN:
+                self._held = event
+                self._rest()
+                break
             needs_room = isinstance(event, Request | Invalid)
             self._held = event if needs_room and not self._has_room() else None
             if self._held is not None:
                 break
             self._handle(event)
+            taken += 1
         self._outbox.end_batch()
         self._note_quiet()
         if self._ended:
@@ -240,6 +249,16 @@ class Peer(asyncio.BufferedProtocol):
             self._timers.start("message", self._limits.message_timeout_s, self._give_up_receiving)
         else:
             self._timers.stop("message")
+
+    def _rest(self) -> None:
+        """Let others have their turn, and go on after that."""
+        if not self._resting:
+            self._resting = True
+            self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._resting = False
+        self._work()
 
     def _has_room(self) -> bool:
         return self._outbox.open and (self._draining or self._in_flight.has_room(len(self._outbox)))

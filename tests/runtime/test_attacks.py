@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import msgpack
 import pytest
 from conftest import BarePeer
 from serving_process import Process, serving
 
+from runtime.errors import Code
 from runtime.protocol import Framing, Notification, Response
 from runtime.registry import BUNDLED
 
@@ -158,3 +160,40 @@ async def test_attack(target: Target, path: Path) -> None:
     assert target.process.peak_bytes() - target.before_bytes < MORE_BYTES
     new = target.log.read_bytes()[logged:].decode()
     assert not re.search("^(?:ERROR|CRITICAL|Traceback)", new, re.MULTILINE), new
+
+
+async def test_a_flood_whose_answers_nobody_reads(target: Target) -> None:
+    """Twenty clients ask for 30,000 large answers each, or as many as are taken from them, and read none."""
+    request = msgpack.packb([0, 1, "models.describe", [{"name": "terrain-detail"}]])
+    flood = [await asyncio.open_connection("127.0.0.1", target.port, limit=1) for _ in range(20)]
+    for _, writer in flood:
+        writer.write(request * 30_000)
+    other = BarePeer(*await asyncio.open_connection("127.0.0.1", target.port), Framing.STREAM)
+    for _ in range(20):
+        assert await serves(other)
+    assert target.process.peak_bytes() - target.before_bytes < MORE_BYTES
+    for _, writer in flood:
+        writer.transport.abort()
+    assert await serves(other)
+    other.writer.close()
+
+
+async def test_a_flood_of_connections(target: Target) -> None:
+    """More than there are: those too many are told so, and when some have gone others are served."""
+    links = [await asyncio.open_connection("127.0.0.1", target.port) for _ in range(300)]
+    peers = [BarePeer(*link, Framing.STREAM) for link in links]
+    assert await serves(peers[0])
+    notice = await peers[-1].receive()
+    assert isinstance(notice, Notification)
+    assert notice.params[0]["code"] == Code.OVERLOADED
+    for peer in peers[1:]:
+        peer.writer.close()
+    while True:
+        other = BarePeer(*await asyncio.open_connection("127.0.0.1", target.port), Framing.STREAM)
+        await other.send(other.wire.send_request(2, "server.hello", []))
+        answer = await other.receive()
+        other.writer.close()
+        if isinstance(answer, Response):
+            break
+    assert await serves(peers[0])
+    peers[0].writer.close()

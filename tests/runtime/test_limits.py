@@ -9,7 +9,7 @@ import pytest
 
 from runtime.errors import Code
 from runtime.limits import Limits
-from runtime.protocol import Response
+from runtime.messages import Packed, Response, pack
 from runtime.server import Server
 
 # Requests, and answers that are not read
@@ -113,6 +113,47 @@ async def test_one_connection_too_many_is_told_so(service, connect):
         while len(server._peers) > 1:
             await asyncio.sleep(0)
         assert await (await connect(server)).still_served()
+
+
+class Quick:
+    """A service that knows every answer at once."""
+
+    def __init__(self) -> None:
+        self.asked = []
+
+    def call(self, method: str, *_: object, **__: object) -> Packed:
+        self.asked.append(method)
+        return pack(None)
+
+
+async def test_a_flood_of_small_requests_waits_for_others(connect):
+    """3,000 come in one packet; what another client asks then is answered before most of them."""
+    quick = Quick()
+    async with Server(quick, port=0) as server:
+        flood, other = await connect(server), await connect(server)
+        await flood.call(0, "first", [])
+        await other.call(0, "first", [])
+        requests = [flood.wire.send_request(i, "many", []) for i in range(3000)]
+        flood.writer.write(b"".join(requests))
+        other.writer.write(other.wire.send_request(1, "one", []))
+        assert await other.receive() == Response(1, None, None)
+        assert sorted([(await flood.receive()).msgid for _ in range(3000)]) == list(range(3000))
+        assert len(quick.asked) == 3003
+        assert quick.asked.index("one") < 1500
+
+
+async def test_a_flood_is_answered_whole_when_the_server_closes(connect):
+    async with Server(Quick(), port=0) as server:
+        flood = await connect(server)
+        await flood.call(0, "first", [])
+        flood.writer.write(b"".join(flood.wire.send_request(i, "many", []) for i in range(3000)))
+        assert await flood.receive() == Response(0, None, None)
+        closing = asyncio.create_task(server.close())
+        answers = [await flood.receive() for _ in range(2999)]
+        assert [answer.msgid for answer in answers] == list(range(1, 3000))
+        assert {answer.error[0] for answer in answers if answer.error} <= {Code.SHUTTING_DOWN}
+        assert await flood.receive() is None
+        await closing
 
 
 # Bytes and time
