@@ -90,7 +90,7 @@ def prove_seeds(writer: LevelWriter, folder: Path, seeds: int) -> list[Quality]:
         wall, cpu = time.perf_counter(), time.process_time()
         made = writer.made(seed)
         record: Record = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
-        record["written"] = writer.status(seed)
+        record["written"], record["placed"] = writer.statuses(seed)
         if made is None:
             return record | {"returned": False}
         accepted = PLAYERS[writer.game].replay(made["rows"], made["solution"])
@@ -111,8 +111,10 @@ def prove_seeds(writer: LevelWriter, folder: Path, seeds: int) -> list[Quality]:
         return float(np.percentile([r[key] for r in records], percent))
 
     untouched = [r for r in first if r["repaired"] == 0]
+    written, placed = ([r for r in records if r[key] == "solved"] for key in ("written", "placed"))
     return [
-        Quality("levels completed as written", share([r for r in records if r["written"] == "solved"]), against),
+        Quality("levels completed as written", share(written), against),
+        Quality("levels completed, ends placed by rule", share(placed), against),
         Quality("levels that need no repair", share(untouched), against),
         Quality("levels completed, with repairs", share(first), against),
         Quality("requests fulfilled", share(returned), against),

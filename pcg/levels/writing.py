@@ -7,10 +7,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from runtime.content.levels.asking import GenerateRequest, Wishes
-from runtime.content.levels.dungeon_places import place_stairs
 from runtime.content.levels.generate import check, fixed_for, generate, write
 from runtime.content.levels.repairs import REPAIRS
-from runtime.content.levels.rules import DUNGEON
 from runtime.content.levels.solving import prove
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError
@@ -41,14 +39,18 @@ class LevelWriter:
         levels = self._engine.submit(write, self._hands, self.model, wishes, numbers, fixed).result()
         return [wishes.rows(level) for level in levels]
 
-    def status(self, seed: int) -> str:
-        """What the solver says of a seed's first candidate, a dungeon with its stairs: solved, unsolvable, unknown, or
-        that it is no level.
+    def statuses(self, seed: int) -> tuple[str, str]:
+        """What the solver says of a seed's first candidate: solved, unsolvable, unknown, or that it is no level.
+
+        As it is written, and with its start and goal placed by rule.
         """
         wishes = self.wishes(seed)
         (rows,) = self.raw(wishes)
+        return self._status(rows, wishes), self._status(self.arranged(rows) or rows, wishes)
+
+    def _status(self, rows: list[str], wishes: Wishes) -> str:
         try:
-            return prove(wishes.game, place_stairs(rows) if wishes.game is DUNGEON else rows, wishes.budget).status
+            return prove(wishes.game, rows, wishes.budget).status
         except ValueError:
             return "no level"
 

@@ -59,6 +59,7 @@ def test_a_models_trials(
     )
     assert 0 <= untouched <= mended <= fulfilled <= 1
     assert untouched <= value["levels completed as written"] <= 1
+    assert 0 <= value["levels completed, ends placed by rule"] <= 1
     assert value["returned levels that the player accepts"] == 1
     assert 0 < value["time of a request, median, s"] <= value["time of a request, 95 %, s"]
     assert value["boxes: returned, correlation"] == pytest.approx(1)  # they are as asked for

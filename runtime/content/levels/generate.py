@@ -23,7 +23,7 @@ from runtime.content.levels.difficulty import measured
 from runtime.content.levels.picking import pick
 from runtime.content.levels.possible import check_possible
 from runtime.content.levels.repairs import asked_pairs, repair_of
-from runtime.content.levels.rules import DUNGEON, RUNNER, Cell, Outcome, find, goals_of, starts_of
+from runtime.content.levels.rules import DUNGEON, PLATFORMER, RUNNER, Cell, Outcome, find, goals_of, starts_of
 from runtime.content.levels.runner_guards import place_guards
 from runtime.content.levels.solving import prove
 from runtime.content.provenance import provenance
@@ -149,11 +149,13 @@ def told_counts(wishes: Wishes, number: int, given: NDArray[np.int64]) -> list[i
         told[name] = least + pick(wishes.seed, number, name, most - least + 1)
     if wishes.game.name == "sokoban":
         told |= dict.fromkeys(("boxes", "targets"), asked_pairs(wishes, number))
+    # If nobody says, a platformer has one goal as well: with another on the way, its end need not be reached.
+    ends = starts_of(wishes.game) + (goals_of(wishes.game) if wishes.game is PLATFORMER else "")
     for name, chars in wishes.counted.items():
-        starts = [wishes.tiles.index(c) for c in starts_of(wishes.game) if c in wishes.tiles and c in chars]
-        if starts and np.isin(given, starts).any():  # no other is written; a dungeon's entrances are counted with it
+        once = [wishes.tiles.index(c) for c in ends if c in wishes.tiles and c in chars]
+        if once and np.isin(given, once).any():  # no other is written; a dungeon's entrances are counted with its start
             told.setdefault(name, int(np.isin(given, [wishes.tiles.index(c) for c in chars]).sum()))
-        elif starts and wishes.game is not DUNGEON:  # which gets its stairs by rule
+        elif once and wishes.game is not DUNGEON:  # which gets its stairs by rule
             told.setdefault(name, 1)
     return [told.get(name, -1) for name in wishes.counted]
 
