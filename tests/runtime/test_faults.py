@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import re
 import resource
@@ -21,6 +22,7 @@ from typing import Any
 
 import psutil
 import pytest
+from crowd import Asks, Guest, Tally
 from model_files import card, write_model
 from serving_process import Process, serving
 
@@ -318,3 +320,30 @@ def test_workers_killed_under_load(land: Path) -> None:
         assert sorted(answer.msgid for answer in asker.answers) == list(range(60))
         assert {answer.error[0] for answer in asker.answers if answer.error} <= {Code.WORKER_FAILED}
         assert sum(answer.error is None for answer in asker.answers) > 50
+
+
+# A crowd (of 500, for a minute: tests/benchmarks/test_load.py)
+
+
+def test_a_hundred_clients_at_once(land: Path) -> None:
+    """More than there are places in the queue: all are answered, or told when to come back."""
+
+    def chunks(seed: int) -> Asks:
+        return (("terrain.chunk", {"seed": seed, "x": 32 * n, "size": 32}) for n in itertools.count())
+
+    async def crowd(port: int) -> Tally:
+        tally, until = Tally(), time.monotonic() + 3
+        guests = [await Guest.connect(port) for _ in range(100)]
+        asking = [guest.keep_asking(chunks(i), until, tally) for i, guest in enumerate(guests)]
+        await asyncio.gather(*asking)
+        for guest in guests:
+            guest.close()
+        return tally
+
+    with serving(land, "--workers", 0, "--max-queued", 20) as server:
+        tally = asyncio.run(crowd(server.port))
+        code, log = server.stop()
+    assert not tally.errors
+    assert tally.answers > 0
+    assert tally.overloaded["terrain.chunk"] > 0
+    assert (code, log.count("ERROR")) == (0, 0), log
