@@ -193,11 +193,11 @@ class Workers:
             task.fail(_shutting_down())
         elif isinstance(error := done.exception(), BrokenProcessPool):
             if not task.future.done():  # else it was ended because nobody waits for its task
-                logger.warning("a worker process ended at its work, %s; another takes its place", task)
+                logger.warning("a worker process was ended at its work (in %s); another takes its place", task)
                 again = task.tries < TRIES
             self._replace(worker)
             if not again:
-                what = f"the process that worked on this ended, and so did the one that tried again, {task}"
+                what = f"two processes ended while they worked on this (in {task}), one after the other: ask for less"
                 task.fail(RpcError(Code.WORKER_FAILED, what))
         elif isinstance(error, MemoryError):
             what = f"this needs more than the {self._memory_mb} MB of memory that a worker may have: ask for less"
