@@ -7,12 +7,19 @@ from torch import Tensor, nn
 
 from pcg.characters.exact_layers import Rounded, in_precision, integer_chain, integer_layer, weights_of
 from pcg.characters.networks import BLOCK_PIXELS, from_blocks, to_blocks
-from pcg.characters.walk_networks import COLOURS, POINTER, SHEET_FRAMES, WalkGenerator, mean_of_colours
-from pcg.exact import ACTIVATION_MAX, ExactConv, activation_step, power_of_two_at_least, steps_of
+from pcg.characters.walk_networks import (
+    COLOURS,
+    POINTER,
+    SHEET_FRAMES,
+    VOTERS,
+    WalkGenerator,
+    mean_of_colours,
+    voters,
+)
+from pcg.exact import ACTIVATION_MAX, ExactConv, activation_step, steps_of
 
-QUERY_MAX = 63  # so that 64 times a query by a key, and six bits, are below 2^24
-BACKGROUND_MAX = 60_000
-UNUSED = -64 * BACKGROUND_MAX - 64 * 1000  # below every background
+VOTE_MAX = BACKGROUND_MAX = 1_000_000  # so that a query by a key with all votes is below 2^24
+UNUSED = -BACKGROUND_MAX - VOTERS * VOTE_MAX - 1000  # below every background
 
 
 class ExactWalk(nn.Module):
@@ -21,6 +28,7 @@ class ExactWalk(nn.Module):
     frames: Final[int]
     pointer: Final[int]
     unused: Final[int]
+    voters: Final[int]
     template32: Tensor
     template16: Tensor
     template8: Tensor
@@ -29,7 +37,7 @@ class ExactWalk(nn.Module):
         """Each layer's activations are measured on fronts int64 (N, 64, 64) with palettes int64 (N, 64, 3), bytes."""
         super().__init__()
         self.precision = 32
-        self.frames, self.pointer, self.unused = SHEET_FRAMES, POINTER, UNUSED
+        self.frames, self.pointer, self.unused, self.voters = SHEET_FRAMES, POINTER, UNUSED, VOTERS
         g, n = generator.eval(), len(front)
         step = 1 / ACTIVATION_MAX
         with torch.no_grad():
@@ -74,12 +82,13 @@ class ExactWalk(nn.Module):
             weight, bias = weights_of(g.queries)
             weight, bias = weight.unflatten(0, (BLOCK_PIXELS, POINTER + 1)), bias.unflatten(0, (BLOCK_PIXELS, -1))
             queries = g.queries(x).unflatten(1, (BLOCK_PIXELS, POINTER + 1))[:, :, :POINTER]
-            query_step = power_of_two_at_least(max(float(queries.abs().quantile(0.999)), 1e-6) / QUERY_MAX)
+            query_step = activation_step(queries)
             asked = ExactConv(weight[:, :POINTER].flatten(0, 1), bias[:, :POINTER].flatten(), x_step, query_step)
-            self.queries = Rounded(asked, QUERY_MAX)
+            self.queries = Rounded(asked, ACTIVATION_MAX)
             score_step = query_step * key_step * POINTER**-0.5
             background = ExactConv(weight[:, POINTER], bias[:, POINTER], x_step, score_step)
             self.background = Rounded(background, BACKGROUND_MAX)
+            self.votes = Rounded(ExactConv(*weights_of(g.votes), x_step, score_step), VOTE_MAX)
 
     @torch.jit.export
     def use_precision(self, bits: int) -> None:
@@ -112,14 +121,15 @@ class ExactWalk(nn.Module):
         x = self.decode32(torch.cat([x, self.join(self.skip32(e32), self.template32)], 1))
         queries = self.queries(x).to(torch.float32).permute(0, 2, 3, 1).reshape(n, -1, self.pointer)
         background = self.background(x).to(torch.float32).permute(0, 2, 3, 1).reshape(n, -1, 1)
-        # A score's six lowest bits are 63 less the colour's number, so the largest says which colour it is of, and of
-        # equal scores the first colour's wins.
         asked = torch.cat([queries, torch.ones_like(background), background], 2)
-        # A frame at a time, so that its scores stay in the caches.
-        pixels = asked.shape[1] // f
-        best = [torch.bmm(asked[:, k * pixels : (k + 1) * pixels], keys).amax(2) for k in range(f)]
-        colour = 63 - (torch.cat(best, 1).to(torch.int64) & 63)
-        return from_blocks(colour.view(n * f, 32, 32, 4)).view(n, f, 64, 64).to(torch.uint8)
+        votes = self.votes(x).to(torch.float32).permute(0, 2, 3, 1).reshape(n, f, -1, self.voters)
+        colours = voters(front).view(n, -1, self.voters)
+        asked = asked.view(n, f, -1, asked.shape[2])
+        best: list[Tensor] = []
+        for k in range(f):  # a frame at a time, so that its scores stay in the caches
+            scores = torch.bmm(asked[:, k], keys)
+            best.append(scores.scatter_add_(2, colours, votes[:, k]).max(2)[1])  # of equal scores the first
+        return from_blocks(torch.cat(best, 1).view(n * f, 32, 32, 4)).view(n, f, 64, 64).to(torch.uint8)
 
     def join(self, x: Tensor, template: Tensor) -> Tensor:
         """What is the same for all frames of a front, and what is the same for all fronts of a frame."""
@@ -129,7 +139,7 @@ class ExactWalk(nn.Module):
         return torch.cat([same, known], 1).contiguous(memory_format=torch.channels_last)
 
     def make_keys(self, front: Tensor, palette: Tensor, e32: Tensor, e16: Tensor) -> Tensor:
-        """(N, POINTER + 2, 64) float32: the keys times 64, what is added, and the factor of the background."""
+        """(N, POINTER + 2, 64) float32: the keys, what is added, and the factor of the background."""
         n, colours = front.shape[0], palette.shape[1]
         places = self.places(torch.cat([e32, self.lift(e16)], 1).contiguous(memory_format=torch.channels_last))
         flat = places.permute(0, 2, 3, 1).reshape(n, -1, self.pointer).to(torch.int64)
@@ -142,12 +152,11 @@ class ExactWalk(nn.Module):
         means = torch.div(2 * sums + shared, 2 * shared, rounding_mode="floor")
         each = torch.cat([means, levels(palette)], 2).transpose(1, 2).unsqueeze(3)
         each = in_precision(each, self.precision).contiguous(memory_format=torch.channels_last)
-        keys = 64 * self.keys(self.mix(each)).squeeze(3).to(torch.float32)
+        keys = self.keys(self.mix(each)).squeeze(3).to(torch.float32)
         number = torch.arange(colours, device=front.device).view(1, 1, -1)
         used = (counts > 0).transpose(1, 2) & (number > 0)
-        added = torch.where(used, 63 - number, torch.full_like(number, self.unused))
-        added = torch.where(number == 0, 63, added).to(torch.float32)
-        is_background = (64 * (number == 0)).to(torch.float32).expand(n, -1, -1)
+        added = (self.unused * (~used & (number > 0))).to(torch.float32)
+        is_background = (number == 0).to(torch.float32).expand(n, -1, -1)
         most = int(front.max()) + 1  # what comes after is unused by all
         return torch.cat([keys * used, added, is_background], 1)[:, :, :most].contiguous()
 

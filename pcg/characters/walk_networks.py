@@ -2,7 +2,8 @@
 
 Each output pixel points at a colour of the front, as a pointer network points at its input (Vinyals et al. 2015): the
 pixel's query is compared with a key for every colour, which is made of the colour itself and of what the encoder saw
-where it is used. So a drawing needs no slots, and a colour's place in its palette means nothing.
+where it is used. So a drawing needs no slots, and a colour's place in its palette means nothing. And pixels of the
+front near the place vote for their own colours, as the pixel weighs them: a frame seen from the front is mostly a copy.
 
 As for the front, the finest scale is a block of 2x2 pixels, (N, 32, 32, 4).
 """
@@ -22,6 +23,7 @@ WIDTHS = (48, 96, 128)  # the encoder's channels at 32, 16 and 8 blocks
 DECODER = (64, 96, 96)  # the decoder's
 SKIPPED = (24, 32)  # channels of the encoder that the decoder sees at 32 and 16
 TEMPLATES = (8, 16, 32)  # channels of what it knows of every frame beforehand, at 32, 16 and 8
+VOTERS = 13  # pixels of the front that vote at a place; see voters
 SEEN = 5  # numbers of a pixel: red, green, blue, opaque, and how light
 
 
@@ -69,6 +71,7 @@ class WalkGenerator(nn.Module):
         self.up32 = up(d16, d32)
         self.join32, self.then32 = conv(d32 + s32 + t32, d32), conv(d32, d32)
         self.queries = conv(d32, BLOCK_PIXELS * (POINTER + 1), 1)  # and how sure it is of the background
+        self.votes = conv(d32, BLOCK_PIXELS * VOTERS, 1)
         self.places = conv(e32 + e32, BLOCK_PIXELS * POINTER, 1)
         self.lift = up(e16, e32)
         self.mix = conv(POINTER + 3, 2 * POINTER, 1)
@@ -81,8 +84,8 @@ class WalkGenerator(nn.Module):
         """
         e32, e16, e8 = self.encode(see(front, palette))
         keys = self.make_keys(front, palette, e32, e16)
-        queries = self.decode(e32, e16, e8, frames)
-        return point(queries, keys, uses(front, palette.shape[1]))
+        queries, votes = self.decode(e32, e16, e8, frames)
+        return vote(point(queries, keys, uses(front, palette.shape[1])), votes, voters(front))
 
     def encode(self, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What is in the front, at 32, 16 and 8 blocks."""
@@ -100,8 +103,8 @@ class WalkGenerator(nn.Module):
         keys: Tensor = self.keys(F.leaky_relu(self.mix(each), LEAK))
         return keys[..., 0].transpose(1, 2)
 
-    def decode(self, e32: Tensor, e16: Tensor, e8: Tensor, frames: Tensor) -> Tensor:
-        """Queries (N, F, 32, 32, 4, POINTER + 1) of the frames asked for."""
+    def decode(self, e32: Tensor, e16: Tensor, e8: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Of the frames asked for, queries (N, F, 32, 32, 4, POINTER + 1) and weights of votes (..., VOTERS)."""
         n, f = frames.shape
         number = frames.flatten()
 
@@ -118,8 +121,9 @@ class WalkGenerator(nn.Module):
         x = F.leaky_relu(self.up32(F.leaky_relu(self.then16(x), LEAK)), LEAK)
         x = join(self.join32, x, each(F.leaky_relu(self.skip32(e32), LEAK)), self.template32[number])
         x = F.leaky_relu(self.then32(x), LEAK)
-        queries: Tensor = self.queries(x).permute(0, 2, 3, 1)
-        return queries.reshape(n, f, *queries.shape[1:3], BLOCK_PIXELS, POINTER + 1)
+        queries, votes = (layer(x).permute(0, 2, 3, 1) for layer in (self.queries, self.votes))
+        shape = (n, f, *queries.shape[1:3], BLOCK_PIXELS, -1)
+        return queries.reshape(shape), votes.reshape(shape)
 
 
 def uses(front: Tensor, colours: int) -> Tensor:
@@ -144,6 +148,25 @@ def point(queries: Tensor, keys: Tensor, counts: Tensor) -> Tensor:
     scores = flat[..., :POINTER] @ keys.to(flat.dtype).transpose(1, 2) * POINTER**-0.5
     scores = scores.masked_fill((counts == 0).unsqueeze(1), -30.0)
     return torch.cat([flat[..., POINTER:], scores[..., 1:]], -1).view(n, f, h, w, b, -1)
+
+
+def voters(front: Tensor) -> Tensor:
+    """The colours of the pixels that vote at each place, int64 (N, 64, 64) to (N, 32, 32, 4, VOTERS).
+
+    The nine around it, and four of its row, since what a side view shows stands in other columns. Runs under
+    TorchScript.
+    """
+    padded = F.pad(front, [6, 6, 1, 1])
+    high, wide = front.shape[1], front.shape[2]
+    down, right = [0, 0, 0, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1], [5, 6, 7, 5, 6, 7, 5, 6, 7, 0, 3, 9, 12]
+    return torch.stack([to_blocks(padded[:, y : y + high, x : x + wide]) for y, x in zip(down, right)], -1)  # noqa: B905
+
+
+def vote(logits: Tensor, votes: Tensor, colours: Tensor) -> Tensor:
+    """Logits (N, F, 32, 32, 4, K) with each vote (..., VOTERS) added to its voter's colour (N, 32, 32, 4, VOTERS)."""
+    flat = logits.flatten(1, 4).float()
+    index = colours.unsqueeze(1).expand_as(votes).flatten(1, 4)
+    return flat.scatter_add(2, index, votes.flatten(1, 4).float()).view(logits.shape)
 
 
 def pixels_of(indices: Tensor, palette: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from pcg.characters.networks import from_blocks, to_blocks
 from pcg.characters.slots import paint
 from pcg.characters.train import PRESETS, train
 from pcg.characters.walk_lesson import WalkLesson, view_steps
-from pcg.characters.walk_networks import COLOURS, WalkGenerator, paint_softly, pixels_of
+from pcg.characters.walk_networks import COLOURS, VOTERS, WalkGenerator, paint_softly, pixels_of, voters
 from pcg.characters.walks import draw_steps, draw_walk, to_walk
 from pcg.learning import checkpoint
 
@@ -140,3 +140,26 @@ def test_training_leaves_a_run_whose_weights_have_moved(characters_folder: Path,
     state = checkpoint.load(tmp_path)
     for key, value in WalkGenerator().state_dict().items():
         assert not torch.equal(value, state["generator"][key]), key
+
+
+def test_a_walk_that_listens_to_the_pixel_in_place_copies_the_front() -> None:
+    torch.manual_seed(0)
+    front, palette = made_front()
+    generator = WalkGenerator()
+    with torch.no_grad():
+        generator.votes.weight.zero_()
+        generator.votes.bias.zero_().view(4, VOTERS)[:, 4] = 1000.0
+        logits = generator(front, palette, torch.tensor([[3], [20]]))
+    assert torch.equal(from_blocks(logits[:, 0].argmax(-1)), front)
+
+
+def test_voters_are_the_pixels_around_and_some_of_the_row() -> None:
+    front = torch.arange(64 * 64).view(1, 64, 64)
+    at = from_blocks_of(voters(front))[0, 20, 30] - front[0, 20, 30]
+    around = [64 * y + x for y in (-1, 0, 1) for x in (-1, 0, 1)]
+    assert at.tolist() == [*around, -6, -3, 3, 6]
+    assert from_blocks_of(voters(front))[0, 0, 0].tolist()[:4] == [0, 0, 0, 0]  # beyond the edge is background
+
+
+def from_blocks_of(blocks: torch.Tensor) -> torch.Tensor:
+    return torch.stack([from_blocks(part) for part in blocks.unbind(-1)], -1)
