@@ -42,7 +42,7 @@ def save(path: Path, made: NDArray[np.uint8], real: NDArray[np.uint8], *, beside
     one, other = (on_ground(picture, SCALE) for picture in (made, real))
     shape = (len(one), GAP, 3) if beside else (GAP, one.shape[1], 3)
     whole = np.concatenate([one, np.full(shape, 255, np.uint8), other], 1 if beside else 0)
-    Image.fromarray(whole).quantize(256).save(path, optimize=True)
+    Image.fromarray(whole).save(path, optimize=True)
     print(path)
 
 
