@@ -27,7 +27,8 @@ SMALLEST, LARGEST = 4, 400  # tiles a side
 def load_own(folder: Path) -> Corpus:
     """The levels in a folder's *.txt files, one each, of the game that its legend.json describes.
 
-    The legend gets the tenths of their labour. How many levels can be completed is said on stderr.
+    The legend gets the number of their goals and the tenths of their labour. How many levels can be completed is said
+    on stderr.
 
     Raises:
         FileNotFoundError: no legend, or no levels.
@@ -46,7 +47,9 @@ def load_own(folder: Path) -> Corpus:
     ]
     if len(levels) < FEWEST:
         raise ValueError(f"{folder} has {len(levels)} levels (*.txt); a model needs at least {FEWEST} to learn from")
-    game = own_game(msgspec.to_builtins(game.legend) | {"tenths": tenths(game, levels)})
+    goals = {len(find(level.rows, goals_of(game))) for level in levels}
+    learned = {"goals": min(goals) if len(goals) == 1 else 0, "tenths": tenths(game, levels)}
+    game = own_game(msgspec.to_builtins(game.legend) | learned)
     about = {"legend": msgspec.to_builtins(game.legend), "sides": sides_of(levels, square=game.legend.mirror == "all")}
     training = [level for level in levels if not level.held_out] or levels
     alphabet = Alphabet("".join(game.tiles), counted(game))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 import shlex
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ import torch
 from pcg.cli import main
 from pcg.levels.own import FEWEST, load_own
 from pcg.writers.tilemap import ENCODERS, read_level, write_level
+from runtime.content.levels import generate
+from runtime.content.levels.asking import GenerateRequest
 from runtime.content.levels.own import own_game
 from runtime.content.levels.playing import player_of
 from runtime.content.levels.rules import find
@@ -92,7 +95,10 @@ def test_the_model_file_carries_the_game(folder: Path) -> None:
         assert rows["counts"] == {"dangers": "^", "gems": "*", "starts": "S", "goals": "G"}
         assert rows["order"].startswith("columns")
         assert len(game.legend.tenths) == 11
+        assert game.legend.goals == 1
         assert "CC0-1.0" in card["licence"]
+        wishes = generate.check(GenerateRequest(3, "caves"), runtime.service.registry)[1]
+        assert pickle.loads(pickle.dumps(wishes.game)) == game  # as a worker gets it
         made = runtime.call("levels.generate", seed=3, game="caves", candidates=200)
         assert player_of(game).replay(made["rows"], made["solution"])
         assert made["counts"]["starts"] == 1

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from runtime.content.levels import dungeon
 from runtime.content.levels.asking import GenerateRequest, Wishes, asked_game, read_wishes
 from runtime.content.levels.difficulty import measured
+from runtime.content.levels.own import OwnGame
 from runtime.content.levels.picking import pick
 from runtime.content.levels.possible import check_possible
 from runtime.content.levels.repairs import asked_pairs, repair_of
@@ -157,6 +158,9 @@ def told_counts(wishes: Wishes, number: int, given: NDArray[np.int64]) -> list[i
             told.setdefault(name, int(np.isin(given, [wishes.tiles.index(c) for c in chars]).sum()))
         elif once and wishes.game is not DUNGEON:  # which gets its stairs by rule
             told.setdefault(name, 1)
+        if isinstance(wishes.game, OwnGame) and wishes.game.legend.goals and chars == goals_of(wishes.game):
+            fixed = int(np.isin(given, [wishes.tiles.index(c) for c in chars]).sum())
+            told.setdefault(name, max(fixed, wishes.game.legend.goals))
     return [told.get(name, -1) for name in wishes.counted]
 
 

@@ -48,8 +48,8 @@ class Legend(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """A game as its maker describes it.
 
     `jump`: tiles that a jump rises, where one walks. `order`: what the model writes one after the other. `mirror`:
-    which images of a level are levels as good. `tenths`: labour of the levels trained on, from the least to the most;
-    training fills it in.
+    which images of a level are levels as good. Training fills in the rest: `goals`, how many each level has, 0 where
+    that differs; `tenths`, the labour of the levels trained on, from the least to the most.
     """
 
     movement: Literal["walk", "four-way"]
@@ -59,6 +59,7 @@ class Legend(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     order: Literal["rows", "columns"] = "rows"
     mirror: Literal["none", "sideways", "all"] = "none"
     licence: str = "not stated"
+    goals: int = 0
     tenths: list[int] = []
 
 
