@@ -277,6 +277,12 @@ def test_the_way_of_a_platformer_is_opened_unless_it_is_given() -> None:
 def test_a_platformer_gets_its_start_and_goal() -> None:
     arranged = platformer_repair.arrange([".......", ".......", ".S.S...", "#######", "#######"], frozenset({(2, 3)}))
     assert arranged[2] == "...S..G"
+    long = ["." * 60, "." * 30 + "S" + "." * 29, "#" * 60]  # what lies behind a start or before a goal is idle
+    goal = [long[0], "." * 20 + "G" + "." * 39, long[2]]
+    assert platformer_repair.arrange(long, frozenset())[1] == "S" + "." * 58 + "G"
+    assert platformer_repair.arrange(goal, frozenset())[1] == "S" + "." * 58 + "G"
+    assert platformer_repair.arrange(goal, frozenset(), anywhere=True)[1] == "S" + "." * 19 + "G" + "." * 39
+    assert platformer_repair.arrange(goal, frozenset({(1, 20)}))[1] == "S" + "." * 19 + "G" + "." * 39
     with pytest.raises(ValueError, match="no place to stand on"):
         platformer_repair.arrange(["....", "...."], frozenset())
 

@@ -12,6 +12,7 @@ from runtime.content.levels.platformer_reach import reach
 from runtime.content.levels.rules import PLATFORMER, TILE, Cell, Outcome, Prove, find, put
 
 AIR = PLATFORMER.empty
+NEAR = 20  # columns from its end of the level that a start or a goal is in
 PLACES = 4  # where the way ends, and is opened, at most
 APPROACH = 30_000  # nodes of the search that gets as near as it can
 LENGTH = 4  # tiles of a bridge, or of a wall that is cut through
@@ -19,9 +20,12 @@ CLEARANCE = 2  # tiles high that a cut is
 AHEAD = 6  # tiles in which enemies and hazards are taken away
 
 
-def arrange(rows: Sequence[str], kept: Set[Cell]) -> list[str]:
-    """The level with one start and a goal. Of several starts the given one stays, else the leftmost. Where there is
-    none it is the first place to stand on from the left, for the goal from the right.
+def arrange(rows: Sequence[str], kept: Set[Cell], *, anywhere: bool = False) -> list[str]:
+    """The level with one start and a goal. Of several starts the given one stays, else the leftmost.
+
+    Unless a goal may be `anywhere`, those that aren't given nor near the right end are taken away, since what lies
+    behind them would be idle; and so is a start that isn't near the left end. Where there is none then, the start is
+    the first place to stand on from the left, the goal from the right.
 
     Raises:
         ValueError: several starts are given, or there is no place to stand on.
@@ -30,6 +34,10 @@ def arrange(rows: Sequence[str], kept: Set[Cell]) -> list[str]:
     if len(kept & set(starts)) > 1:
         raise ValueError("several starts are given")
     rows = put(rows, dict.fromkeys(starts[1:], AIR))
+    if not anywhere:
+        away = [cell for cell in starts[:1] if cell[1] >= NEAR]
+        away += [cell for cell in find(rows, "G") if cell[1] < len(rows[0]) - NEAR]
+        rows = put(rows, dict.fromkeys((cell for cell in away if cell not in kept), AIR))
     stands = [cell for cell in _stands(rows) if cell not in kept]
     for char, places in (("S", stands), ("G", stands[::-1])):
         if not find(rows, char):

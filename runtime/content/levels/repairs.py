@@ -50,13 +50,15 @@ def _arrange_runner(wishes: Wishes, _number: int, rows: Sequence[str], kept: Set
     return runner_repair.arrange(rows, kept, gold, wishes.ranges.get("enemies"))
 
 
+def _arrange_platformer(wishes: Wishes, _number: int, rows: Sequence[str], kept: Set[Cell]) -> list[str]:
+    return platformer_repair.arrange(rows, kept, anywhere=wishes.base is not None or "goals" in wishes.ranges)
+
+
 # The games that are generated. Each also has its labour (difficulty.LABOURS) and a look ahead (possible.CHECKS).
 REPAIRS: Mapping[str, Repair] = {
     "sokoban": Repair(_arrange_sokoban, sokoban_repair.mend),
     "dungeon": Repair(lambda _wishes, _number, rows, kept: dungeon_repair.arrange(rows, kept), dungeon_repair.mend),
-    "platformer": Repair(
-        lambda _wishes, _number, rows, kept: platformer_repair.arrange(rows, kept), platformer_repair.mend
-    ),
+    "platformer": Repair(_arrange_platformer, platformer_repair.mend),
     "runner": Repair(_arrange_runner, runner_repair.mend),
 }
 
