@@ -15,7 +15,7 @@ from typed_ldtk import parsed
 
 from pcg.cli import main
 from pcg.writers.tilemap import ENCODERS, read_level
-from runtime.content.levels.generate import REPAIRS
+from runtime.content.levels.repairs import REPAIRS
 from runtime.content.levels.rules import TILE
 from runtime.content.levels.sokoban_replay import replay
 
