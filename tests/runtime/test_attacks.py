@@ -34,20 +34,19 @@ class Attack(NamedTuple):
     over: str
     pieces: list[tuple[bytes, int]]  # and how often each is sent
 
-    @property
-    def data(self) -> bytes:
-        return b"".join(piece * times for piece, times in self.pieces)
-
 
 def load(path: Path) -> Attack:
     lines = path.read_text().splitlines()
     [expected] = [line.removeprefix("# expect: ") for line in lines if line.startswith("# expect: ")]
     over = [line.removeprefix("# over: ") for line in lines if line.startswith("# over: ")]
-    pieces = []
+    pieces: list[tuple[bytes, int]] = []
     for line in lines:
         if not line.startswith("#"):
-            data, _, times = line.partition(" x")
-            pieces.append((bytes.fromhex(data), int(times or 1)))
+            text, _, many = line.partition(" x")
+            data, times = bytes.fromhex(text), int(many or 1)
+            if pieces and pieces[-1][1] == times == 1:  # what is written in a row is sent at once
+                data = pieces.pop()[0] + data
+            pieces.append((data, times))
     return Attack(expected, over[0] if over else "", pieces)
 
 
