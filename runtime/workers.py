@@ -105,7 +105,7 @@ class Workers:
             if self._workers or self._closed:
                 return
             first = self._new_worker()
-        first.ready.add_done_callback(lambda _: self._start_rest())
+        first.ready.add_done_callback(lambda _: _apart(self._start_rest))
         self._give_out()
 
     @property
@@ -185,7 +185,13 @@ class Workers:
         except RuntimeError:  # closed meanwhile
             task.fail(_shutting_down())
         else:
-            done.add_done_callback(lambda done: self._finish(worker, task, done))
+            done.add_done_callback(lambda done: self._when_done(worker, task, done))
+
+    def _when_done(self, worker: _Worker, task: _Task, done: Future[Any]) -> None:
+        if not done.cancelled() and isinstance(done.exception(), BrokenProcessPool):
+            _apart(self._finish, worker, task, done)
+        else:
+            self._finish(worker, task, done)
 
     def _finish(self, worker: _Worker, task: _Task, done: Future[Any]) -> None:
         again = False
@@ -219,9 +225,7 @@ class Workers:
             if self._closed:
                 return
             self.restarts += 1
-            old = worker.pool
             worker.start()
-        old.shutdown(wait=False)
 
     def _leave(self, task: _Task) -> None:
         """Forget a task that nobody wants any more."""
@@ -238,6 +242,11 @@ class Workers:
         if worker.task is task:
             logger.info("a search that nobody waits for any more is ended with its process")
             worker.kill()
+
+
+def _apart(function: Callable[..., object], *arguments: Any) -> None:
+    """In a thread of its own: a pool that breaks tells of it with its lock held, and would wait for itself for ever."""
+    threading.Thread(target=function, args=arguments, daemon=True).start()
 
 
 def _shutting_down() -> RpcError:
