@@ -216,7 +216,14 @@ def test_hello_health_and_models(runtime: Local) -> None:
     assert {"terrain.chunk", "terrain.sketch"} <= set(hello["capabilities"])
     health = runtime.call("server.health")
     assert health["ready"]
-    assert health["models"] == ["level-dungeon", "level-platformer", "level-sokoban", "terrain-detail"]
+    assert health["models"] == [
+        "character-front",
+        "character-walk",
+        "level-dungeon",
+        "level-platformer",
+        "level-sokoban",
+        "terrain-detail",
+    ]
     assert [listed["name"] for listed in runtime.call("models.list")["models"]] == health["models"]
     card = runtime.call("models.describe", name="terrain-detail")["card"]
     assert card["parameters"]["size"]["maximum"] == 2049
