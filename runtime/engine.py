@@ -217,7 +217,7 @@ class Engine:
         size = 1
         while size <= batches.LARGEST:
             calls, taken = [item] * size, []
-            for _ in range(WARM_RUNS):
+            for _ in range(batches.TRIALS):
                 began = time.perf_counter()
                 results = self._call(module, model, golden.method, batches.join(calls))
                 taken.append(time.perf_counter() - began)
@@ -225,6 +225,8 @@ class Engine:
                 what = "model %s gives other bytes in a batch of %d than alone: it runs one request at a time"
                 logger.warning(what, model.card.name, size)
                 seconds = {1: 1.0}
+                break
+            if size > 1 and min(taken) > batches.LONGEST_S:
                 break
             seconds[size] = min(taken)
             if size > 1 and seconds[size] > batches.WORTH * 2 * seconds[size // 2]:

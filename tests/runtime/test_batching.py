@@ -199,7 +199,15 @@ Takes = Callable[[float, float], None]
 
 @pytest.mark.parametrize(
     ("call_s", "item_s", "most"),
-    [(1.0, 0.0, batching.LARGEST), (1.0, 0.1, 32), (1.0, 1.0, 8), (1.0, 4.0, 2), (0.1, 1.0, 1), (0.0, 1.0, 1)],
+    [
+        (0.01, 0.0, batching.LARGEST),
+        (0.01, 0.001, 32),
+        (0.01, 0.01, 8),
+        (0.01, 0.04, 2),
+        (0.001, 0.01, 1),
+        (0.0, 0.01, 1),
+        (0.4, 0.02, 4),  # eight would take too long
+    ],
 )
 def test_the_choice_follows_the_time(
     engine: Engine, model_of: Model, takes: Takes, call_s: float, item_s: float, most: int
@@ -213,7 +221,7 @@ def test_the_choice_follows_the_time(
 def test_none_are_made_where_the_bytes_differ(
     engine: Engine, model_of: Model, takes: Takes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    takes(1.0, 0.0)
+    takes(0.01, 0.0)
     assert engine.submit(engine.choose_batching, model_of(Times(broken=True))).result() == Batching()
     assert "other bytes in a batch of 2" in caplog.text
 
@@ -221,7 +229,7 @@ def test_none_are_made_where_the_bytes_differ(
 def test_searches_share_their_models_runs_and_get_their_own_results(model_of: Model, takes: Takes) -> None:
     runs: list[tuple[str, int]] = []
     engine, model = Engine("cpu", 1), model_of(Times())
-    takes(1.0, 0.0)
+    takes(0.01, 0.0)
     engine.submit(engine.choose_batching, model).result()
     gate, items = threading.Event(), [np.array([i] * (1 + i % 2)) for i in range(4)]
     runner = Runner(
