@@ -121,7 +121,7 @@ def test_misuse_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
 def test_told_to_stop_it_ends_its_workers_too(models: Path) -> None:
     with serving(models, "--workers", 1, "--metrics-port", 0, "--drain-s", 0.1) as server:
         metrics = server.line().removeprefix("metrics on ")
-        with Client(port=server.port, timeout_s=100) as client:
+        with Client(port=server.port, timeout_s=250) as client:
             answer = client.call("levels.solve", game="sokoban", rows=["######", "#@ $.#", "######"])
             assert answer["solution"] == "rR"
         with urlopen(metrics) as page:
