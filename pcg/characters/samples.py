@@ -48,14 +48,17 @@ def draw_fronts(engine: Engine, model: ModelFile, seeds: NDArray[np.int64]) -> t
         share = np.zeros(len(part), np.int64)
         raw.append(engine.submit(engine.run, model, "forward", part, part, share, characters.UNIT).result())
     drawn = np.concatenate(raw)
-    no_palette = np.zeros((0, 3), np.uint8)
-    few = [fronts.in_colours(front, fronts.MOST_COLOURS, no_palette) for front in remove_strays(drawn)]
-    return drawn, close_gaps(np.stack(few)), values
+    return drawn, close_gaps(np.stack([in_few_colours(front) for front in remove_strays(drawn)])), values
+
+
+def in_few_colours(front: Pictures) -> Pictures:
+    """A front (64, 64, 4) in no more colours than a sheet may have."""
+    return fronts.in_colours(front, fronts.MOST_COLOURS, np.zeros((0, 3), np.uint8))
 
 
 def walk_sheets(engine: Engine, model: ModelFile, pictures: Pictures) -> Pictures:
     """All frames (N, 36, 64, 64, 4) of fronts (N, 64, 64, 4), as they are given out."""
-    return np.stack([engine.submit(characters.walk, engine, model, front).result() for front in pictures])
+    return np.stack([engine.submit(characters.walk, engine, model, in_few_colours(f)).result() for f in pictures])
 
 
 def draw_monsters(

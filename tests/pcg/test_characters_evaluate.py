@@ -12,6 +12,7 @@ import pytest
 from pcg import cli
 from pcg.characters import evaluate, figures, judges
 from pcg.characters.fairness import apart, fairness, shares
+from pcg.characters.samples import running, walk_sheets
 from pcg.learning.judge import rank_auc
 from runtime.card import Quality
 from runtime.registry import Registry
@@ -144,3 +145,12 @@ def test_untrained_models_are_measured(
         assert 0 <= rows[evaluate.ATTRIBUTES]["value"] <= 1
         assert rows["stray pixels a picture"]["value"] == 0
         assert any(metric.startswith("share of ") for metric in rows)
+
+
+def test_a_front_of_many_colours_walks_too(character_models: Path) -> None:
+    many = np.full((1, 64, 64, 4), 255, np.uint8)
+    many[..., 0] = np.arange(64)[:, None] * 4  # 64 colours, one more than a walk takes
+    with running() as engine:
+        sheets = walk_sheets(engine, Registry(character_models).find("character-walk"), many)
+    assert sheets.shape == (1, 36, 64, 64, 4)
+    assert figures.colours(sheets)[0] <= 63
