@@ -36,7 +36,8 @@ def show(tmp_path: Path, needs: Callable[..., None]) -> Show:
         love = ["love", str(CLIENT), f"127.0.0.1:{port}", "--seed", "7", "--screenshot", str(path)]
         process = await asyncio.create_subprocess_exec(
             *("timeout", "250", "xvfb-run", "-a", "-s", "-screen 0 1280x800x24", *love),
-            env=os.environ | {"XDG_DATA_HOME": str(tmp_path), "LIBGL_ALWAYS_SOFTWARE": "1"},
+            # x11, whatever the tests of the demo have set for pygame
+            env=os.environ | {"XDG_DATA_HOME": str(tmp_path), "LIBGL_ALWAYS_SOFTWARE": "1", "SDL_VIDEODRIVER": "x11"},
             stdout=sys.stderr,
         )
         assert await process.wait() == 0

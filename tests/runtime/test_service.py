@@ -221,6 +221,7 @@ def test_hello_health_and_models(runtime: Local) -> None:
         "character-walk",
         "level-dungeon",
         "level-platformer",
+        "level-runner",
         "level-sokoban",
         "terrain-detail",
     ]
