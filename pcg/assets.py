@@ -14,7 +14,7 @@ from PIL import Image
 from pcg import tiles
 from pcg.job import Job, sketch_sha256, write
 from pcg.progress import progress
-from pcg.region import PIXELS_PER_CELL, Region, Runtime, from_provenance, strips
+from pcg.region import PIXELS_PER_CELL, Region, Runtime, from_provenance, other_version, strips
 from pcg.tiles import Grid
 from pcg.writers import heightmap
 from pcg.writers.files import replace_file
@@ -148,9 +148,8 @@ def verify_file(runtime: Runtime, path: Path, advance: Callable[[int], None] = l
             return _verify_tiles(runtime, path, asset, advance)
         made = asset["provenance"]
         region = from_provenance(made, _read_sketch(path, asset))
-        known = runtime.call("models.describe", name=made["model"])["sha256"]
-        if known != made["sha256"]:
-            return f"made by {made['model']} {made['sha256'][:12]}, here that model is {known[:12]}: another version"
+        if (other := other_version(runtime, made)) is not None:
+            return other
         compare = _compare_preview if asset["form"] == "preview" else _compare
         differing, size = compare(runtime, region, path, asset, advance)
     except ConnectionError:

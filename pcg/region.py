@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -71,6 +71,20 @@ class Strip:
     def rows(self) -> int:
         """How many."""
         return len(next(iter(self.layers.values())))
+
+
+def other_version(runtime: Runtime, made: Mapping[str, Any]) -> str | None:
+    """Where a runtime's models are not those that an asset's provenance names: which, in words.
+
+    Raises:
+        LookupError: the provenance is not whole.
+        RpcError: the runtime has no such model.
+    """
+    for model in (made, *made.get("with", ())):
+        name, sha = model["model"], model["sha256"]
+        if (known := runtime.call("models.describe", name=name)["sha256"]) != sha:
+            return f"made by {name} {sha[:12]}, here that model is {known[:12]}: another version"
+    return None
 
 
 def from_provenance(provenance: dict[str, Any], sketch: NDArray[np.float32] | None) -> Region:

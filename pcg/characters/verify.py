@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcg.characters.make import MONSTER, SHEET
-from pcg.region import Runtime
+from pcg.region import Runtime, other_version
 from pcg.writers.provenance import read_asset
 from pcg.writers.spritesheet import decode_picture, frame_files
 from runtime.content.atlas import SHEET_SHAPE, AtlasForm, atlas
@@ -42,11 +42,8 @@ def verify_sprite(runtime: Runtime, path: Path) -> str | None:
             return _verify_atlas(runtime, path)
         asset = read_asset(path)
         made = asset["provenance"]
-        for model in (made, *made.get("with", ())):
-            known = runtime.call("models.describe", name=model["model"])["sha256"]
-            if known != model["sha256"]:
-                said = f"made by {model['model']} {model['sha256'][:12]}, here that model is {known[:12]}"
-                return f"{said}: another version"
+        if (other := other_version(runtime, made)) is not None:
+            return other
         found = decode_picture(path.read_bytes())
         expected = _make(runtime, path, asset, found)
     except ConnectionError:

@@ -9,6 +9,16 @@ from cyclopts import Parameter
 
 from pcg.commands.shared import INTERRUPTED, TRAINING, Models, UserError, app, say
 
+Measured = Literal[
+    "terrain-detail",
+    "character-front",
+    "character-walk",
+    "monster",
+    "level-platformer",
+    "level-sokoban",
+    "level-dungeon",
+    "level-runner",
+]
 # By a model name's first word.
 TRAINERS = {
     "terrain": "pcg.terrain.train",
@@ -20,18 +30,7 @@ TRAINERS = {
 
 @app.command(group=TRAINING)
 def train(
-    model: Literal[
-        "terrain-detail",
-        "terrain-coarse",
-        "character-front",
-        "character-walk",
-        "monster",
-        "level-platformer",
-        "level-sokoban",
-        "level-dungeon",
-        "level-runner",
-        "level-custom",
-    ],
+    model: Literal[Measured, "terrain-coarse", "level-custom"],
     *,
     data: Path,
     out: Path | None = None,
@@ -148,16 +147,7 @@ def export(run: Path, out: Path, *, coarse: Path | None = None) -> None:
 
 @app.command(name="eval", group=TRAINING)
 def evaluate(
-    model: Literal[
-        "terrain-detail",
-        "character-front",
-        "character-walk",
-        "monster",
-        "level-platformer",
-        "level-sokoban",
-        "level-dungeon",
-        "level-runner",
-    ],
+    model: Measured,
     run: Path | None = None,
     *,
     data: Path,

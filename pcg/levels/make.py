@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pcg.progress import progress
-from pcg.region import Runtime
+from pcg.region import Runtime, other_version
 from pcg.writers.level import Find, Level
 from pcg.writers.provenance import read_asset
 from pcg.writers.tilemap import DECODERS, ENCODERS, check_suffix, read_level, write_level
@@ -154,9 +154,8 @@ def verify_level(runtime: Runtime, path: Path) -> str | None:
             return f"{path} carries no provenance: it was not generated, or not by this project"
         if made["method"] != METHOD:
             return f"its provenance names {made['method']!r:.40}, which makes no levels"
-        known = runtime.call("models.describe", name=made["model"])["sha256"]
-        if known != made["sha256"]:
-            return f"made by {made['model']} {made['sha256'][:12]}, here that model is {known[:12]}: another version"
+        if (other := other_version(runtime, made)) is not None:
+            return other
         again = runtime.call(METHOD, **made["params"])
     except ConnectionError:
         raise

@@ -15,6 +15,7 @@ from made_levels import (
     room,
     write_corpus,
 )
+from made_tiles import made_tile
 
 from pcg.characters.layers import FILES
 from pcg.characters.monsters import KINDS
@@ -214,16 +215,6 @@ def level_models(level_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
         export_level(run, models / f"{name}.ts")
     torch.set_num_threads(threads)
     return models
-
-
-def made_tile(seed: int, colours: int) -> np.ndarray:
-    """A picture of 32x32 pixels, RGBA."""
-    rng = np.random.default_rng(seed)
-    palette = np.full((colours, 4), 255)
-    palette[:, :3] = rng.integers(0, 256, (colours, 3))
-    picture = palette[rng.integers(0, colours, (32, 32))].astype(np.uint8)
-    picture[rng.random((32, 32)) < 0.4] = 0
-    return picture
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_tiles import made_tile
 from PIL import Image
 
 from pcg.characters.monster_lesson import MonsterLesson, as_view, to_pixels, with_nothing
@@ -24,15 +25,6 @@ TINY = dataclasses.replace(
 )
 
 
-def tile(seed: int, colours: int) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    palette = np.full((colours, 4), 255)
-    palette[:, :3] = rng.integers(0, 256, (colours, 3))
-    picture = palette[rng.integers(0, colours, (32, 32))].astype(np.uint8)
-    picture[rng.random((32, 32)) < 0.4] = 0
-    return picture
-
-
 @pytest.fixture
 def folder(monsters_folder: Path) -> Path:
     return monsters_folder
@@ -41,7 +33,7 @@ def folder(monsters_folder: Path) -> Path:
 @given(st.integers(0, 10**6), st.integers(1, COLOURS))
 @settings(max_examples=20, deadline=None)
 def test_a_tile_of_few_colours_is_painted_again_as_it_was(seed: int, colours: int) -> None:
-    picture = tile(seed, colours)
+    picture = made_tile(seed, colours)
     shades, palette = to_shades(picture)
     assert np.array_equal(paint_shades(shades[None], palette[None])[0], picture)
     light = palette.astype(int) @ LUMINANCE
@@ -50,7 +42,7 @@ def test_a_tile_of_few_colours_is_painted_again_as_it_was(seed: int, colours: in
 
 
 def test_a_tile_of_many_colours_keeps_its_form() -> None:
-    picture = tile(0, 200)
+    picture = made_tile(0, 200)
     shades, palette = to_shades(picture)
     painted = paint_shades(shades[None], palette[None])[0]
     assert np.array_equal(painted[..., 3], picture[..., 3])
@@ -72,7 +64,7 @@ def test_whole_groups_are_held_out(folder: Path) -> None:
 def test_a_kind_without_monsters_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "dcss").mkdir()
     named = {"name": np.array(["ant"]), "category": np.array(["animal"]), "group": np.array(["a"])}
-    np.savez(tmp_path / "dcss" / "monsters32.npz", rgba=tile(0, 4)[None], **named)
+    np.savez(tmp_path / "dcss" / "monsters32.npz", rgba=made_tile(0, 4)[None], **named)
     with pytest.raises(ValueError, match="no monster of the kind"):
         MonsterLesson(tmp_path)
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 
-from runtime.content.levels.rules import DUNGEON, OFFSETS, Cell, Outcome, check_rows, find
+from runtime.content.levels.rules import DUNGEON, OFFSETS, Cell, Outcome, check_rows, find, traced
 
 State = tuple[int, int, bool]  # row, column, whether the player has a key
 ENTERED = frozenset(c for c, tile in DUNGEON.tiles.items() if not tile.solid and c != "L")
@@ -36,7 +36,7 @@ def solve(rows: Sequence[str], budget: int = DUNGEON.budget) -> Outcome:
         nodes += 1
         if rows[state[0]][state[1]] == ">":
             why = f"{steps} steps, through {hurts} monsters or traps, the fewest there are"
-            return Outcome("solved", _moves(came, state), nodes, why)
+            return Outcome("solved", traced(came, state), nodes, why)
         for move, following in _steps(rows, state):
             cost = hurts + (rows[following[0]][following[1]] in HURTS), steps + 1
             if following not in best or cost < best[following]:
@@ -103,14 +103,6 @@ def _steps(rows: Sequence[str], state: State) -> Iterator[tuple[str, State]]:
             char = rows[row][column]
             if char in ENTERED and (has_key or char != "D"):
                 yield move, (row, column, has_key or char == "k")
-
-
-def _moves(came: dict[State, tuple[State, str]], state: State) -> str:
-    moves = []
-    while came[state][0] != state:
-        state, move = came[state]
-        moves.append(move)
-    return "".join(reversed(moves))
 
 
 def _open(rows: Sequence[str]) -> bool:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from runtime.content.levels.own import OwnGame
-from runtime.content.levels.rules import OFFSETS, Cell, Outcome, check_rows, find, goals_of, starts_of
+from runtime.content.levels.rules import OFFSETS, Cell, Outcome, check_rows, find, goals_of, starts_of, traced
 
 State = tuple[int, int, int]  # row, column, and how many tiles a jump may still rise
 Steps = Callable[[State], Iterator[tuple[str, State]]]
@@ -22,7 +22,7 @@ def solve(game: OwnGame, rows: Sequence[str], budget: int) -> Outcome:
     goals = set(find(rows, goals_of(game)))
     came, end = _search(game, rows, goals, budget)
     if end is not None:
-        moves = _moves(came, end)
+        moves = traced(came, end)
         return Outcome("solved", moves, len(came), f"{len(moves)} moves, the fewest there are")
     if len(came) > budget:
         return Outcome("unknown", "", len(came), f"no goal among the nearest {budget} states")
@@ -63,14 +63,6 @@ def _search(
                     return came, following
                 queue.append(following)
     return came, None
-
-
-def _moves(came: dict[State, tuple[State, str]], state: State) -> str:
-    letters = []
-    while came[state][0] != state:
-        state, letter = came[state]
-        letters.append(letter)
-    return "".join(reversed(letters))
 
 
 def _open(game: OwnGame, rows: Sequence[str]) -> set[Cell]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeVar
 
 from runtime.errors import did_you_mean, shown
 
@@ -69,6 +69,18 @@ class Outcome:
     moves: str
     nodes: int
     why: str
+
+
+State = TypeVar("State")
+
+
+def traced(came: Mapping[State, tuple[State, str]], state: State) -> str:
+    """The moves of a search from its start, which came from itself, to a state."""
+    moves = []
+    while came[state][0] != state:
+        state, move = came[state]
+        moves.append(move)
+    return "".join(reversed(moves))
 
 
 Prove = Callable[[Sequence[str]], Outcome]  # a solver with its budget, as GAME_repair.py takes it
