@@ -67,7 +67,7 @@ class MonsterLesson:
         weight = torch.where(figure, 1.0, BACKGROUND_WEIGHT)
         colour_loss = (palettes[:count] - batch["palettes"]).abs().mean()
         supervised = (loss * weight).sum() / weight.sum() + COLOUR_WEIGHT * colour_loss
-        fake = paint_softly(logits[count:], with_nothing(palettes[count:]))
+        fake = paint_softly(logits[count:], with_nothing(palettes[count:].clamp(0, 1)))
         real = pixels_of(truth, with_nothing(batch["palettes"])).to(fake.dtype)
         stats = {
             "shades": float((right & figure).sum() / figure.sum()),
@@ -98,7 +98,7 @@ class MonsterLesson:
             for point in points:
                 logits, palettes = generator(point)
                 shades = from_blocks(logits.argmax(-1)).byte().cpu().numpy()
-                pictures.append(paint_shades(shades, palettes.mul(255).round().byte().cpu().numpy()))
+                pictures.append(paint_shades(shades, palettes.clamp(0, 1).mul(255).round().byte().cpu().numpy()))
         tiles = np.concatenate(pictures).reshape(ROWS, COLUMNS, *drawn.shape[1:])
         return on_ground(tiles.swapaxes(1, 2).reshape(ROWS * drawn.shape[1], -1, 4))
 

@@ -46,7 +46,10 @@ class MonsterGenerator(nn.Module):
         return torch.tanh(self.monsters[monsters] + self.kinds[kinds])
 
     def forward(self, latent: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, LATENT) to logits (N, 16, 16, 4, 16), nothing first, and palettes (N, 15, 3) in 0..1."""
+        """(N, LATENT) to logits (N, 16, 16, 4, 16), nothing first, and palettes (N, 15, 3), 0..1 but for what they miss.
+
+        They are not clamped here: a colour that was would have no gradient to come back by.
+        """
         h = F.leaky_relu(self.hidden(latent), LEAK)
         x = F.leaky_relu(self.coarse(h), LEAK).view(len(h), 4, 4, -1).permute(0, 3, 1, 2)
         x = F.leaky_relu(self.at8(F.leaky_relu(self.up8(x), LEAK)), LEAK)
@@ -55,7 +58,7 @@ class MonsterGenerator(nn.Module):
             x = F.leaky_relu(layer(x), LEAK)
         logits = self.head(x).permute(0, 2, 3, 1).unflatten(-1, (BLOCK_PIXELS, SHADES + 1))
         palette = (0.5 + self.colours(h).float() / 2).view(len(h), SHADES, 3)
-        return logits, palette.clamp(0, 1)
+        return logits, palette
 
 
 class MonsterDiscriminator(nn.Module):

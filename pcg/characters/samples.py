@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pcg.characters.data import Character, CharacterData
 from pcg.characters.slots import paint
 from pcg.characters.wardrobe import Outfit, Wardrobe
-from runtime.content import characters, fronts, wishes
+from runtime.content import characters, fronts, monsters, wishes
 from runtime.content.outlines import close_gaps
 from runtime.content.palettes import remove_strays
 from runtime.engine import Engine
@@ -68,7 +68,7 @@ def draw_monsters(
     casts = engine.submit(engine.run, model, "cast", seeds, np.full(len(seeds), kind)).result()
     shares = np.zeros(len(seeds), np.int64)
     raw = engine.submit(engine.run, model, "forward", casts, casts, shares, characters.UNIT).result()
-    return raw, remove_strays(raw), casts[:, 3]
+    return raw, monsters.mend(raw), casts[:, 3]
 
 
 def real_fronts(data: CharacterData, wardrobe: Wardrobe, count: int, seed: int) -> tuple[Pictures, list[Outfit]]:

@@ -14,8 +14,15 @@ def part_path(path: Path) -> Path:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write `data` under a temporary name beside `path`, then rename it; missing folders are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write `data` under a temporary name beside `path`, then rename it; missing folders are made.
+
+    Raises:
+        NotADirectoryError: what should be its folder is a file; OSError.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(f"{path.parent} is a file; {path.name} needs a folder of that name") from None
     temporary = part_path(path)
     try:
         temporary.write_bytes(data)

@@ -1,4 +1,4 @@
-"""Outlines of pixel art: gaps of one pixel in a silhouette's dark rim, found and closed.
+"""Outlines of pixel art: gaps in a silhouette's dark rim, found and closed; pinholes, filled.
 
 A gap is a pixel of the rim, beside a transparent one, that is clearly lighter than every pixel above, below and beside
 it. Of 5,400 frames drawn by hand 0.6 % of the rim is lighter than all beside it at all.
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 
 LIGHTER = 24  # of 255 in luminance, from which a pixel breaks a rim
+OUTLINED = 0.6  # the share of a rim that has to be dark for the rest to be missing
 
 
 def gaps(frames: Image) -> NDArray[np.bool_]:
@@ -32,6 +33,40 @@ def close_gaps(frames: Image) -> Image:
     while (found := _gaps(light)).any():
         _close(out, light, found)
     return out.reshape(frames.shape)
+
+
+def complete_outlines(frames: Image) -> Image:
+    """Frames (N, H, W, 4) whose whole rim is dark, in the same colours, where most of it was.
+
+    Dark is what is hardly lighter than the darkest pixel. A rim that is so in 60 % or more gets that pixel's colour
+    where it is not; of equally dark ones, the first in reading order. Beyond a frame's edge there is no rim.
+    """
+    light = _luminance(np.ascontiguousarray(frames))
+    solid = light >= 0
+    beside = np.pad(solid, ((0, 0), (1, 1), (1, 1)), constant_values=True)
+    inner = beside[:, :-2, 1:-1] & beside[:, 2:, 1:-1] & beside[:, 1:-1, :-2] & beside[:, 1:-1, 2:]
+    darkness = np.where(solid, light, 256).reshape(len(light), -1)
+    place = darkness.argmin(1)
+    each = np.arange(len(light))
+    rim = solid & ~inner
+    missing = rim & (light >= (darkness[each, place] + LIGHTER)[:, None, None])
+    missing &= (missing.sum((1, 2)) <= (1 - OUTLINED) * rim.sum((1, 2)))[:, None, None]
+    ink = frames.reshape(len(light), -1, 4)[each, place]
+    return np.where(missing[..., None], ink[:, None, None], frames)
+
+
+def fill_pinholes(frames: Image) -> Image:
+    """Frames (N, H, W, 4) without transparent pixels that have an opaque one above, below and on both sides.
+
+    Each takes the second darkest of the four: neither an outline's nor a highlight's, if there is another.
+    """
+    light = np.pad(_luminance(np.ascontiguousarray(frames)), ((0, 0), (1, 1), (1, 1)), constant_values=-1)
+    around = np.stack([light[:, :-2, 1:-1], light[:, 2:, 1:-1], light[:, 1:-1, :-2], light[:, 1:-1, 2:]])
+    n, y, x = np.nonzero((light[:, 1:-1, 1:-1] < 0) & (around >= 0).all(0))
+    second = around[:, n, y, x].argsort(0, kind="stable")[1]
+    out = frames.copy()
+    out[n, y, x] = frames[n, y + np.array([-1, 1, 0, 0])[second], x + np.array([0, 0, -1, 1])[second]]
+    return out
 
 
 @njit(cache=True, nogil=True)

@@ -135,11 +135,11 @@ def indexed(image: Image) -> tuple[NDArray[np.uint8], Palette]:
     return indices.astype(np.uint8), np.concatenate([np.zeros((1, 3), np.uint8), colours])
 
 
-def remove_strays(frames: Image) -> Image:
-    """Frames (..., H, W, 4) without the pieces of up to three pixels that touch nothing else, not even at a corner."""
+def remove_strays(frames: Image, most: int = STRAY) -> Image:
+    """Frames (..., H, W, 4) without the pieces of up to `most` pixels that touch nothing else, not even at a corner."""
     flat = np.ascontiguousarray(frames[..., 3] > 0).reshape(-1, *frames.shape[-3:-1])
     out = frames.copy()
-    out[_strays(flat, STRAY).reshape(frames.shape[:-1])] = 0
+    out[_strays(flat, most).reshape(frames.shape[:-1])] = 0
     return out
 
 

@@ -200,6 +200,14 @@ def test_monsters_of_a_folder(runtime: Local, tmp_path: Path) -> None:
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "monster-70.png").read_bytes()
 
 
+def test_a_folder_of_monsters_is_no_file(runtime: Local, tmp_path: Path) -> None:
+    draw_hero(tmp_path / "a.png")
+    before = (tmp_path / "a.png").read_bytes()
+    with pytest.raises(NotADirectoryError, match=r"a\.png is a file; monster-0\.png needs a folder of that name"):
+        list(make_monsters(runtime, tmp_path / "a.png", {}, 0, 2))
+    assert (tmp_path / "a.png").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -125,6 +125,16 @@ def test_the_supervised_loss_is_small_for_a_generator_that_is_right(folder: Path
     assert play.stats["opaque"] == pytest.approx(1)
 
 
+def test_a_colour_out_of_range_is_pulled_back(folder: Path) -> None:
+    lesson = MonsterLesson(folder)
+    generator, _ = lesson.networks()
+    with torch.no_grad():
+        generator.colours.bias[:3] = torch.tensor([-9.0, 9.0, 9.0])  # of the darkest colour, which is no such
+    lesson.play(generator, lesson.draw(8, np.random.default_rng(0)), torch.Generator()).supervised.backward()
+    assert generator.colours.bias.grad is not None
+    assert [float(g) for g in generator.colours.bias.grad[:3].sign()] == [-1, 1, 1]
+
+
 def test_the_discriminator_sees_pixels_in_their_places(folder: Path) -> None:
     batch = MonsterLesson(folder).draw(2, np.random.default_rng(0))
     painted = pixels_of(to_blocks(batch["shades"]), with_nothing(batch["palettes"]))
