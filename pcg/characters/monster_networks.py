@@ -46,9 +46,9 @@ class MonsterGenerator(nn.Module):
         return torch.tanh(self.monsters[monsters] + self.kinds[kinds])
 
     def forward(self, latent: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, LATENT) to logits (N, 16, 16, 4, 16), nothing first, and palettes (N, 15, 3), 0..1 but for what they miss.
+        """(N, LATENT) to logits (N, 16, 16, 4, 16), nothing first, and palettes (N, 15, 3), about 0..1.
 
-        They are not clamped here: a colour that was would have no gradient to come back by.
+        They are not clamped here: a colour beyond 0..1 would then have no gradient to come back by.
         """
         h = F.leaky_relu(self.hidden(latent), LEAK)
         x = F.leaky_relu(self.coarse(h), LEAK).view(len(h), 4, 4, -1).permute(0, 3, 1, 2)
