@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any
 
 from runtime import arrays
@@ -16,6 +20,32 @@ from runtime.scheduler import MAX_QUEUED, Observe, Scheduler
 from runtime.searches import InEngine, Searches
 from runtime.work import Search, Work
 from runtime.workers import Workers
+
+logger = logging.getLogger(__name__)
+
+
+class _Answering:
+    """A thread that calls what is put, in its order. (An executor does so too, but costs who hands over more than the
+    answer would.)
+    """
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self.put = self._queue.put
+        self._thread = threading.Thread(target=self._answer, name="answers", daemon=True)
+        self._thread.start()
+
+    def _answer(self) -> None:
+        while (answer := self._queue.get()) is not None:
+            try:
+                answer()
+            except Exception:  # a fault of ours: those that come after must have their answers all the same
+                logger.exception("an answer was not given to the end")
+
+    def close(self) -> None:
+        """Finish what was put."""
+        self._queue.put(None)
+        self._thread.join()
 
 
 class Runner:
@@ -38,7 +68,10 @@ class Runner:
         self._engine, self.disk = engine, disk
         self.cache = Cache() if cache is None else cache
         self.misses = 0  # of all tiers
-        self.scheduler = Scheduler(engine.submit, self._run, max_queued=max_queued, observe=observe)
+        self._answering = _Answering()
+        self.scheduler = Scheduler(
+            engine.submit, self._run, hand_back=self._answering.put, max_queued=max_queued, observe=observe
+        )
         self._in_engine = InEngine(engine)
         self._searches = Searches(engine, self.scheduler, workers, max_queued, observe) if workers else None
 
@@ -86,6 +119,7 @@ class Runner:
             self._searches.close()
         self.scheduler.close()
         self._engine.close()
+        self._answering.close()
         if self.disk is not None:
             self.disk.close()
 
@@ -109,8 +143,7 @@ class Runner:
         if isinstance(work, Search):
             search = work
             return Search(work.queue, key, lambda hands: self._keep(work.key, search.run(hands)))
-        made = work.run
-        return Work(work.queue, key, lambda: self._keep(work.key, made()))
+        return work._replace(key=key, finish=functools.partial(self._keep, work.key))
 
     def _keep(self, key: bytes, made: Any) -> Packed:
         result = pack(arrays.to_wire(made))

@@ -5,7 +5,8 @@ one job, however many ask (single flight), and a job that no call waits for any 
 
 The scheduler has no thread. For each call that waits it hands over a ticket, to be called in the engine's thread (or,
 for searches, in one of theirs); what a ticket runs is decided when its turn comes. So urgent work goes first though it
-came last, what was cancelled costs nothing, and the engine never waits for an event loop. The call that is due is
+came last, what was cancelled costs nothing, and the engine never waits for an event loop. Nor does it pack results and
+wake those who wait for them: what it has made it hands back, and takes the next ticket. The call that is due is
 
 1. of the highest priority;
 2. among its connections, of the one whose calls have run for the least time. A connection that has had nothing to
@@ -21,6 +22,7 @@ the runtime keep more and more results for it.
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
@@ -42,14 +44,16 @@ _NEWEST = 0.2  # how much the latest run counts in the mean time of a queue's ru
 
 
 Observe = Callable[[str, float, float, int, int], None]
+Outcome = tuple[Any, BaseException | None]  # a result, or why there is none
 
 
 class Scheduler:
     """Queues calls, and runs them in tickets.
 
     `hand_over` takes a ticket and calls it, once, in a thread that runs work. `run` does a job there, and returns its
-    result or raises; `observe` is told of each run: its queue, seconds waited and run, how many jobs it did,
-    and how many calls these answer. Everything else may be called from any thread.
+    result or raises; `hand_back` takes what finishes and answers it, and calls it, once, where that holds nobody up.
+    `observe` is told of each run: its queue, seconds waited and run, how many jobs it did, and how many calls these
+    answer. Everything else may be called from any thread.
     """
 
     def __init__(
@@ -57,10 +61,12 @@ class Scheduler:
         hand_over: Callable[[Callable[[], None]], object],
         run: Callable[[Job], Any],
         *,
+        hand_back: Callable[[Callable[[], None]], object] = lambda answer: answer(),
         max_queued: int = MAX_QUEUED,
         observe: Observe = lambda *_: None,
     ) -> None:
-        self._hand_over, self._run, self._max_queued, self._observe = hand_over, run, max_queued, observe
+        self._hand_over, self._run, self._hand_back = hand_over, run, hand_back
+        self._max_queued, self._observe = max_queued, observe
         self._lock = threading.Lock()
         self._arrival = threading.Condition(self._lock)
         self._jobs: dict[bytes, Job] = {}  # by key; those that wait and the one that runs
@@ -239,20 +245,26 @@ class Scheduler:
         seconds = time.perf_counter() - began
         share = seconds / len(together)
         queue = together[0].job.work.queue
-        answers = []
         with self._lock:
             mean = self._seconds.setdefault(queue, share)
             self._seconds[queue] = mean + _NEWEST * (share - mean)
-            for due, outcome in zip(together, outcomes, strict=True):
+            for due in together:
+                self._lane(due).used_s += share
+        self._hand_back(functools.partial(self._answer, together, outcomes, waited, seconds))
+
+    def _answer(self, together: list[Call], outcomes: list[Outcome], waited: float, seconds: float) -> None:
+        finished = [_finished(call.job, outcome) for call, outcome in zip(together, outcomes, strict=True)]
+        answers = []
+        with self._lock:
+            for due, outcome in zip(together, finished, strict=True):
                 self._running -= 1
                 self._forget(due.job)
-                self._lane(due).used_s += share
                 answers += [(call, *outcome) for call in due.job.calls]
-        self._observe(queue, waited, seconds, len(together), len(answers))
+        self._observe(together[0].job.work.queue, waited, seconds, len(together), len(answers))
         for call, result, error in answers:
             call.succeed(result) if error is None else call.fail(error)
 
-    def _outcomes(self, jobs: list[Job]) -> list[tuple[Any, BaseException | None]]:
+    def _outcomes(self, jobs: list[Job]) -> list[Outcome]:
         """Of each job its result and None, or an error: whoever waits must be told, whatever it is."""
         batches = [batch for job in jobs if (batch := _batch(job)) is not None]
         if len(jobs) > 1:
@@ -262,7 +274,7 @@ class Scheduler:
                 logger.info("%d requests that were run together failed, and are run one by one: %s", len(jobs), error)
         return [self._outcome(job) for job in jobs]
 
-    def _outcome(self, job: Job) -> tuple[Any, BaseException | None]:
+    def _outcome(self, job: Job) -> Outcome:
         try:
             return self._run(job), None
         except BaseException as error:
@@ -271,3 +283,14 @@ class Scheduler:
 
 def _batch(job: Job) -> Batch | None:
     return job.work.batch if isinstance(job.work, Work) else None
+
+
+def _finished(job: Job, outcome: Outcome) -> Outcome:
+    finish = job.work.finish if isinstance(job.work, Work) else None
+    result, error = outcome
+    if finish is None or error is not None:
+        return outcome
+    try:
+        return finish(result), None
+    except BaseException as error:  # whoever waits must be told, whatever it is
+        return None, error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -61,6 +62,8 @@ def serve_until_stopped(settings: Settings) -> None:
         _tell_refused(service)
         if not registry.models:
             raise ValueError(f"no usable model in {registry.folder}")
+        gc.collect()
+        gc.freeze()  # what is loaded now stays; to look through all of it for garbage would hold every thread for 0.1 s
         asyncio.run(_serve(service, settings, tls, tokens, runs))
     finally:
         _close(service)

@@ -14,12 +14,13 @@ T = TypeVar("T")
 
 
 class Work(NamedTuple):
-    """Something to be done in the engine's thread."""
+    """Something to be done in the engine's thread, and what is left to do with its result, in another."""
 
     queue: str  # whose queue it waits in: the model's name
     key: bytes  # everything that the result depends on: equal keys, equal results
     run: Callable[[], Any]
     batch: Batch | None = None  # how it may be done with others
+    finish: Callable[[Any], Any] | None = None  # from what was made to the result
 
 
 class Hands(Protocol):

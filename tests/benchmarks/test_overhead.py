@@ -1,4 +1,4 @@
-"""What the runtime adds to asyncio and msgpack, and to the model:  pytest tests/benchmarks/test_overhead.py -s
+"""What the runtime adds to asyncio and msgpack:  pytest tests/benchmarks/test_overhead.py -s
 
 Beside the runtime runs an echo server of thirty lines (echo_server.py). It is asked in turn with the runtime, by the
 same bare client, for answers of the same size, so that a machine whose speed drifts slows both: the ratios are what to
@@ -8,15 +8,12 @@ few microseconds of Python.
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 import re
 import selectors
 import socket
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,14 +21,8 @@ from pathlib import Path
 import msgpack
 import pytest
 
-from runtime.engine import Engine
-from runtime.registry import Registry
-from runtime.server import Server
-from runtime.service import Service
-
 ROUNDS, WARM = 1500, 100
 CLIENTS, PIPELINED, SLICES, SLICE_S = 16, 16, 10, 1.0
-UNCACHED_CLIENTS, UNCACHED_CHUNKS, UNCACHED_SIZE, UNCACHED_ROUNDS = 64, 64, 128, 3
 
 
 class Bare:
@@ -156,55 +147,4 @@ def test_cached_requests_a_second(ports: tuple[int, int], capsys: pytest.Capture
             f"\n{CLIENTS} clients, {PIPELINED} requests each in flight, answers of {len(answer)} bytes: "
             f"{statistics.median(ours):.0f} a second ({min(ours):.0f} to {max(ours):.0f}; to be at least 5000), "
             f"echo {statistics.median(floor):.0f} ({min(floor):.0f} to {max(floor):.0f})"
-        )
-
-
-async def ask_uncached(port: int, seed: int) -> None:
-    """64 clients, one request in flight each, for chunks that nobody asked for before."""
-    places = iter(range(UNCACHED_CHUNKS))
-
-    async def client() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        unpacker = msgpack.Unpacker(max_buffer_size=1 << 24)
-        for i in places:
-            params = {"seed": seed, "x": i * UNCACHED_SIZE, "size": UNCACHED_SIZE}
-            writer.write(msgpack.packb([0, 1, "terrain.chunk", [params]]))
-            while not (answer := next(unpacker, None)):
-                unpacker.feed(await reader.read(1 << 20))
-            assert answer[2] is None, answer
-        writer.close()
-
-    await asyncio.gather(*(client() for _ in range(UNCACHED_CLIENTS)))
-
-
-def test_uncached_chunks_against_the_model_in_a_loop(capsys: pytest.CaptureFixture[str]) -> None:
-    """Both in one process, in turn; the clients are in it too, so what they take counts against the runtime."""
-    engine = Engine("cpu")
-    service = Service(Registry(), engine)
-    ratios = []
-    seeds = itertools.count(1000)
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, daemon=True).start()
-    server = Server(service, port=0)
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result()
-    for _ in range(UNCACHED_ROUNDS + 1):
-        seed = next(seeds)
-        works = [
-            service._work("terrain.chunk", {"seed": seed, "x": i * UNCACHED_SIZE, "size": UNCACHED_SIZE})
-            for i in range(UNCACHED_CHUNKS)
-        ]
-        began = time.perf_counter()
-        engine.submit(lambda works=works: [work.run() for work in works]).result()
-        direct = time.perf_counter() - began
-        began = time.perf_counter()
-        asyncio.run(ask_uncached(server.port, next(seeds)))
-        ratios.append(direct / (time.perf_counter() - began))
-    asyncio.run_coroutine_threadsafe(server.close(), loop).result()
-    loop.call_soon_threadsafe(loop.stop)
-    service.close()
-    with capsys.disabled():
-        print(
-            f"\n{UNCACHED_CLIENTS} clients, uncached chunks of {UNCACHED_SIZE}: "
-            f"{100 * statistics.median(ratios[1:]):.0f} % of the model's speed in a loop "
-            f"({', '.join(f'{100 * r:.0f}' for r in ratios[1:])}; to be at least 90)"
         )

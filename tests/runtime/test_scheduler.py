@@ -40,13 +40,15 @@ class Bench:
         deadline_s: float | None = None,
         queue: str = "model",
         run: Callable[[], Any] = lambda: None,
+        finish: Callable[[Any], Any] | None = None,
     ) -> Call:
         def note() -> str:
             run()
             self.done.append(name)
             return name
 
-        return self.scheduler.submit(Work(queue, name.encode(), note), flow or Flow(), priority, deadline_s)
+        work = Work(queue, name.encode(), note, finish=finish)
+        return self.scheduler.submit(work, flow or Flow(), priority, deadline_s)
 
     def run(self, count: int | None = None) -> list[str]:
         """Call tickets, all there are or so many; what they ran."""
@@ -68,6 +70,28 @@ def test_a_call_gets_its_result(bench: Bench) -> None:
     bench.run()
     assert call.future.result(0) == "a"
     assert bench.scheduler.busy == 0
+
+
+def test_the_next_work_runs_before_the_last_is_answered() -> None:
+    answers: list[Callable[[], None]] = []
+    bench = Bench(hand_back=answers.append)
+    first, second = bench.submit("a", finish=str.upper), bench.submit("b")
+    assert bench.run() == ["a", "b"]
+    assert not first.future.done()
+    late = bench.submit("a", finish=str.upper)  # finds it made, if not yet answered
+    assert bench.scheduler.busy == 2
+    for answer in answers:
+        answer()
+    assert [call.future.result(0) for call in (first, late, second)] == ["A", "A", "b"]
+    assert (bench.run(), bench.scheduler.busy) == ([], 0)
+
+
+def test_a_result_that_can_not_be_finished_is_an_error_of_its_own(bench: Bench) -> None:
+    bad, good = bench.submit("a", finish=int), bench.submit("b", finish=str.upper)
+    bench.run()
+    with pytest.raises(ValueError, match="'a'"):
+        bad.future.result(0)
+    assert (good.future.result(0), bench.scheduler.busy) == ("B", 0)
 
 
 def test_an_error_reaches_everyone_who_waits(bench: Bench) -> None:
