@@ -160,11 +160,30 @@ def evaluate_monster(engine: Engine, model: ModelFile, folder: Path, scale: floa
     rows += _pixels(raw, made, held_out, against)
     both = np.concatenate([taught, taught[:, :, ::-1]])
     rows += memorised(made, held_out, both, f"{len(taught)} training tiles, also mirrored")
-    names, trained = list(KINDS), training.kinds
-    return rows + [
-        Quality(f"share of {name}", float((kinds == k).mean()), "the training tiles", float((trained == k).mean()))
-        for k, name in enumerate(names)
-    ]
+    return rows + _by_kind(critic, (made, kinds), (held_out, validation.kinds), training.kinds, against)
+
+
+def _by_kind(
+    critic: judges.Critic,
+    made: tuple[Pictures, NDArray[np.int64]],
+    real: tuple[Pictures, NDArray[np.int64]],
+    trained: NDArray[np.int64],
+    against: str,
+) -> list[Quality]:
+    """How often each kind comes out when none is wished for, and is seen to be of it."""
+    counts = [np.bincount(kinds, minlength=len(KINDS)) for kinds in (made[1], trained)]
+    ours, theirs = (count / count.sum() for count in counts)
+    among = "the training tiles"
+    rows = [Quality(f"share of {name}", float(ours[k]), among, float(theirs[k])) for k, name in enumerate(KINDS)]
+    rows.append(Quality("smallest share of a kind, of its share in training", float((ours / theirs).min()), among, 1.0))
+    for k, name in enumerate(KINDS):
+        right, floor = (
+            float((critic.answers(pictures[kinds == k])[:, 0] == k).mean()) if (kinds == k).any() else None
+            for pictures, kinds in (made, real)
+        )
+        if right is not None:
+            rows.append(Quality(f"seen right, {name} (share)", right, against, floor))
+    return rows
 
 
 def _kinds(tiles: Monsters) -> NDArray[np.int64]:

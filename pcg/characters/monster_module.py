@@ -23,6 +23,7 @@ class MonsterModule(nn.Module):
     points: Tensor  # (monsters, LATENT), in [-127, 127]
     members: Tensor  # (kinds, most): monsters
     counts: Tensor
+    odds: Tensor  # (kinds,): how often each kind comes, summed up
 
     def __init__(self, generator: MonsterGenerator, kinds: Tensor) -> None:
         """`kinds`: int64 (monsters,), the kind of each monster of the training data."""
@@ -36,6 +37,8 @@ class MonsterModule(nn.Module):
             self.register_buffer("points", (points.double() * ACTIVATION_MAX).round().long())
             members = [torch.nonzero(kinds == kind).flatten() for kind in range(len(g.kinds))]
             self.register_buffer("counts", torch.tensor([len(m) for m in members]))
+            # By the root of their number: a kind of few comes more often than in the data, one of many less than half as.
+            self.register_buffer("odds", (self.counts.double().sqrt() * 256).round().long().cumsum(0))
             self.register_buffer("members", nn.utils.rnn.pad_sequence(members, batch_first=True))
             casts = self.cast(torch.arange(CALIBRATION_SEEDS), torch.full((CALIBRATION_SEEDS,), -1))
             x = self.embed(casts, UNIT).float()[:, :, None, None] / ACTIVATION_MAX
@@ -53,15 +56,21 @@ class MonsterModule(nn.Module):
 
     @torch.jit.export
     def cast(self, seed: Tensor, kind: Tensor) -> Tensor:
-        """seed, kind (N,), -1 for any kind; to casts (N, 5)."""
+        """seed, kind (N,), -1 for any kind; to casts (N, 5).
+
+        The two are different ones, if there are two of the kind, and the share is a quarter to three quarters: nearer
+        to one of them it would be a copy.
+        """
         numbers: list[Tensor] = []
         for stream in range(5):
             numbers.append(shift_right(mix(key(seed, 600) + stream), 32))
-        drawn = (numbers[0] * self.counts.shape[0]) >> 32
+        drawn = (self.odds <= ((numbers[0] * self.odds[-1]) >> 32).unsqueeze(1)).sum(1)
         kind = torch.where(kind >= 0, kind, drawn)
-        one = self.members[kind, (numbers[1] * self.counts[kind]) >> 32]
-        other = self.members[kind, (numbers[2] * self.counts[kind]) >> 32]
-        return torch.stack([one, other, shift_right(numbers[3], 25), kind, key(seed, 601)], 1)
+        count = self.counts[kind]
+        first = (numbers[1] * count) >> 32
+        second = (first + 1 + ((numbers[2] * (count - 1)) >> 32)) % count
+        share = 32 + shift_right(numbers[3], 26)
+        return torch.stack([self.members[kind, first], self.members[kind, second], share, kind, key(seed, 601)], 1)
 
     def embed(self, casts: Tensor, truncation: int) -> Tensor:
         """Points (N, LATENT) of casts, in [-127, 127]; with truncation 0, those of drawn monsters themselves."""

@@ -118,8 +118,20 @@ def test_monsters_are_of_the_kind_asked_for(monsters: Any) -> None:
         assert (casts[:, :2] % 3 == kind).all()
         assert (casts[:, 3] == kind).all()
         assert len(casts[:, 0].unique()) == 10
-    kinds = monsters.cast(torch.arange(300), torch.full((300,), -1))[:, 3]
-    assert kinds.bincount().min() > 70
+        assert (casts[:, 0] != casts[:, 1]).all()
+        assert 32 <= casts[:, 2].min() < casts[:, 2].max() < 96
+
+
+def test_kinds_of_many_come_more_often_but_not_by_as_much() -> None:
+    kinds = torch.tensor([0] * 81 + [1] * 9 + [2])
+    torch.manual_seed(0)
+    module = MonsterModule(MonsterGenerator(len(kinds), 3), kinds)
+    casts = module.cast(torch.arange(1300), torch.full((1300,), -1))
+    counts = casts[:, 3].bincount(minlength=3)
+    assert all(abs(int(count) - expected) < 60 for count, expected in zip(counts, (900, 300, 100), strict=True))
+    assert (kinds[casts[:, 0]] == casts[:, 3]).all()
+    assert (kinds[casts[:, 1]] == casts[:, 3]).all()
+    assert (casts[casts[:, 3] == 2][:, :2] == 90).all()  # the only one of its kind
 
 
 def test_integers_draw_the_monsters_that_floats_draw(made_monsters: tuple[MonsterGenerator, torch.Tensor]) -> None:
