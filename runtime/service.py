@@ -15,11 +15,12 @@ from runtime import card as cards
 from runtime import streaming
 from runtime.cache import Cache, DiskCache
 from runtime.calls import Caller
-from runtime.content import characters, chunks, monsters, terrain
+from runtime.content import characters, chunks, monsters, rivers, terrain
 from runtime.content.ground import LearnedControl
 from runtime.content.levels import asking, generate, solving
 from runtime.content.levels.own import OwnGame
 from runtime.content.regions import Regions
+from runtime.content.streams import CoarseStreams
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError, did_you_mean
 from runtime.parameters import parse, take_options
@@ -67,7 +68,7 @@ class Service:
         self.registry, self.engine = registry, engine
         self._runner = Runner(engine) if runner is None else runner
         self._started = time.monotonic()
-        self._learned, self._regions = LearnedControl(), Regions()
+        self._learned, self._regions, self._streams = LearnedControl(), Regions(), CoarseStreams()
         self._quick: dict[str, Callable[[dict[str, Any]], Any]] = {
             "server.hello": self._hello,
             "server.health": self._health,
@@ -78,6 +79,7 @@ class Service:
         self._scheduled: dict[str, Callable[[dict[str, Any]], Work | Search]] = {
             "terrain.chunk": self._terrain_chunk,
             "terrain.sketch": self._terrain_sketch,
+            "terrain.rivers": self._terrain_rivers,
             "characters.sheet": self._characters_sheet,
             "characters.monster": self._characters_monster,
             "levels.generate": self._levels_generate,
@@ -259,6 +261,13 @@ class Service:
         canonical = msgspec.structs.replace(request, control=[control.shape, terrain.digest(control)])
         run = functools.partial(terrain.sketch, self.engine, self._regions, model, request, control)
         return work(model, "terrain.sketch", canonical, run)
+
+    def _terrain_rivers(self, params: dict[str, Any]) -> Work:
+        request = parse(params, rivers.RiversRequest)
+        model = self.registry.find(request.model)
+        rivers.check(request, model)
+        run = functools.partial(rivers.rivers, self.engine, self._learned, self._streams, model, request)
+        return work(model, "terrain.rivers", request, run)
 
     def _characters_sheet(self, params: dict[str, Any]) -> Work:
         order = characters.check(parse(params, characters.SheetRequest), self.registry)

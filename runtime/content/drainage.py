@@ -1,4 +1,4 @@
-"""Where water goes on a heightmap: depressions filled to their outlets, drainage areas, and lakes.
+"""Where water goes on a heightmap: depressions filled to their outlets, and drainage areas.
 
 Pixels are visited from low to high, equal heights in row-major order, so everything here depends on the order of the
 heights alone and is the same on every machine. The flood is priority-flood with a queue inside depressions (Barnes,
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 # D8 directions (O'Callaghan and Mark 1984): row and column steps, clockwise from north.
 STEPS = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
+CHANCES = 1 << 10  # so that a drop of 16,384 m in 1/64 m, squared, times a chance is exact in float64
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def drain(
     outlets: NDArray[np.bool_] | None = None,
     inflow: NDArray[np.int64] | None = None,
     steepest: bool = False,
+    chance: NDArray[np.int64] | None = None,
 ) -> Drainage:
     """Fill and drain one heightmap (H, W), of integers or floats without NaN.
 
@@ -58,6 +60,10 @@ def drain(
     instead (drop over distance; the first of STEPS where equal), which is the usual D8: on open slopes it follows the
     ground where the flood would take the lowest neighbour, a diagonal, too often. Within a depression it then drains
     to its bottom, and from there along the lowest ground to the outlet; the flood alone draws straight lines.
+    With `chance`, int64 (H, W) in 0..CHANCES-1, pixels have four neighbours instead of eight, and of those that are
+    lower one is taken by chance, by the square of the drop to it (after Fairfield and Leymarie 1991, "Drainage networks
+    from grid digital elevation models", rho4): so streams on a slope run down it on the whole, whichever way it faces,
+    and join, where the steepest of few directions makes them parallel.
 
     Raises:
         ValueError: no outlet, or too many pixels for their int32 index.
@@ -69,10 +75,14 @@ def drain(
     if not outlets.any():
         raise ValueError("no outlet; water needs at least one pixel to leave by")
     order = np.argsort(heights, axis=None, kind="stable").astype(np.int32)
-    outlet, receiver, reached = _flood(order, rows, columns, outlets.ravel(), steepest)
+    outlet, receiver, reached = _flood(
+        order, rows, columns, outlets.ravel(), steepest or chance is not None, chance is None
+    )
     filled = heights.ravel()[outlet]
-    if steepest:
-        # float64 holds int32 and float32 exactly, so drops are exact and one compiled function serves all.
+    # float64 holds int32 and float32 exactly, so drops are exact and one compiled function serves all.
+    if chance is not None:
+        _stray(filled.astype(np.float64), chance.ravel(), receiver, rows, columns)
+    elif steepest:
         _descend(filled.astype(np.float64), receiver, rows, columns)
     upstream = np.ones(heights.size, np.int64) if inflow is None else inflow.ravel() + 1
     _accumulate(reached, receiver, upstream)
@@ -80,28 +90,9 @@ def drain(
     return Drainage(filled.reshape(shape), upstream.reshape(shape), receiver.reshape(shape), outlet.reshape(shape))
 
 
-def lakes(
-    heights: NDArray[np.int32], sea: NDArray[np.bool_], extent: int, depth: int, pixels: int
-) -> NDArray[np.int32]:
-    """The water's surface: int32 (H, W), the level of the lake over a pixel, the ground where there is none.
-
-    A depression is filled until its water finds the sea, ground that drains, or covers more than `extent` pixels from
-    north to south or west to east; so a basin too wide to fill has a lake at its bottom, as dry basins do. A lake
-    that would be shallower than `depth` (units of the heights) or smaller than `pixels` is dry. `sea` pixels are left
-    as they are. The border drains.
-
-    A lake depends on no pixel further than `extent` from any of its own: whatever is more than `extent` pixels from
-    the border is the same in every window that shows it.
-    """
-    rows, columns = heights.shape
-    order = np.argsort(heights, axis=None, kind="stable").astype(np.int32)
-    surface = _lakes(order, heights.ravel(), (sea | border(rows, columns)).ravel(), columns, extent, depth, pixels)
-    return np.asarray(surface, np.int32).reshape(heights.shape)
-
-
 @njit(cache=True, nogil=True)
 def _flood(
-    order: NDArray[np.int32], rows: int, columns: int, starts: NDArray[np.bool_], lowest_first: bool
+    order: NDArray[np.int32], rows: int, columns: int, starts: NDArray[np.bool_], lowest_first: bool, diagonals: bool
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
     """Outlet and receiver of every pixel, and the pixels in an order in which each comes after its receiver.
 
@@ -131,7 +122,7 @@ def _flood(
             for i in range(max(row - 1, 0), min(row + 2, rows)):
                 for j in range(max(column - 1, 0), min(column + 2, columns)):
                     other = i * columns + j
-                    if not seen[other]:
+                    if not seen[other] and (diagonals or i == row or j == column):
                         seen[other] = True
                         receiver[other] = place
                         if rank[other] < r:
@@ -165,74 +156,34 @@ def _descend(filled: NDArray[np.float64], receiver: NDArray[np.int32], rows: int
 
 
 @njit(cache=True, nogil=True)
+def _stray(
+    filled: NDArray[np.float64], chance: NDArray[np.int64], receiver: NDArray[np.int32], rows: int, columns: int
+) -> None:
+    """Turn receivers to one of the lower neighbours of four, where there is one."""
+    drops = np.empty(4, np.float64)
+    for row in range(rows):
+        for column in range(columns):
+            place = row * columns + column
+            if receiver[place] < 0:
+                continue
+            total = 0.0
+            for k in range(4):
+                i, j = row + STEPS[2 * k][0], column + STEPS[2 * k][1]
+                drops[k] = 0.0
+                if 0 <= i < rows and 0 <= j < columns:
+                    drops[k] = max(filled[place] - filled[i * columns + j], 0.0) ** 2
+                total += drops[k]
+            rest = total * chance[place]
+            for k in range(4):
+                if drops[k] > 0 and rest >= 0:
+                    receiver[place] = place + STEPS[2 * k][0] * columns + STEPS[2 * k][1]
+                rest -= drops[k] * CHANCES
+
+
+@njit(cache=True, nogil=True)
 def _accumulate(reached: NDArray[np.int32], receiver: NDArray[np.int32], upstream: NDArray[np.int64]) -> None:
     """Pass every pixel's water on, upstream first."""
     for i in range(reached.size - 1, -1, -1):
         place = reached[i]
         if receiver[place] >= 0:
             upstream[receiver[place]] += upstream[place]
-
-
-@njit(cache=True, nogil=True)
-def _lakes(
-    order: NDArray[np.int32],
-    heights: NDArray[np.int32],
-    drains: NDArray[np.bool_],
-    columns: int,
-    extent: int,
-    depth: int,
-    pixels: int,
-) -> NDArray[np.int32]:
-    """The surface; pixels are added from low to high, and basins joined as the water between them would."""
-    rows = order.size // columns
-    surface = heights.copy()
-    state = np.zeros(order.size, np.int8)  # 0 not yet added, 1 in a basin, 2 drains
-    parent = np.arange(order.size).astype(np.int32)  # of basins: a union-find forest
-    following = parent.copy()  # a ring through the pixels of a basin
-    size = np.ones_like(parent)
-    top, bottom, left, right = parent // columns, parent // columns, parent % columns, parent % columns
-    lowest = heights.copy()
-    basins = np.empty(8, np.int32)
-    for place in order:
-        row, column = place // columns, place % columns
-        drained = drains[place]
-        count = 0
-        north, south, west, east = row, row, column, column
-        for i in range(max(row - 1, 0), min(row + 2, rows)):
-            for j in range(max(column - 1, 0), min(column + 2, columns)):
-                other = i * columns + j
-                if state[other] == 2:
-                    drained = True
-                elif state[other] == 1:
-                    while parent[other] != other:
-                        parent[other] = parent[parent[other]]
-                        other = parent[other]
-                    known = False
-                    for k in range(count):
-                        known = known or basins[k] == other
-                    if not known:
-                        basins[count] = other
-                        count += 1
-                        north, south = min(north, top[other]), max(south, bottom[other])
-                        west, east = min(west, left[other]), max(east, right[other])
-        if drained or south - north >= extent or east - west >= extent:
-            state[place] = 2
-            for k in range(count):  # the basins around it are full
-                basin = basins[k]
-                wet = heights[place] - lowest[basin] >= depth and size[basin] >= pixels
-                at = basin
-                while state[at] == 1:
-                    state[at] = 2
-                    if wet:
-                        surface[at] = heights[place]
-                    at = following[at]
-            continue
-        state[place] = 1
-        for k in range(count):
-            basin = basins[k]
-            parent[basin] = place
-            following[place], following[basin] = following[basin], following[place]
-            size[place] += size[basin]
-            lowest[place] = min(lowest[place], lowest[basin])
-        top[place], bottom[place], left[place], right[place] = north, south, west, east
-    return surface

@@ -13,15 +13,15 @@ quite the fine land.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.content.drainage import STEPS, border, drain, lakes
+from runtime.content.drainage import STEPS, border, drain
+from runtime.content.kept import Kept
+from runtime.content.lakes import lakes
 
 REGION, MARGIN = 512, 128  # pixels of the level
 LAKE_EXTENT = MARGIN - 1  # pixels of level 0, halved at each coarser level: 11 km at 90 m a pixel
@@ -59,13 +59,11 @@ class Water(NamedTuple):
 class Regions:
     """Regions computed once and kept, the least recently used dropped beyond `limit_bytes`. Safe between threads.
 
-    A region takes 3.4 MB. Two threads that want the same new region both compute it, to the same bytes.
+    A region takes 3.4 MB.
     """
 
     def __init__(self, limit_bytes: int = 256 << 20) -> None:
-        self._limit, self._bytes = limit_bytes, 0
-        self._kept: OrderedDict[tuple[Hashable, ...], Water] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept: Kept[Water] = Kept(limit_bytes, lambda water: sum(part.nbytes for part in water))
 
     def water(
         self,
@@ -103,7 +101,7 @@ class Regions:
                 inflow = _inflow(_cut(rivers, i % _BLOCK * side, j % _BLOCK * side, *[side + 2 * _AROUND] * 2), ground)
             return _cut(_water(ground, LAKE_EXTENT >> lod, inflow), MARGIN, MARGIN, REGION, REGION)
 
-        return self._once((world, lod, i, j, seeded), compute)
+        return self._kept.once((world, lod, i, j, seeded), compute)
 
     def _rivers(self, world: Hashable, heights: Heights, lod: int, i: int, j: int) -> Water:
         """A region with _AROUND pixels of its margin. No rivers enter it in turn: it knows 78 km around, and so on."""
@@ -112,32 +110,12 @@ class Regions:
             water = _water(_ground(heights, lod, i, j), LAKE_EXTENT >> lod, None)
             return _cut(water, MARGIN - _AROUND, MARGIN - _AROUND, *[REGION + 2 * _AROUND] * 2)
 
-        return self._once((world, lod, i, j, "rivers"), compute)
-
-    def _once(self, key: tuple[Hashable, ...], compute: Callable[[], Water]) -> Water:
-        """What is kept under a key, computed if it isn't."""
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        water = compute()
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = water
-                self._bytes += _size(water)
-            while self._bytes > self._limit and len(self._kept) > 1:
-                _, dropped = self._kept.popitem(last=False)
-                self._bytes -= _size(dropped)
-        return water
+        return self._kept.once((world, lod, i, j, "rivers"), compute)
 
 
 def _ground(heights: Heights, lod: int, i: int, j: int) -> NDArray[np.int32]:
     """Of a region with its margin."""
     return heights(lod, i * REGION - MARGIN, j * REGION - MARGIN, _SIDE, _SIDE)
-
-
-def _size(water: Water) -> int:
-    return sum(part.nbytes for part in water)
 
 
 def _cut(water: Water, top: int, left: int, height: int, width: int) -> Water:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -95,17 +95,52 @@ def _range(model: ModelFile, name: str, value: int, parameter: str | None = None
         )
 
 
-def check_common(request: TerrainRequest | SketchRequest, model: ModelFile) -> None:
-    """Compare what both requests have with what the model states and the layers there are.
+class Place(Protocol):
+    """What all requests have."""
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def x(self) -> int: ...
+    @property
+    def y(self) -> int: ...
+    @property
+    def lod(self) -> int: ...
+
+
+class Square(Place, Protocol):
+    """What requests for a square of an endless world have."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def style(self) -> str: ...
+    @property
+    def control(self) -> Literal["learned", "noise"]: ...
+
+
+def check_place(request: Place, model: ModelFile) -> None:
+    """Compare what all requests have with what the model states.
 
     Raises:
-        RpcError: OUT_OF_RANGE, naming the parameter, its value and what would do; INVALID_PARAMS for a layer or a
-            model that is none.
+        RpcError: OUT_OF_RANGE, naming the parameter, its value and what would do; INVALID_PARAMS for a model of
+            something else.
     """
     if model.card.family != FAMILY:
         raise RpcError(Code.INVALID_PARAMS, f"model {model.card.name!r} makes {model.card.family}, not {FAMILY}")
     for name in ("seed", "x", "y", "lod"):
         _range(model, name, getattr(request, name))
+
+
+def check_square(request: Square, model: ModelFile) -> None:
+    """As check_place, and the size and style."""
+    check_place(request, model)
+    _range(model, "size", request.size)
+    style_weights(request.style, model.card.parameters["style"].choices or [])
+
+
+def check_layers(request: TerrainRequest | SketchRequest) -> None:
+    """Compare the layers asked for with those there are. Raises RpcError INVALID_PARAMS."""
     for layer in request.layers:
         if layer not in layers.LAYERS:
             near = did_you_mean(layer, layers.LAYERS) or f"; there are: {', '.join(layers.LAYERS)}"
@@ -119,19 +154,19 @@ def check_common(request: TerrainRequest | SketchRequest, model: ModelFile) -> N
 
 
 def check(request: TerrainRequest, model: ModelFile) -> None:
-    """As check_common, and the size and style of a terrain.chunk."""
-    check_common(request, model)
-    _range(model, "size", request.size)
-    style_weights(request.style, model.card.parameters["style"].choices or [])
+    """As check_square and check_layers."""
+    check_square(request, model)
+    check_layers(request)
 
 
 def check_sketch(request: SketchRequest, model: ModelFile) -> NDArray[np.float32]:
-    """As check_common; the control map of a terrain.sketch, float32 (H, W) metres.
+    """As check_place and check_layers; the control map of a terrain.sketch, float32 (H, W) metres.
 
     Raises:
         RpcError: also INVALID_PARAMS for a control map that is none, and OUT_OF_RANGE for its size or heights.
     """
-    check_common(request, model)
+    check_place(request, model)
+    check_layers(request)
     control = request.control
     where = {"parameter": "control"}
     if not isinstance(control, np.ndarray) or control.ndim != 2 or control.dtype.kind not in "fiu":
@@ -191,18 +226,22 @@ def sketch_window(request: SketchRequest, shape: tuple[int, ...]) -> Window:
     )
 
 
-def chunk(
-    engine: Engine, learned: LearnedControl, regions: Regions, model: ModelFile, request: TerrainRequest
-) -> dict[str, Any]:
-    """One chunk of a checked request: the layers asked for, and what it takes to read them. In the engine's thread."""
+def world(engine: Engine, learned: LearnedControl, model: ModelFile, request: Square) -> Land:
+    """The endless land that a checked request is about."""
     style = style_weights(request.style, model.card.parameters["style"].choices or [])
     seed = request.seed
     classic = request.control == "noise"
     control = classic_control(engine, model, seed) if classic else learned.of(engine, model, seed, style)
-    world = Land(engine, model, seed, control, (model.sha256, seed, style, request.control))
+    return Land(engine, model, seed, control, (model.sha256, seed, style, request.control))
+
+
+def chunk(
+    engine: Engine, learned: LearnedControl, regions: Regions, model: ModelFile, request: TerrainRequest
+) -> dict[str, Any]:
+    """One chunk of a checked request: the layers asked for, and what it takes to read them. In the engine's thread."""
     window = Window(request.lod, request.y >> request.lod, request.x >> request.lod, request.size, request.size)
     params = msgspec.to_builtins(request)
-    return _made(world, regions, window, request) | {
+    return _made(world(engine, learned, model, request), regions, window, request) | {
         "size": request.size,
         "style": request.style,
         "provenance": provenance(model, "terrain.chunk", params),

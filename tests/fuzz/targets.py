@@ -177,7 +177,13 @@ def find(name: str) -> Callable[[bytes], None]:
 
 def checker() -> Callable[[bytes], None]:
     """A target: a method and parameters for it, out of bytes, against the checks of a service that runs nothing."""
-    from runtime.content import characters, chunks, monsters, terrain  # with torch and numba, which take their time
+    from runtime.content import (  # with torch and numba, which take their time
+        characters,
+        chunks,
+        monsters,
+        rivers,
+        terrain,
+    )
     from runtime.content.levels import asking, solving
     from runtime.registry import Registry
     from runtime.service import Hello, Name, Service
@@ -186,6 +192,7 @@ def checker() -> Callable[[bytes], None]:
         "terrain.chunk": terrain.TerrainRequest,
         "terrain.chunks": chunks.ChunksRequest,
         "terrain.sketch": terrain.SketchRequest,
+        "terrain.rivers": rivers.RiversRequest,
         "characters.sheet": characters.SheetRequest,
         "characters.monster": monsters.MonsterRequest,
         "levels.generate": asking.GenerateRequest,

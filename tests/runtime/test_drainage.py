@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runtime.content.drainage import border, drain, lakes
+from runtime.content.drainage import CHANCES, border, drain
+from runtime.content.lakes import bottoms, lakes
 
 BOWL = np.array(
     [
@@ -181,3 +182,47 @@ def test_lakes_are_the_same_in_every_window_that_shows_them() -> None:
         if top and left:
             np.testing.assert_array_equal(part[inner], whole[window][inner])
         assert (part[inner] > heights[window][inner]).any()
+
+
+def test_the_bottoms_of_wide_basins_are_where_water_stays() -> None:
+    rng = np.random.default_rng(6)
+    extent = 9
+    for _ in range(20):
+        heights = rng.integers(-1, 12, (60, 70)).astype(np.int32)
+        sea = heights < 0
+        found = bottoms(heights, sea, extent, diagonals=False)
+        top, left = rng.integers(1, 20, 2)
+        window = np.s_[top : top + 40, left : left + 45]
+        inner = np.s_[extent:-extent, extent:-extent]
+        part = bottoms(heights[window], sea[window], extent, diagonals=False)
+        np.testing.assert_array_equal(part[inner], found[window][inner])
+    cone = np.maximum.outer(np.abs(np.arange(41) - 20), np.abs(np.arange(41) - 20)).astype(np.int32)
+    dry = np.zeros(cone.shape, np.bool_)
+    assert not bottoms(cone, dry, 39).any()
+    assert np.argwhere(bottoms(cone, dry, 11)).tolist() == [[20, 20]]
+    # With them for outlets nothing is filled that is wider.
+    cone[5, 5] = 0
+    drainage = drain(cone, border(41, 41) | bottoms(cone, dry, 11))
+    assert drainage.receiver[20, 20] == -1
+    assert (drainage.filled == cone).sum() == cone.size - 1
+
+
+def test_by_chance_water_goes_to_lower_neighbours_of_four_and_down_the_slope_on_the_whole() -> None:
+    rng = np.random.default_rng(7)
+    y, x = np.mgrid[0:80, 0:90]
+    slope = 1000 - 4 * y - 3 * x
+    chance = rng.integers(0, CHANCES, slope.shape)
+    drainage = drain(slope, chance=chance)
+    inner = np.s_[1:-1, 1:-1]
+    step = (drainage.receiver - np.arange(slope.size).reshape(slope.shape))[inner]
+    assert set(np.unique(step).tolist()) == {1, 90}  # south or east, both of which are lower
+    assert (step == 90).mean() == pytest.approx(16 / 25, abs=0.02)
+    again = drain(slope, chance=np.zeros_like(chance))
+    assert (again.receiver[inner] - np.arange(slope.size).reshape(slope.shape)[inner] == 1).all()  # the first of STEPS
+    rough = rng.integers(0, 12, (17, 23))
+    drainage = drain(rough, chance=rng.integers(0, CHANCES, rough.shape))
+    receiver, filled = drainage.receiver.ravel(), drainage.filled.ravel()
+    went = receiver >= 0
+    assert (filled[receiver[went]] <= filled[went]).all()
+    assert set(np.abs(receiver[went] - np.flatnonzero(went)).tolist()) <= {1, 23}
+    assert drainage.accumulation.ravel()[~went].sum() == rough.size
