@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from pcg.commands.shared import INTERRUPTED, TRAINING, Models, UserError, app, say
+
+if TYPE_CHECKING:
+    from runtime.card import Card
 
 Measured = Literal[
     "terrain-detail",
@@ -108,13 +111,16 @@ def train(
 def export(run: Path, out: Path, *, coarse: Path | None = None) -> None:
     """Quantise a trained run and write it as one model file, its card and golden vectors inside.
 
+    A level model's file instead of a run is written anew, with the sampler and the defaults of this version.
+
     Examples:
 
         pcg export runs/00003-terrain-detail models/terrain-detail.ts --coarse runs/00004-terrain-coarse
         pcg export runs/00005-level-sokoban models/level-sokoban.ts
         pcg export runs/00007-character-front models/character-front.ts
+        pcg export old/level-dungeon.ts models/level-dungeon.ts
 
-    :param run: Folder of a run.
+    :param run: Folder of a run; or a level model's file, of a folder with its SHA256SUMS.
     :param out: Model file (.ts); the SHA256SUMS of its folder is brought up to date.
     :param coarse: With a run of terrain-detail, folder of a run of terrain-coarse: both levels go into one file.
     """
@@ -122,6 +128,14 @@ def export(run: Path, out: Path, *, coarse: Path | None = None) -> None:
 
     if out.suffix != ".ts":
         raise UserError(f"{out}: a model file's name ends in .ts")
+    if run.is_file():
+        from pcg.levels.export import renew_level
+        from runtime.registry import read_model, read_sums
+
+        if coarse is not None:
+            raise UserError(f"--coarse goes with a run of terrain-detail; {run} is a file")
+        told(renew_level(read_model(run, read_sums(run.parent).get(run.name)), out), out)
+        return
     trained = run_model(run)
     if coarse is not None and trained != "terrain-detail":
         raise UserError(f"--coarse goes with a run of terrain-detail; {run} is one of {trained}")
@@ -140,6 +154,11 @@ def export(run: Path, out: Path, *, coarse: Path | None = None) -> None:
             from pcg.characters.export import export_character
 
             card = export_character(run, out)
+    told(card, out)
+
+
+def told(card: Card, out: Path) -> None:
+    """Say what was written, and where."""
     megabytes = out.stat().st_size / 1e6
     say(f"{card.name}, {card.training.steps} steps, {megabytes:.2f} MB, {len(card.golden)} golden vectors")
     print(out)

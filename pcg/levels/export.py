@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 
 from pcg.export import SEED_MAX, measure_golden, read_quality, read_run, run_model, write_model
 from pcg.levels.games import Alphabet, LevelGame, find_game
 from pcg.levels.own import own_level_game
 from pcg.levels.quantise import quantise
+from pcg.levels.sampler import ExactLSTM
 from pcg.levels.samples import make_sampler
 from pcg.levels.train import LevelConfig, new_network
 from runtime import card as cards
 from runtime.card import Card, Parameter, Training, TrainingData
+from runtime.content.levels.asking import FAMILY
 from runtime.engine import make_deterministic
+from runtime.registry import ModelFile
 
 CANDIDATE_MAX = 2**31 - 1
 TEMPERATURES = (0, 400)  # hundredths
@@ -79,6 +84,53 @@ def golden_calls(game: LevelGame, alphabet: Alphabet) -> list[tuple[str, list[An
     ]
 
 
+def limits(game: LevelGame) -> list[str]:
+    """What a card says that a model can't do."""
+    rooms = "; of rooms it closes none off, but plans nothing else." if game.joined else "; it does not plan."
+    return [
+        "It writes levels in a style; only a solver says whether one can be completed.",
+        f"Sizes it was not taught are refused: {game.sides[0][0]} to {game.sides[0][1]} tiles across, "
+        f"{game.sides[1][0]} to {game.sides[1][1]} from top to bottom.",
+        "It sees given tiles up to four cells and two lines ahead, and remembers what it wrote" + rooms,
+    ]
+
+
+def scripted(exact: ExactLSTM, game: LevelGame, alphabet: Alphabet) -> Any:
+    """The module that is shipped."""
+    return torch.jit.script(make_sampler(exact, alphabet, by_columns=game.by_columns, joined=game.joined))
+
+
+def renew_level(model: ModelFile, out: Path) -> Card:
+    """Write the network of a model file anew, with the sampler and the defaults of this version, without training.
+
+    Of its card stays what it was trained on and how. Its figures were of the other sampler, so they are left out: `pcg
+    eval` measures them again.
+
+    Raises:
+        ValueError: it is no model of one of the games here; those of a user's own game are exported from their run.
+    """
+    make_deterministic()
+    if model.card.family != FAMILY:
+        raise ValueError(f"{model.path} is a model of {model.card.family}; those of {FAMILY} can be written anew")
+    about = model.card.outputs["rows"]
+    if "legend" in about:
+        raise ValueError(f"{model.path} is of a game of its own; export it from its run")
+    game, alphabet = find_game(model.card.name.removeprefix("level-")), Alphabet(about["tiles"], about["counts"])
+    held = dict(torch.jit.load(io.BytesIO(model.data)).lstm.named_buffers())
+    exact = ExactLSTM(*(held[name] for name in ("table", "weight", "bias", "out", "out_bias")))
+    module = scripted(exact, game, alphabet)
+    card = msgspec.structs.replace(
+        model.card,
+        version=version("pcg-plugin"),
+        parameters=level_parameters(game, alphabet),
+        quality=[],
+        limits=limits(game),
+        golden=measure_golden(module, golden_calls(game, alphabet)),
+    )
+    write_model(module, card, out)
+    return card
+
+
 def export_level(run: Path, out: Path) -> Card:
     """Write a run's network as one model file, as it was when it did best on held-out levels; note its checksum in
     SHA256SUMS.
@@ -94,12 +146,12 @@ def export_level(run: Path, out: Path) -> Card:
     alphabet = Alphabet(about["tiles"], about["counts"])
     network = new_network(LevelConfig(model=model, **options), len(alphabet.tiles), len(alphabet.counts))
     network.load_state_dict(state.get("best", {}).get("network", state["network"]))
-    module = torch.jit.script(make_sampler(quantise(network.eval()), alphabet, by_columns=game.by_columns))
+    module = scripted(quantise(network.eval()), game, alphabet)
     data = [TrainingData(s["name"], s["licence"], s["levels"], "levels") for s in about["sources"]]
     card = Card(
         name=game.model,
         version=version("pcg-plugin"),
-        family="levels",
+        family=FAMILY,
         format=cards.MODULE_FORMAT,
         description=f"Levels of the {game.name} kind, written tile by tile by an LSTM: of a size, difficulty and "
         "counts asked for, around tiles that are given.",
@@ -124,12 +176,7 @@ def export_level(run: Path, out: Path) -> Card:
             config=options,
         ),
         quality=read_quality(run),
-        limits=[
-            "It writes levels in a style; only a solver says whether one can be completed.",
-            f"Sizes it was not taught are refused: {game.sides[0][0]} to {game.sides[0][1]} tiles across, "
-            f"{game.sides[1][0]} to {game.sides[1][1]} from top to bottom.",
-            "It sees given tiles up to four cells and two lines ahead, and remembers what it wrote; it does not plan.",
-        ],
+        limits=limits(game),
         golden=measure_golden(module, golden_calls(game, alphabet)),
         credits=about["credits"],
         threads=1,  # a step is too short to share: two threads take as long, and several times that on a busy machine

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from runtime.content.levels.dungeon import ENTERED
 from runtime.content.levels.own import OwnGame
 from runtime.content.levels.rules import Game
 from runtime.content.levels.rules import find_game as rules_of
@@ -29,8 +30,9 @@ class LevelGame:
     as. `symmetry`: which mirror images are levels as good: all eight, left and right, or none. `sides`: the smallest
     and the largest width, then height, in tiles. `filler`: what surrounds a level that is smaller than its rectangle.
     `cut`: share of examples that are a smaller window of a level, where all levels of the corpus have one size.
-    `temperature`: in hundredths, what suits most requests: a little below 100 a model errs less. `own`: the rules of a
-    user's own game, which has no corpora (pcg/levels/own.py).
+    `joined`: the tiles of rooms, where all rooms shall be joined. `temperature`: in hundredths, what suits most
+    requests: a little below 100 a model errs less. `own`: the rules of a user's own game, which has no corpora
+    (pcg/levels/own.py).
     """
 
     name: str
@@ -41,6 +43,7 @@ class LevelGame:
     by_columns: bool = False
     filler: str = ""
     cut: float = 0.0
+    joined: str = ""
     temperature: int = 100
     own: OwnGame | None = None
 
@@ -71,6 +74,7 @@ DUNGEON = LevelGame(
     names={"enemy": "enemies", "collectible": "items", "hazard": "hazards", "start": "entrances", "goal": "exits"},
     symmetry="all",
     sides=((8, 40), (8, 40)),
+    joined="".join(sorted(ENTERED)),
 )
 
 RUNNER = LevelGame(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from pcg.exact import hash_grid, key, mix
 from pcg.levels.context import AROUND, DIFFICULTIES, MARGIN, STEPS, UNTOLD, Context
+from pcg.levels.joining import Joining
 
 STREAM = 3000
 INDEX_STEPS = 64  # indices of the table of sigmoids for one unit of a gate's input
@@ -26,7 +27,7 @@ LOGIT_STEPS = 256  # a nat
 TEMPERATURE_STEPS = 100  # temperature one
 NOISE_BITS = 16
 # In logit steps: logits stay far below the first, so that what is spent is written only where nothing else can be.
-BEYOND_TOP, SPENT = 2.0**16, 2.0**18
+BEYOND_TOP, SPENT = 2.0**16, 2.0**18  # and between them what would close a room off (pcg/levels/joining.py)
 FORCED = 2**30  # in units of the sum; beyond them all
 TABLE_STEPS = 16  # the table's fraction: whole sixteenths of an integer
 
@@ -102,7 +103,8 @@ class ExactLSTM(nn.Module):
 class LevelSampler(nn.Module):
     """Writes levels tile by tile: forward(seed, candidate, width, height, difficulty, counts, fixed, ...).
 
-    `members` int64 (tiles, counts): 1 where a tile is one of a count's.
+    `members` int64 (tiles, counts): 1 where a tile is one of a count's. `entered` int64 (tiles,): 1 where a tile is of
+    a room; all rooms are joined then. All 0 where nothing is asked of rooms.
     """
 
     MARGIN: Final[int] = MARGIN
@@ -115,6 +117,7 @@ class LevelSampler(nn.Module):
     TEMPERATURE_STEPS: Final[int] = TEMPERATURE_STEPS
     tiles: Final[int]
     by_columns: Final[bool]
+    joins: Final[bool]
     precision: int
     around: Tensor
     around_base: Tensor
@@ -124,9 +127,13 @@ class LevelSampler(nn.Module):
     members: Tensor
     gumbel: Tensor
 
-    def __init__(self, lstm: ExactLSTM, context: Context, members: Tensor, *, by_columns: bool) -> None:
+    def __init__(
+        self, lstm: ExactLSTM, context: Context, members: Tensor, entered: Tensor, *, by_columns: bool
+    ) -> None:
         super().__init__()
         self.lstm = lstm
+        self.joining = Joining(entered)
+        self.joins = bool(entered.any())
         self.tiles, self.by_columns = context.tiles, by_columns
         self.precision = 32
         self.register_buffer("around", torch.tensor(AROUND))
@@ -225,6 +232,8 @@ class LevelSampler(nn.Module):
         starts = torch.arange(0, count * base.shape[0], base.shape[0], device=device)
         state = torch.zeros([count, self.lstm.memory], device=device)
         cell_state = torch.zeros_like(state)
+        rooms = torch.zeros([count, cells + 1], dtype=torch.int64, device=device)
+        begun = torch.zeros([count], dtype=torch.bool, device=device)
         for line in range(lines):
             where = self.places(lines, cells, line)
             told = self.told(lines, cells, line, told_difficulty)
@@ -245,8 +254,12 @@ class LevelSampler(nn.Module):
                     logits = logits - (logits < least).to(torch.float32) * self.BEYOND_TOP
                 if any_asked:
                     logits = logits - torch.mm((remaining <= 0).to(torch.float32), spends)
+                if self.joins:
+                    logits = logits - self.joining.costs(rooms, begun, lines, line, cell)
                 tile = torch.add(noise[cell], logits, alpha=self.TEMPERATURE_STEPS).argmax(1)
                 flat.select(1, first + cell).copy_(tile)
+                if self.joins:
+                    self.joining.write(rooms, begun, line, cell, tile)
                 written = self.members.index_select(0, tile)
                 if any_given:
                     written = written * free[:, line, cell].unsqueeze(1)

@@ -17,11 +17,12 @@ from pcg.levels.sampler import ExactLSTM, LevelSampler
 SAMPLES = 8
 
 
-def make_sampler(exact: ExactLSTM, alphabet: Alphabet, *, by_columns: bool) -> LevelSampler:
-    """The sampling module of a quantised network."""
+def make_sampler(exact: ExactLSTM, alphabet: Alphabet, *, by_columns: bool, joined: str = "") -> LevelSampler:
+    """The sampling module of a quantised network; the rooms of `joined` tiles are all joined."""
     context = Context(len(alphabet.tiles), len(alphabet.counts))
     kinds = torch.from_numpy(members(alphabet.tiles, list(alphabet.counts.values())))
-    return LevelSampler(exact, context, kinds, by_columns=by_columns).eval()
+    entered = torch.tensor([int(char in joined) for char in alphabet.tiles])
+    return LevelSampler(exact, context, kinds, entered, by_columns=by_columns).eval()
 
 
 def sample_text(exact: ExactLSTM, corpus: Corpus, seed: int) -> str:
@@ -30,7 +31,7 @@ def sample_text(exact: ExactLSTM, corpus: Corpus, seed: int) -> str:
     by_size = sorted((level for level in corpus.training if fits(level, corpus)), key=lambda level: len(level.rows))
     real = by_size[len(by_size) // 2]
     height, width = len(real.rows), len(real.rows[0])
-    sampler = make_sampler(exact, alphabet, by_columns=game.by_columns)
+    sampler = make_sampler(exact, alphabet, by_columns=game.by_columns, joined=game.joined)
     counted = [sum(char in kind for row in real.rows for char in row) for kind in alphabet.counts.values()]
     made = sampler(
         torch.full((SAMPLES,), seed),

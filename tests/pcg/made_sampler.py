@@ -37,10 +37,10 @@ def made_network(memory: int = 64) -> LevelNetwork:
     return network.eval()
 
 
-def made_sampler(*, by_columns: bool = False) -> Any:
+def made_sampler(*, by_columns: bool = False, joined: str = "") -> Any:
     """The scripted module."""
     make_deterministic()
-    return torch.jit.script(make_sampler(quantise(made_network()), ALPHABET, by_columns=by_columns))
+    return torch.jit.script(make_sampler(quantise(made_network()), ALPHABET, by_columns=by_columns, joined=joined))
 
 
 def write(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -16,11 +17,12 @@ from pcg.cli import main
 from pcg.learning import checkpoint
 from pcg.learning.loop import Run, read_config
 from pcg.levels.data import decode, load_corpus
-from pcg.levels.export import export_level
+from pcg.levels.export import export_level, renew_level
 from pcg.levels.games import SOKOBAN, Alphabet
 from pcg.levels.train import PRESETS, LevelConfig, rate_at, train
+from runtime.card import Quality
 from runtime.engine import Engine
-from runtime.registry import Registry
+from runtime.registry import ModelFile, Registry
 
 TINY = dataclasses.replace(PRESETS["level-sokoban"]["smoke"], steps=6, sample_every=3, tokens=300)
 
@@ -126,6 +128,33 @@ def test_an_exported_file_is_compressed_and_the_same_every_time(run: Path, expor
     assert (tmp_path / "level-sokoban.ts").read_bytes() == model.data
 
 
+def test_a_model_file_is_written_anew_without_training(exported: Path, tmp_path: Path) -> None:
+    old = Registry(exported).find("level-sokoban")
+    assert renew_level(old, tmp_path / "level-sokoban.ts") == old.card
+    assert (tmp_path / "level-sokoban.ts").read_bytes() == old.data
+    parameters = old.card.parameters | {
+        "temperature": msgspec.structs.replace(old.card.parameters["temperature"], default=9)
+    }
+    figures = [Quality("levels completed", 0.5, "other levels")]
+    other = ModelFile(old.path, "", msgspec.structs.replace(old.card, parameters=parameters, quality=figures), old.data)
+    assert (
+        renew_level(other, tmp_path / "level-sokoban.ts") == old.card
+    )  # its defaults are this version's, figures none
+
+
+def test_what_is_no_model_of_a_game_here_is_not_written_anew(exported: Path, tmp_path: Path) -> None:
+    old = Registry(exported).find("level-sokoban")
+    for change, why in (
+        ({"family": "terrain"}, "is a model of terrain"),
+        ({"outputs": {"rows": old.card.outputs["rows"] | {"legend": {}}}}, "export it from its run"),
+        ({"name": "level-sokobam"}, "sokoban"),
+    ):
+        card = msgspec.structs.replace(old.card, **change)
+        with pytest.raises(ValueError, match=why):
+            renew_level(ModelFile(old.path, "", card, old.data), tmp_path / "x.ts")
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_exported_model_is_proved_and_writes_levels(exported: Path) -> None:
     engine = Engine("cpu")
     model = Registry(exported).find("level-sokoban")
@@ -157,6 +186,15 @@ def test_training_and_export_from_the_command_line(
     card = Registry(tmp_path).find("level-dungeon").card
     assert {d.licence for d in card.training_data} == {"GPL-2.0-or-later", "NetHack General Public License"}
     assert "NetHack" in card.licence
+    assert card.limits[-1].endswith("of rooms it closes none off, but plans nothing else.")
+    again = tmp_path / "again" / out.name
+    again.parent.mkdir()
+    assert pcg("export", out, again, "--coarse", folder) == 2
+    assert pcg("export", out, again) == 0
+    assert again.read_bytes() == out.read_bytes()
+    (tmp_path / "SHA256SUMS").unlink()
+    assert pcg("export", out, again) == 1
+    assert "is not in SHA256SUMS" in capsys.readouterr().err
 
 
 def test_a_platformer_is_written_by_columns(level_folder: Path, tmp_path: Path) -> None:
