@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pcg import tiles
+from pcg import rivers, tiles
 from pcg.job import Job, sketch_sha256, write
 from pcg.progress import progress
 from pcg.region import PIXELS_PER_CELL, Region, Runtime, from_provenance, other_version, strips
+from pcg.rivers import rivers_path, rivers_region, write_rivers
 from pcg.tiles import Grid
 from pcg.writers import heightmap
 from pcg.writers.files import replace_file
@@ -75,11 +76,13 @@ def make_terrain(
     flip: bool = False,
     grid: Grid | None = None,
     sketch: NDArray[np.float32] | None = None,
+    rivers_km2: float | None = None,
 ) -> Iterator[Path]:
     """Write one map to `out`, or `count` of consecutive seeds into the folder `out`; gives each path written.
 
     `params`: what goes into every request, such as lod. `size`: the side in pixels; a grid and a sketch have their own,
-    and with a sketch x and y count from its top-left corner. A grid has no previews.
+    and with a sketch x and y count from its top-left corner. A grid has no previews. `rivers_km2`: also write
+    NAME.rivers.geojson, rivers that drain so much at least.
 
     Raises:
         ValueError: the request makes no sense, or an interrupted job is in the way; OSError: the disk is full, …;
@@ -111,12 +114,15 @@ def make_terrain(
             region = Region(method, {"seed": s, **params}, x, y, width, height, sketch)
             beside = path.with_name(path.stem + SKETCH_SUFFIX)
             note = {} if sketch is None else {"sketch": {"file": beside.name, "sha256": sketch_sha256(sketch)}}
+            streams = None if rivers_km2 is None else rivers_region(region, rivers_km2)
             job = Job(region, path, form, names, flip, preview, note)
             yield from tiles.write_tiles(runtime, job, grid, advance) if grid else write(runtime, job, advance)
             if sketch is not None:
                 header = npy_header(sketch.shape[1], sketch.shape[0], "<f4")
                 replace_file(beside, header + np.ascontiguousarray(sketch, "<f4").tobytes())
                 yield beside
+            if streams:
+                yield from write_rivers(runtime, streams, rivers_path(path))
 
 
 def _check_grid(grid: Grid, form: Form, sketch: NDArray[np.float32] | None, lod: int, x: int, y: int) -> None:
@@ -147,6 +153,8 @@ def verify_file(runtime: Runtime, path: Path, advance: Callable[[int], None] = l
         if asset["form"] == "tiles":
             return _verify_tiles(runtime, path, asset, advance)
         made = asset["provenance"]
+        if asset["form"] == rivers.FORM:
+            return other_version(runtime, made) or rivers.verify_rivers(runtime, path, asset, advance)
         region = from_provenance(made, _read_sketch(path, asset))
         if (other := other_version(runtime, made)) is not None:
             return other

@@ -23,6 +23,8 @@ def terrain(
     style: str | None = None,
     control: Literal["learned", "noise"] | None = None,
     layers: str = "height",
+    rivers: bool = False,
+    rivers_from: float = 25.0,
     sketch: Path | None = None,
     height_range: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     tiles: str | None = None,
@@ -45,6 +47,7 @@ def terrain(
         pcg terrain heights.r16 --seed 7 --x -4096 --y 512 --size 2049 --layers normal,slope
         pcg terrain islands.png --seed 7 --style archipelago --lod 2
         pcg terrain endless.tif --seed 7 --size 16384
+        pcg terrain valley.tif --seed 7 --rivers --rivers-from 10
         pcg terrain unity/world.raw --seed 7 --tiles 4x4 --size 1025 --naming unity
         pcg terrain island.png --seed 7 --sketch island-32x32.png --height-range -200:1800
         pcg terrain many/ --count 50 --format r16
@@ -60,6 +63,8 @@ def terrain(
         varied, the default, which changes from place to place.
     :param control: Where the large forms come from: "learned", the default, or "noise", the classic generator.
     :param layers: What to write beside the heights, separated by commas: normal, slope, water, flow, biome, splat.
+    :param rivers: Also write NAME.rivers.geojson, the rivers as lines with height, width and catchment.
+    :param rivers_from: Where rivers begin: square kilometres that they drain at least, 5 to 500.
     :param sketch: Your large forms: a grey PNG, a TIFF or a .npy, one value for 16 pixels (1,440 m).
     :param height_range: LOW:HIGH, the metres that black and white of the sketch stand for.
     :param tiles: COLUMNSxROWS, such as 4x4: a grid of tiles. Those of an odd side share their edges.
@@ -111,6 +116,7 @@ def terrain(
             flip=naming == "unity" if flip_y is None else flip_y,
             grid=grid,
             sketch=forms,
+            rivers_km2=rivers_from if rivers else None,
         ):
             print(path)
 

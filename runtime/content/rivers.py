@@ -38,12 +38,16 @@ WIDTH_EDGES = np.array(
 
 
 class RiversRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The parameters of terrain.rivers: a square as terrain.chunk has it, and how much land the least river drains."""
+    """The parameters of terrain.rivers: a place as terrain.chunk has it, and how much land the least river drains.
+
+    `width` and `height` count pixels of the level.
+    """
 
     seed: int
     x: int = 0
     y: int = 0
-    size: int = 1024
+    width: int = 1024
+    height: int = 1024
     lod: int = 0
     minimum_km2: float = 25.0
     style: str = "varied"
@@ -53,7 +57,9 @@ class RiversRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def check(request: RiversRequest, model: ModelFile) -> None:
     """Compare a request with what the model states. Raises RpcError, as terrain.check does."""
-    terrain.check_square(request, model)
+    terrain.check_world(request, model)
+    terrain.check_side("width", request.width, model)
+    terrain.check_side("height", request.height, model)
     low, high = MINIMUM_KM2
     if not low <= request.minimum_km2 <= high:
         raise RpcError(
@@ -69,7 +75,8 @@ def rivers(
     """The rivers of a checked request, and what it takes to read them. In the engine's thread."""
     world = terrain.world(engine, learned, model, request)
     lod, row, column = request.lod, request.y >> request.lod, request.x >> request.lod
-    found = trace(world, streams, lod, row, column, request.size, math.ceil(request.minimum_km2 / CELL_KM2))
+    least = math.ceil(request.minimum_km2 / CELL_KM2)
+    found = trace(world, streams, lod, row, column, request.height, request.width, least)
     return found | {
         "end_names": list(polylines.ENDS),
         "scale": layers.SCALE_M,
@@ -79,7 +86,8 @@ def rivers(
         "x": column << lod,
         "y": row << lod,
         "lod": lod,
-        "size": request.size,
+        "width_pixels": request.width,
+        "height_pixels": request.height,
         "style": request.style,
         "minimum_km2": request.minimum_km2,
         "provenance": provenance(model, "terrain.rivers", msgspec.to_builtins(request)),
@@ -87,9 +95,9 @@ def rivers(
 
 
 def trace(
-    ground: Ground, streams: CoarseStreams, lod: int, row: int, column: int, size: int, least: int
+    ground: Ground, streams: CoarseStreams, lod: int, row: int, column: int, height: int, width: int, least: int
 ) -> dict[str, NDArray[Any]]:
-    """Rivers of at least `least` cells of catchment in the window (size, size) of a level from its pixel (row, column).
+    """Rivers that drain at least `least` cells, in the window (height, width) of a level from pixel (row, column) on.
 
     `points` float32 (n, 2): x and y in pixels of level 0 from the window's corner; `height` uint16 (n,), the ground, as
     on the wire; `width` float32 (n,) in metres; `catchment` float32 (n,) in km^2; `starts`, `kinds`,
@@ -98,13 +106,16 @@ def trace(
     side = 1 << (LEVEL - lod)  # of a cell
     around = -(-((LAKE_EXTENT >> lod) + polylines.CONTEXT) // side) + 1  # cells that decide lakes, lines, and courses
     i, j = row // side - around, column // side - around
-    height, width = ((first + size - 1) // side + around + 1 - start for first, start in ((row, i), (column, j)))
-    land = ground(lod, i * side, j * side, height * side, width * side)
+    rows, columns = (
+        (row + height - 1) // side + around + 1 - i,
+        (column + width - 1) // side + around + 1 - j,
+    )  # of cells
+    land = ground(lod, i * side, j * side, rows * side, columns * side)
     sea = land < 0
     lake = ~sea & (lakes(land, sea, LAKE_EXTENT >> lod, LAKE_DEPTH, LAKE_PIXELS) > land)
-    to, cells = courses(land, streams.window(ground, i, j, height, width), least)
+    to, cells = courses(land, streams.window(ground, i, j, rows, columns), least)
     top, left = row - i * side, column - j * side
-    found = polylines.lines(to, lake, sea, top, left, size, size)
+    found = polylines.lines(to, lake, sea, top, left, height, width)
     corner = np.array([left, top]) * polylines.FRACTION
     drained = cells.ravel()[found.pixels]
     return {

@@ -108,11 +108,9 @@ class Place(Protocol):
     def lod(self) -> int: ...
 
 
-class Square(Place, Protocol):
-    """What requests for a square of an endless world have."""
+class WorldPlace(Place, Protocol):
+    """What requests for a part of an endless world have."""
 
-    @property
-    def size(self) -> int: ...
     @property
     def style(self) -> str: ...
     @property
@@ -132,10 +130,14 @@ def check_place(request: Place, model: ModelFile) -> None:
         _range(model, name, getattr(request, name))
 
 
-def check_square(request: Square, model: ModelFile) -> None:
-    """As check_place, and the size and style."""
+def check_side(name: str, pixels: int, model: ModelFile) -> None:
+    """Compare a window's side with what the model states. Raises RpcError OUT_OF_RANGE."""
+    _range(model, "size", pixels, name)
+
+
+def check_world(request: WorldPlace, model: ModelFile) -> None:
+    """As check_place, and the style."""
     check_place(request, model)
-    _range(model, "size", request.size)
     style_weights(request.style, model.card.parameters["style"].choices or [])
 
 
@@ -154,8 +156,9 @@ def check_layers(request: TerrainRequest | SketchRequest) -> None:
 
 
 def check(request: TerrainRequest, model: ModelFile) -> None:
-    """As check_square and check_layers."""
-    check_square(request, model)
+    """As check_world and check_layers, and the size."""
+    check_world(request, model)
+    check_side("size", request.size, model)
     check_layers(request)
 
 
@@ -199,7 +202,7 @@ def check_sketch(request: SketchRequest, model: ModelFile) -> NDArray[np.float32
         )
     window = sketch_window(request, control.shape)
     for name, size in (("height", window.height), ("width", window.width)):
-        _range(model, "size", size, name)
+        check_side(name, size, model)
     whole = [side * PIXELS_PER_CELL >> request.lod for side in control.shape]
     if not (
         0 <= window.row <= window.row + window.height <= whole[0]
@@ -226,7 +229,7 @@ def sketch_window(request: SketchRequest, shape: tuple[int, ...]) -> Window:
     )
 
 
-def world(engine: Engine, learned: LearnedControl, model: ModelFile, request: Square) -> Land:
+def world(engine: Engine, learned: LearnedControl, model: ModelFile, request: WorldPlace) -> Land:
     """The endless land that a checked request is about."""
     style = style_weights(request.style, model.card.parameters["style"].choices or [])
     seed = request.seed

@@ -179,6 +179,7 @@ def test_a_server_gives_the_same_bytes(made: Path, tmp_path: Path) -> None:
         (("terrain", "x.r16", "--tiles", "4x4", "--naming", "unity"), 1, "end OUT in .raw"),
         (("terrain", "x.r16", "--naming", "unity"), 2, "add --tiles"),
         (("terrain", "x.tif", "--flip-y"), 1, "a GeoTIFF begins in the north"),
+        (("terrain", "x.png", "--rivers", "--rivers-from", "1"), 1, "--rivers-from 1 is out of range; 5 to 500"),
         (("terrain", "x.png", "--sketch", "none.png"), 1, "none.png"),
         (("terrain", "x.png", "--sketch", "none.png", "--x", "5"), 2, "leave out --x, --y and --size"),
         (("terrain", "x.png", "--sketch", "none.png", "--height-range", "-5"), 1, "LOW:HIGH"),

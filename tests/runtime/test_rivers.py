@@ -32,7 +32,7 @@ def runtime() -> Iterator[Local]:
 def place(runtime: Local) -> dict[str, Any]:
     """Where there are rivers, whatever the model's land looks like."""
     for x in range(0, 16 * 4096, 4096):
-        place = {"seed": 5, "x": x, "size": 256}
+        place = {"seed": 5, "x": x, "width": 256, "height": 256}
         if len(runtime.call("terrain.rivers", **place, minimum_km2=10)["ends"]) > 40:
             return place
     raise AssertionError("no rivers anywhere")
@@ -172,12 +172,12 @@ def test_rivers_of_adjoining_windows_are_those_of_one_around_them(lod: int, monk
     for name, value in (("EXTENT", 15), ("REACH", 40), ("MARGIN", 40 + 2 * 15 + 3), ("REGION", 24)):
         monkeypatch.setattr(streams, name, value)
     row, column, size = -130, 7 * 60, 120
-    whole = rivers.trace(Made(), CoarseStreams(), lod, row, column, 2 * size, 3)
+    whole = rivers.trace(Made(), CoarseStreams(), lod, row, column, 2 * size, 2 * size - 7, 3)
     everything = steps(whole, column << lod, row << lod)
     joined: dict[tuple[Step, Step], int] = {}
     for i in (0, size):
         for j in (0, size):
-            part = rivers.trace(Made(), CoarseStreams(), lod, row + i, column + j, size, 3)
+            part = rivers.trace(Made(), CoarseStreams(), lod, row + i, column + j, size, size - (7 if j else 0), 3)
             found = steps(part, (column + j) << lod, (row + i) << lod)
             assert not joined.keys() & found.keys()
             joined |= found
@@ -186,12 +186,12 @@ def test_rivers_of_adjoining_windows_are_those_of_one_around_them(lod: int, monk
     # And what goes on outside one of them begins in the next.
     leaving = [b - 1 for b, end in zip(whole["starts"][1:], whole["ends"], strict=True) if end == WINDOW]
     for x, y in whole["points"][leaving] / 2**lod:
-        assert not (0 <= x < 2 * size and 0 <= y < 2 * size)
+        assert not (0 <= x < 2 * size - 7 and 0 <= y < 2 * size)
 
 
 def test_rivers_lie_on_the_ground_that_chunks_have(runtime: Local, place: dict[str, Any]) -> None:
     found = runtime.call("terrain.rivers", **place, minimum_km2=5)
-    chunk = runtime.call("terrain.chunk", **place, layers=["height", "water"])
+    chunk = runtime.call("terrain.chunk", seed=place["seed"], x=place["x"], layers=["height", "water"])
     assert found["points"].dtype == "<f4"
     assert found["provenance"]["method"] == "terrain.rivers"
     assert found["provenance"]["params"] == place | {
@@ -239,8 +239,8 @@ def test_the_minimum_leaves_out_and_changes_nothing(runtime: Local, place: dict[
         ({"minimum_km2": 501}, Code.OUT_OF_RANGE, "minimum_km2 501 is out of range"),
         ({"minimum_km2": float("nan")}, Code.OUT_OF_RANGE, "minimum_km2 nan is out of range"),
         ({"minimum_km2": "big"}, Code.INVALID_PARAMS, "minimum_km2"),
-        ({"size": 2050}, Code.OUT_OF_RANGE, "size 2050 is out of range; terrain-detail takes 1 to 2049"),
-        ({"size": 0}, Code.OUT_OF_RANGE, "size 0"),
+        ({"width": 2050}, Code.OUT_OF_RANGE, "width 2050 is out of range; terrain-detail takes 1 to 2049"),
+        ({"height": 0}, Code.OUT_OF_RANGE, "height 0"),
         ({"lod": 5}, Code.OUT_OF_RANGE, "lod 5"),
         ({"x": 2**53 + 1}, Code.OUT_OF_RANGE, "x 9007199254740993"),
         ({"seed": -1}, Code.OUT_OF_RANGE, "seed -1"),
@@ -251,19 +251,19 @@ def test_the_minimum_leaves_out_and_changes_nothing(runtime: Local, place: dict[
 )
 def test_requests_for_no_rivers_are_refused(runtime: Local, params: dict[str, Any], code: Code, words: str) -> None:
     with pytest.raises(RpcError) as caught:
-        runtime.call("terrain.rivers", **{"seed": 1, "size": 32} | params)
+        runtime.call("terrain.rivers", **{"seed": 1, "width": 32} | params)
     assert caught.value.code is code
     assert words in caught.value.message
 
 
 def test_far_away_and_small_windows_have_rivers_too(runtime: Local) -> None:
-    far = runtime.call("terrain.rivers", seed=2**53 - 1, x=2**53, y=-(2**53), size=1, control="noise")
+    far = runtime.call("terrain.rivers", seed=2**53 - 1, x=2**53, y=-(2**53), width=1, height=1, control="noise")
     assert far["starts"][0] == 0
     assert far["starts"].shape == (len(far["ends"]) + 1,)
 
 
 def test_made_land_has_rivers_that_reach_the_sea() -> None:
-    found = rivers.trace(Made(), CoarseStreams(), 2, 0, 0, 400, 5)
+    found = rivers.trace(Made(), CoarseStreams(), 2, 0, 0, 400, 400, 5)
     assert (found["ends"] == SEA).any()
     assert np.isfinite(found["points"]).all()
     assert made_land.heights(0, 0, 0, 1, 1).dtype == np.int32
