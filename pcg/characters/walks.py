@@ -25,6 +25,7 @@ SIMPLER = 0.25  # share that is drawn in fewer colours
 FEWEST, MOST = 8, 32  # colours of those
 SHIFTED = 0.3  # share that does not stand where the layers do
 SHIFT_PX = 4
+SIDES = 1.5  # times as often as up and down is each side drawn: least of it is a copy of the front
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,9 @@ class Walk:
 
 def draw_steps(pairs: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Frame numbers (2 pairs,): each pair two steps of the walk that follow each other, or standing and the first."""
-    rows, steps = rng.integers(len(DIRECTIONS), size=pairs), rng.integers(FRAMES, size=pairs)
+    weights = np.array([SIDES if direction in ("left", "right") else 1.0 for direction in DIRECTIONS])
+    rows = rng.choice(len(DIRECTIONS), pairs, p=weights / weights.sum())
+    steps = rng.integers(FRAMES, size=pairs)
     after = steps % WALKING + 1  # 1 after 0 and after 8
     return np.stack([rows * FRAMES + steps, rows * FRAMES + after], 1).ravel()
 

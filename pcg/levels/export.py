@@ -97,7 +97,7 @@ def limits(game: LevelGame) -> list[str]:
 
 def scripted(exact: ExactLSTM, game: LevelGame, alphabet: Alphabet) -> Any:
     """The module that is shipped."""
-    return torch.jit.script(make_sampler(exact, alphabet, by_columns=game.by_columns, joined=game.joined))
+    return torch.jit.script(make_sampler(exact, alphabet, by_columns=game.by_columns, joined=game.joined, due=game.due))
 
 
 def renew_level(model: ModelFile, out: Path) -> Card:

@@ -30,8 +30,9 @@ class LevelGame:
     as. `symmetry`: which mirror images are levels as good: all eight, left and right, or none. `sides`: the smallest
     and the largest width, then height, in tiles. `filler`: what surrounds a level that is smaller than its rectangle.
     `cut`: share of examples that are a smaller window of a level, where all levels of the corpus have one size.
-    `joined`: the tiles of rooms, where all rooms shall be joined. `temperature`: in hundredths, what suits most
-    requests: a little below 100 a model errs less. `own`: the rules of a user's own game, which has no corpora
+    `due`: counts that, if they are told, are written before the level ends. `joined`: the tiles of rooms, where all
+    rooms shall be joined. `temperature`: in hundredths, what suits most requests: a little below 100 a model errs less.
+    `own`: the rules of a user's own game, which has no corpora
     (pcg/levels/own.py).
     """
 
@@ -43,6 +44,7 @@ class LevelGame:
     by_columns: bool = False
     filler: str = ""
     cut: float = 0.0
+    due: tuple[str, ...] = ()
     joined: str = ""
     temperature: int = 100
     own: OwnGame | None = None
@@ -92,6 +94,7 @@ PLATFORMER = LevelGame(
     corpora={"supertux": ""},
     names={"enemy": "enemies", "collectible": "coins", "hazard": "hazards", "start": "starts", "goal": "goals"},
     symmetry="none",
+    due=("goals",),
     sides=((24, 400), (16, 16)),
     by_columns=True,
 )

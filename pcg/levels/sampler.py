@@ -28,6 +28,7 @@ TEMPERATURE_STEPS = 100  # temperature one
 NOISE_BITS = 16
 # In logit steps: logits stay far below the first, so that what is spent is written only where nothing else can be.
 BEYOND_TOP, SPENT = 2.0**16, 2.0**18  # and between them what would close a room off (pcg/levels/joining.py)
+DUE_LINES, DUE_STEPS = 8, 2 * LOGIT_STEPS  # before the end, what is due grows likelier by e^2 with each line
 FORCED = 2**30  # in units of the sum; beyond them all
 TABLE_STEPS = 16  # the table's fraction: whole sixteenths of an integer
 
@@ -103,8 +104,9 @@ class ExactLSTM(nn.Module):
 class LevelSampler(nn.Module):
     """Writes levels tile by tile: forward(seed, candidate, width, height, difficulty, counts, fixed, ...).
 
-    `members` int64 (tiles, counts): 1 where a tile is one of a count's. `entered` int64 (tiles,): 1 where a tile is of
-    a room; all rooms are joined then. All 0 where nothing is asked of rooms.
+    `members` int64 (tiles, counts): 1 where a tile is one of a count's. `due` int64 (counts,): 1 where what was told is
+    to be written before the level ends. `entered` int64 (tiles,): 1 where a tile is of a room; all rooms are joined
+    then. All 0 where nothing is asked of rooms.
     """
 
     MARGIN: Final[int] = MARGIN
@@ -113,6 +115,8 @@ class LevelSampler(nn.Module):
     DIFFICULTIES: Final[int] = DIFFICULTIES
     FORCED: Final[int] = FORCED
     SPENT: Final[float] = SPENT
+    DUE_LINES: Final[int] = DUE_LINES
+    DUE_STEPS: Final[int] = DUE_STEPS
     BEYOND_TOP: Final[float] = BEYOND_TOP
     TEMPERATURE_STEPS: Final[int] = TEMPERATURE_STEPS
     tiles: Final[int]
@@ -125,10 +129,11 @@ class LevelSampler(nn.Module):
     told_base: Tensor
     number_steps: Tensor
     members: Tensor
+    due: Tensor
     gumbel: Tensor
 
     def __init__(
-        self, lstm: ExactLSTM, context: Context, members: Tensor, entered: Tensor, *, by_columns: bool
+        self, lstm: ExactLSTM, context: Context, members: Tensor, due: Tensor, entered: Tensor, *, by_columns: bool
     ) -> None:
         super().__init__()
         self.lstm = lstm
@@ -143,6 +148,7 @@ class LevelSampler(nn.Module):
         self.register_buffer("told_base", torch.tensor(told_base))
         self.register_buffer("number_steps", torch.tensor(STEPS))
         self.register_buffer("members", members)
+        self.register_buffer("due", due)
         self.register_buffer("gumbel", gumbel_table())
 
     @torch.jit.export
@@ -228,6 +234,8 @@ class LevelSampler(nn.Module):
             weight = weight.to(torch.float64)
         spends = self.members.t().to(torch.float32) * self.SPENT
         any_asked = bool((counts >= 0).any())
+        due = (counts >= 0) & (self.due > 0)
+        owes = self.members.t().to(torch.float32) * self.DUE_STEPS
         base = torch.cat([self.around_base, self.count_base, self.told_base])
         starts = torch.arange(0, count * base.shape[0], base.shape[0], device=device)
         state = torch.zeros([count, self.lstm.memory], device=device)
@@ -237,6 +245,7 @@ class LevelSampler(nn.Module):
         for line in range(lines):
             where = self.places(lines, cells, line)
             told = self.told(lines, cells, line, told_difficulty)
+            nearing = self.DUE_LINES - (lines - line)
             noise = self.noise(key_, line, cells, temperature)
             if any_given:
                 forced = torch.zeros([count, cells, self.tiles + 1], dtype=torch.float64, device=device)
@@ -254,6 +263,8 @@ class LevelSampler(nn.Module):
                     logits = logits - (logits < least).to(torch.float32) * self.BEYOND_TOP
                 if any_asked:
                     logits = logits - torch.mm((remaining <= 0).to(torch.float32), spends)
+                    if nearing > 0:
+                        logits = logits + torch.mm(((remaining > 0) & due).to(torch.float32) * nearing, owes)
                 if self.joins:
                     logits = logits - self.joining.costs(rooms, begun, lines, line, cell)
                 tile = torch.add(noise[cell], logits, alpha=self.TEMPERATURE_STEPS).argmax(1)

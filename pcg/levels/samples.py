@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import zip_longest
 
 import numpy as np
@@ -17,12 +18,15 @@ from pcg.levels.sampler import ExactLSTM, LevelSampler
 SAMPLES = 8
 
 
-def make_sampler(exact: ExactLSTM, alphabet: Alphabet, *, by_columns: bool, joined: str = "") -> LevelSampler:
-    """The sampling module of a quantised network; the rooms of `joined` tiles are all joined."""
+def make_sampler(
+    exact: ExactLSTM, alphabet: Alphabet, *, by_columns: bool, joined: str = "", due: Sequence[str] = ()
+) -> LevelSampler:
+    """The sampling module of a quantised network; `joined` and `due` as in LevelGame."""
     context = Context(len(alphabet.tiles), len(alphabet.counts))
     kinds = torch.from_numpy(members(alphabet.tiles, list(alphabet.counts.values())))
+    owed = torch.tensor([int(name in due) for name in alphabet.counts])
     entered = torch.tensor([int(char in joined) for char in alphabet.tiles])
-    return LevelSampler(exact, context, kinds, entered, by_columns=by_columns).eval()
+    return LevelSampler(exact, context, kinds, owed, entered, by_columns=by_columns).eval()
 
 
 def sample_text(exact: ExactLSTM, corpus: Corpus, seed: int) -> str:
@@ -31,7 +35,7 @@ def sample_text(exact: ExactLSTM, corpus: Corpus, seed: int) -> str:
     by_size = sorted((level for level in corpus.training if fits(level, corpus)), key=lambda level: len(level.rows))
     real = by_size[len(by_size) // 2]
     height, width = len(real.rows), len(real.rows[0])
-    sampler = make_sampler(exact, alphabet, by_columns=game.by_columns, joined=game.joined)
+    sampler = make_sampler(exact, alphabet, by_columns=game.by_columns, joined=game.joined, due=game.due)
     counted = [sum(char in kind for row in real.rows for char in row) for kind in alphabet.counts.values()]
     made = sampler(
         torch.full((SAMPLES,), seed),

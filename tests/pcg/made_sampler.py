@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -37,10 +38,11 @@ def made_network(memory: int = 64) -> LevelNetwork:
     return network.eval()
 
 
-def made_sampler(*, by_columns: bool = False, joined: str = "") -> Any:
+def made_sampler(*, by_columns: bool = False, joined: str = "", due: Sequence[str] = ()) -> Any:
     """The scripted module."""
     make_deterministic()
-    return torch.jit.script(make_sampler(quantise(made_network()), ALPHABET, by_columns=by_columns, joined=joined))
+    sampler = make_sampler(quantise(made_network()), ALPHABET, by_columns=by_columns, joined=joined, due=due)
+    return torch.jit.script(sampler)
 
 
 def write(

@@ -98,6 +98,18 @@ def test_given_tiles_count_towards_what_is_asked_for(sampler: Any) -> None:
 
 
 @pytest.mark.parametrize("by_columns", [False, True])
+def test_what_is_due_is_written_before_the_level_ends_if_it_is_told(by_columns: bool) -> None:
+    plain, seeds = made_sampler(by_columns=by_columns), list(range(40))
+    due = made_sampler(by_columns=by_columns, due=["starts"])
+    size = {"width": 6, "height": 6}
+    assert any(counted(level)[2] == 0 for level in write(plain, seeds, seeds, counts=[-1, -1, 1], **size))
+    assert all(counted(level)[2] == 1 for level in write(due, seeds, seeds, counts=[-1, -1, 1], **size))
+    for told in (-1, 0):  # free, or none: nothing is due
+        same = [write(module, seeds, seeds, counts=[3, 3, told], **size) for module in (plain, due)]
+        assert torch.equal(*same)
+
+
+@pytest.mark.parametrize("by_columns", [False, True])
 @pytest.mark.parametrize("given", [False, True])
 def test_each_tile_is_the_likeliest_of_the_network_that_was_trained(by_columns: bool, given: bool) -> None:
     """At temperature 0 the level is what the network, shown the whole level as training shows it, likes best."""
