@@ -166,7 +166,7 @@ def told(card: Card, out: Path) -> None:
 
 @app.command(name="eval", group=TRAINING)
 def evaluate(
-    model: Measured,
+    model: Literal[Measured, "level-custom"],
     run: Path | None = None,
     *,
     data: Path,
@@ -184,8 +184,10 @@ def evaluate(
         pcg eval level-sokoban --data levels/
         pcg eval character-front --data characters/ --json
         pcg eval level-sokoban runs/sokoban --data levels/ --trials runs/sokoban --out runs/sokoban/quality.json
+        pcg eval level-custom runs/mygame --data mygame/
 
-    :param run: Of a level or character model, folder of a run that is measured instead of the model in --models.
+    :param run: Of a level or character model, folder of a run that is measured instead of the model in --models. Of
+        level-custom, it is needed.
     :param data: Folder of data; what is held out of it is used.
     :param json_: Figures as JSON.
     :param out: Also write the figures there, for `pcg export` (RUN/quality.json).
@@ -211,10 +213,15 @@ def evaluate(
         from pcg.levels.export import export_level
         from pcg.levels.trials import evaluate_trials
 
+        if model == "level-custom" and run is None:
+            raise UserError(
+                "a model of your own game is measured from its run: pcg eval level-custom RUN --data FOLDER"
+            )
         with registry_of(model, models, run, export_level) as registry:
-            figures = evaluate_level(registry, model, data)
+            name = model if run is None else next(iter(registry.models))  # an own game has a name of its own
+            figures = evaluate_level(registry, name, data)
             if trials is not None:
-                figures += evaluate_trials(registry, model, data, trials, seeds)
+                figures += evaluate_trials(registry, name, data, trials, seeds)
     else:
         from pcg.characters.evaluate import evaluate_character
         from pcg.characters.export import export_character

@@ -21,12 +21,12 @@ from pcg.levels.data import Corpus, decode, encode, load_corpus
 from pcg.levels.games import Alphabet, LevelGame, find_game
 from pcg.levels.ngram import Ngram, noise
 from pcg.levels.novelty import copied_runs, nearer, nearest, piece_of
+from pcg.levels.own import load_own
 from pcg.levels.patterns import SIDES, Tiles, divergences
 from pcg.levels.repaired import learnable
 from pcg.levels.writing import LevelWriter
 from pcg.progress import progress
 from runtime.card import Quality
-from runtime.content.levels.rules import find_game as rules_of
 from runtime.registry import ModelFile, Registry
 
 MOST = 400  # held-out levels that are looked at
@@ -42,9 +42,8 @@ def evaluate_level(registry: Registry, name: str, data: Path, most: int = MOST) 
         ValueError: the corpora have other tiles than the model, or none is held out.
         RpcError: the model can't be loaded.
     """
-    game = find_game(name.removeprefix("level-"))
-    corpus = load_corpus(data, game)
-    alphabet = whole_alphabet(corpus, registry.find(name))
+    corpus = corpus_of(registry.find(name), data)
+    game, alphabet = corpus.game, whole_alphabet(corpus, registry.find(name))
     rng = np.random.default_rng(0)
     say("reading training levels")
     learned = [learnable(game, level.rows) for level in corpus.training]
@@ -79,6 +78,18 @@ def evaluate_level(registry: Registry, name: str, data: Path, most: int = MOST) 
     return rows + tiles_a_second(registry, name)
 
 
+def corpus_of(model: ModelFile, data: Path) -> Corpus:
+    """The levels of a model's game: of a user's own game those of its folder.
+
+    Raises:
+        FileNotFoundError: a corpus or a legend is missing.
+        ValueError: what is wrong in them.
+    """
+    if "legend" in model.card.outputs["rows"]:
+        return load_own(data)
+    return load_corpus(data, find_game(model.card.name.removeprefix("level-")))
+
+
 def whole_alphabet(corpus: Corpus, model: ModelFile) -> Alphabet:
     """The corpus's alphabet, and after it the game's other tiles, which a repair may put.
 
@@ -88,7 +99,7 @@ def whole_alphabet(corpus: Corpus, model: ModelFile) -> Alphabet:
     written = model.card.outputs["rows"]["tiles"]
     if written != corpus.alphabet.tiles:
         raise ValueError(f"the model writes the tiles {written!r}; those of the data are {corpus.alphabet.tiles!r}")
-    others = "".join(char for char in rules_of(corpus.game.name).tiles if char not in written)
+    others = "".join(char for char in corpus.game.rules.tiles if char not in written)
     return Alphabet(written + others, corpus.alphabet.counts)
 
 

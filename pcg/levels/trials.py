@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from pcg.levels.data import Corpus, load_corpus
-from pcg.levels.games import find_game
+from pcg.levels.data import Corpus
+from pcg.levels.evaluate import corpus_of
 from pcg.levels.writing import LevelWriter
 from pcg.progress import progress
 from runtime.card import Quality
 from runtime.content.levels.generate import Missed, examine, fixed_for
-from runtime.content.levels.playing import PLAYERS
-from runtime.content.levels.rules import GAMES, find
+from runtime.content.levels.playing import player_of
+from runtime.content.levels.rules import find
 from runtime.registry import ModelFile, Registry
 
 PROOFS, WISHES = "proofs.jsonl", "wishes.jsonl"  # in the folder of trials
@@ -74,7 +74,7 @@ def evaluate_trials(registry: Registry, name: str, data: Path, folder: Path, see
     """
     if seeds < LEAST_SEEDS:
         raise ValueError(f"seeds {seeds}: at least {LEAST_SEEDS}")
-    corpus = load_corpus(data, find_game(name.removeprefix("level-")))
+    corpus = corpus_of(registry.find(name), data)
     with LevelWriter(registry, name) as writer:
         return prove_seeds(writer, folder, seeds) + meet_wishes(writer, corpus, folder, 2 * seeds // 5)
 
@@ -93,7 +93,7 @@ def prove_seeds(writer: LevelWriter, folder: Path, seeds: int) -> list[Quality]:
         record["written"], record["placed"] = writer.statuses(seed)
         if made is None:
             return record | {"returned": False}
-        accepted = PLAYERS[writer.game].replay(made["rows"], made["solution"])
+        accepted = player_of(writer.wishes(seed).game).replay(made["rows"], made["solution"])
         told = {key: made[key] for key in ("candidate", "repaired", "difficulty", "counts")}
         return record | {"returned": True, "accepted": accepted} | told
 
@@ -161,7 +161,7 @@ def askable(corpus: Corpus) -> dict[str, int]:
     """The counts that are asked for, starts and goals left out, and the most: what nine tenths of the training levels
     have at most, or twice what half of them have.
     """
-    tiles = GAMES[corpus.game.name].tiles
+    tiles = corpus.game.rules.tiles
     found = {}
     for name, chars in corpus.alphabet.counts.items():
         if not any(tiles[char].start or tiles[char].goal for char in chars):

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from runtime.content.levels.asking import GenerateRequest, Wishes
 from runtime.content.levels.generate import check, fixed_for, generate, write
-from runtime.content.levels.repairs import REPAIRS
+from runtime.content.levels.repairs import repair_of
 from runtime.content.levels.solving import prove
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError
@@ -73,7 +73,7 @@ class LevelWriter:
         """A level with its start and goal, as they are placed in what is generated; None where there is no room."""
         wishes = self.wishes(0, width=len(rows[0]), height=len(rows))
         try:
-            return REPAIRS[self.game].arrange(wishes, 0, rows, frozenset())
+            return repair_of(wishes.game).arrange(wishes, 0, rows, frozenset())
         except ValueError:
             return None
 

@@ -81,10 +81,26 @@ def test_the_document_runs(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.chdir(folder)
     for command in block("sh").splitlines()[2:]:
         command = command.replace(" --width 40 --counts gems=3", "")  # which a model of some steps can't
-        run(command)
+        run(command.partition("#")[0])
     shown = capsys.readouterr()
     assert "caves, solved" in shown.err
     run("pcg verify new.tmx --models models/")
+
+
+def test_it_is_measured(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(folder)
+    run("pcg eval level-custom runs/caves --data caves/ --trials trials/ --seeds 5 --out quality.json")
+    capsys.readouterr()
+    figures = {figure["metric"]: figure for figure in json.loads((folder / "quality.json").read_text())}
+    held_out = len(load_own(folder / "caves").held_out)
+    assert figures["raw: patterns 2x2, nats"]["against"] == f"{held_out} held-out levels"
+    assert figures["uniform noise: patterns 2x2, nats"]["value"] > figures["raw: patterns 2x2, nats"]["value"]
+    assert figures["levels completed, with repairs"]["against"] == "5 seeds, 20x8"
+    assert figures["gems: network alone, correlation"]["against"].startswith("2 levels, 1 to ")
+    with pytest.raises(SystemExit) as ended:
+        main(["eval", "level-custom", "--data", "caves/"])
+    assert ended.value.code == 2
+    assert "measured from its run" in capsys.readouterr().err
 
 
 def test_the_model_file_carries_the_game(folder: Path) -> None:
