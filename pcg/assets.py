@@ -40,7 +40,7 @@ def resolve_form(out: Path, form: Form | None, *, folder: bool) -> Form:
         return form or "png"
     if named is None and form is None:
         raise ValueError(
-            f"{out}: its suffix names no format; end it in .png or .r16 (or .raw, .tif, .npy), or give --format"
+            f"{out}: its suffix names no format; end it in .png or .r16 (or .raw, .tif, .exr, .npy), or give --format"
         )
     if named and form and named != form:
         raise ValueError(f"{out} ends in {out.suffix}, but --format says {form}")

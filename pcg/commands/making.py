@@ -30,7 +30,7 @@ def terrain(
     tiles: str | None = None,
     naming: Literal["plain", "unity", "unreal"] = "plain",
     flip_y: bool | None = None,
-    format: Literal["png", "r16", "raw", "tif", "npy"] | None = None,
+    format: Literal["png", "r16", "raw", "tif", "exr", "npy"] | None = None,
     preview: bool = True,
     count: int | None = None,
     server: Server = None,
@@ -52,7 +52,7 @@ def terrain(
         pcg terrain island.png --seed 7 --sketch island-32x32.png --height-range -200:1800
         pcg terrain many/ --count 50 --format r16
 
-    :param out: File to write (.png, .r16, .raw, .tif, .npy); with --count, a folder.
+    :param out: File to write (.png, .r16, .raw, .tif, .exr, .npy); with --count, a folder.
     :param seed: Which world; with --count the first of consecutive seeds.
     :param x: World pixel (90 m) of the left edge; x goes east. With --tiles and --sketch, from the sketch's left edge.
     :param y: World pixel of the top edge; y goes south. With --tiles and --sketch, from the sketch's top edge.

@@ -1,17 +1,18 @@
-"""Files that hold plain rows of numbers after a header: .r16 and .raw (no header), .npy, uncompressed TIFF."""
+"""Files that hold plain rows of numbers after a header: .r16 and .raw (no header), .npy, uncompressed TIFF and EXR."""
 
 from __future__ import annotations
 
 import io
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pcg.writers.exr import LINE_HEAD_BYTES, read_exr_header
 from pcg.writers.files import open_part, write_all
 from pcg.writers.provenance import software
 
@@ -82,9 +83,21 @@ def tiff_header(scratch: Path, width: int, height: int, asset: dict[str, Any], c
 class FlatWriter:
     """A header and rows of numbers. `state` is what a later writer needs to go on with the same file."""
 
-    def __init__(self, path: Path, header: bytes, dtype: str, state: dict[str, int] | None = None) -> None:
-        self.state = dict(state or {"bytes": 0})
-        self._dtype = dtype
+    def __init__(
+        self,
+        path: Path,
+        header: bytes,
+        dtype: str,
+        state: dict[str, int] | None = None,
+        lines: Callable[[NDArray[Any], int], NDArray[Any]] | None = None,
+    ) -> None:
+        """`lines`: what the file holds of rows (n, width) of `dtype`, the first of which has that number; as they are.
+
+        Raises:
+            ValueError: of a file to go on with, a part is missing.
+        """
+        self.state = dict(state or {"bytes": 0, "rows": 0})
+        self._dtype, self._lines = dtype, lines
         self._file = open_part(path, self.state["bytes"])
         if state is None:
             self.state["bytes"] += write_all(self._file, header)
@@ -92,7 +105,10 @@ class FlatWriter:
     def append(self, blocks: Iterable[NDArray[Any]]) -> None:
         """Add rows: arrays (n, width), one below the other."""
         for block in blocks:
-            self.state["bytes"] += write_all(self._file, np.ascontiguousarray(block, self._dtype).data)
+            rows = np.ascontiguousarray(block, self._dtype)
+            held = self._lines(rows, self.state["rows"]) if self._lines else rows
+            self.state["bytes"] += write_all(self._file, held.data)
+            self.state["rows"] += len(rows)
 
     def finish(self) -> None:
         """Nothing comes after the last row."""
@@ -106,7 +122,7 @@ class FlatWriter:
 
 
 class FlatRows:
-    """Rows of numbers from such a file, from the top down."""
+    """Rows of numbers from such a file, from the top down; each may have a head, which is passed over."""
 
     def __init__(self, path: Path, form: str, width: int, height: int, dtype: str) -> None:
         """`width`, `height` and `dtype`: what the file should hold.
@@ -116,16 +132,20 @@ class FlatRows:
         """
         self.path = path
         self.width, self._dtype = width, np.dtype(dtype)
-        offset = 0
+        self._head, offset = 0, 0
         if form == "npy":
             shape, found, offset = _read_npy_header(path)
         elif form == "tif":
             shape, found, offset = _read_tiff_header(path)
+        elif form == "exr":
+            self._head = LINE_HEAD_BYTES
+            (shape, offset), found = read_exr_header(path), np.dtype("<f4")
         else:
             shape, found = (height, width), self._dtype
         if shape != (height, width) or found != self._dtype:
             raise ValueError(f"{path} holds {found.str} {shape}, should hold {self._dtype.str} {(height, width)}")
-        size, pixels = path.stat().st_size, width * height * self._dtype.itemsize
+        self._row_bytes = self._head + width * self._dtype.itemsize
+        size, pixels = path.stat().st_size, height * self._row_bytes
         # A TIFF may have more behind its pixels.
         if size < offset + pixels or (form != "tif" and size > offset + pixels):
             raise ValueError(f"{path} has {size} bytes; {width}x{height} of {self._dtype.str} are {offset + pixels}")
@@ -134,8 +154,8 @@ class FlatRows:
 
     def read(self, count: int) -> NDArray[Any]:
         """The next `count` rows, (count, width)."""
-        data = self._file.read(count * self.width * self._dtype.itemsize)
-        return np.frombuffer(data, self._dtype).reshape(-1, self.width)
+        data = np.frombuffer(self._file.read(count * self._row_bytes), np.uint8).reshape(-1, self._row_bytes)
+        return np.ascontiguousarray(data[:, self._head :]).view(self._dtype)
 
     def close(self) -> None:
         self._file.close()

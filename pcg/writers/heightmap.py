@@ -93,7 +93,7 @@ def describe(layer: str, form: Form, chunk: dict[str, Any], size: tuple[int, int
         "provenance": chunk["provenance"],
     }
     if layer == "height":
-        in_metres = form in ("tif", "npy")
+        in_metres = form in layers.IN_METRES
         about |= {"scale": 1.0, "offset": 0.0} if in_metres else {k: chunk[k] for k in ("scale", "offset")}
     if layer == "biome":
         about["palette"] = layers.palette(chunk)

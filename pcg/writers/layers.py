@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 
 from pcg.writers.png import GREY, PALETTE, RGB, RGBA
 
-Form = Literal["png", "r16", "raw", "tif", "npy"]
+Form = Literal["png", "r16", "raw", "tif", "exr", "npy"]
 SUFFIXES: dict[str, Form] = {
     ".png": "png",
     ".r16": "r16",
     ".raw": "raw",
     ".tif": "tif",
     ".tiff": "tif",
+    ".exr": "exr",
     ".npy": "npy",
 }
+IN_METRES: tuple[Form, ...] = ("tif", "exr", "npy")  # forms that hold heights as 32-bit floats
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,14 @@ def layer_path(out: Path, layer: str, form: Form) -> Path:
 
 def file_dtype(layer: str, form: Form) -> str:
     """Number format of a layer's file, as NumPy writes it."""
-    if form in ("tif", "npy"):
+    if form in IN_METRES:
         return "<f4"
     return "<u2" if LAYERS[layer].bits == 16 else "|u1"
 
 
 def encode(layer: str, form: Form, rows: NDArray[Any], chunk: dict[str, Any]) -> NDArray[Any]:
     """Rows of a layer as its file holds them, from rows as the runtime gives them; `chunk` has scale and offset."""
-    if layer == "height" and form in ("tif", "npy"):
+    if layer == "height" and form in IN_METRES:
         return metres(rows, chunk)
     if layer == "normal":
         return (rows.astype(np.int16) + NORMAL_CENTRE).astype(np.uint8)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pcg.writers.exr import exr_header, scan_lines
 from pcg.writers.flat import FlatRows, FlatWriter, npy_header, tiff_header
 from pcg.writers.layers import LAYERS, palette
 from pcg.writers.png import PALETTE, PngHeader, PngRows, PngWriter
@@ -46,6 +47,8 @@ def open_writer(
         colours = [c["rgb"] for c in palette(chunk)] if layer.colour == PALETTE else None
         header = PngHeader(width, height, layer.bits, layer.colour)
         return PngWriter(path, header, text_chunks(asset), colours, state)
+    if form == "exr":
+        return FlatWriter(path, exr_header(width, height, asset), asset["dtype"], state, scan_lines)
     begin = b""
     if state is None and form == "npy":
         begin = npy_header(width, height, asset["dtype"])

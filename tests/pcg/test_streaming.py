@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import OpenEXR
 import pytest
 import tifffile
 from PIL import Image
@@ -94,9 +95,17 @@ def truth(size: int, layer: str = "height", *, x: int = 0, y: int = 0, lod: int 
     return FakeRuntime().call("terrain.chunk", seed=7, x=x, y=y, size=size, lod=lod, layers=[layer])[layer]
 
 
+def read_exr(path: Path) -> np.ndarray:
+    """As the format's own library reads it."""
+    with OpenEXR.File(str(path)) as file:
+        assert file.header()["type"] == OpenEXR.scanlineimage
+        assert list(file.channels()) == ["Y"]
+        return file.channels()["Y"].pixels
+
+
 @pytest.mark.usefixtures("small_requests")
 @pytest.mark.parametrize("lod", [0, 2])
-@pytest.mark.parametrize("form", ["png", "r16", "raw", "tif", "npy"])
+@pytest.mark.parametrize("form", ["png", "r16", "raw", "tif", "exr", "npy"])
 def test_strips_hold_what_one_request_holds(tmp_path: Path, form: str, lod: int) -> None:
     out = tmp_path / f"a.{form}"
     make(FakeRuntime(), out, x=-100, y=50, lod=lod)
@@ -109,10 +118,12 @@ def test_strips_hold_what_one_request_holds(tmp_path: Path, form: str, lod: int)
             assert said == {k: v for k, v in sidecar.items() if k not in ("minimum_m", "maximum_m")}
     elif form == "tif":
         found = tifffile.imread(out)
+    elif form == "exr":
+        found = read_exr(out)
     else:
         found = np.load(out) if form == "npy" else np.frombuffer(out.read_bytes(), "<u2").reshape(300, 300)
     in_metres = steps.astype(np.float32) / 4 - 4096
-    if form in ("tif", "npy"):
+    if form in ("tif", "exr", "npy"):
         assert found.dtype == np.float32
         assert np.array_equal(found, in_metres)
     else:
@@ -183,7 +194,7 @@ def test_verify_sees_a_change(tmp_path: Path, name: str, at: int, monkeypatch: p
 
 
 @pytest.mark.usefixtures("small_requests")
-@pytest.mark.parametrize("form", ["png", "r16", "tif"])
+@pytest.mark.parametrize("form", ["png", "r16", "tif", "exr"])
 @pytest.mark.parametrize("stop_after", [3, 5, 17, 24])
 def test_an_interrupted_job_gives_the_same_bytes(
     tmp_path: Path, form: str, stop_after: int, capsys: pytest.CaptureFixture[str]
@@ -233,7 +244,7 @@ def test_another_job_is_not_gone_on_with(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_requests")
-@pytest.mark.parametrize("form", ["png", "tif"])
+@pytest.mark.parametrize("form", ["png", "tif", "exr"])
 @pytest.mark.parametrize(("share", "strips"), [(0.1, 0), (0.7, 3)])
 def test_a_full_disk_loses_nothing(
     tmp_path: Path, form: str, share: float, strips: int, monkeypatch: pytest.MonkeyPatch
@@ -264,7 +275,7 @@ def test_a_full_disk_loses_nothing(
     assert not list(tmp_path.glob("*.part*"))
 
 
-@pytest.mark.parametrize("form", ["png", "tif"])
+@pytest.mark.parametrize("form", ["png", "tif", "exr"])
 def test_memory_does_not_grow_with_the_map(tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(region, "REQUEST", 256)
     for module in ("pcg.job.BLOCK_BYTES", "pcg.writers.rows.WHOLE_PIXELS"):
@@ -294,6 +305,42 @@ def test_geotiff_tags(tmp_path: Path) -> None:
         assert json.loads(page.description)["provenance"]["params"]["seed"] == 7
         assert page.software == "pcg-plugin 1"
         assert not tiff.is_bigtiff
+
+
+def test_an_exr_says_what_made_it_and_where_its_lines_are(tmp_path: Path) -> None:
+    out = tmp_path / "a.exr"
+    make(FakeRuntime(), out, size=64, x=-10, y=20, lod=1, preview=False)
+    with OpenEXR.File(str(out)) as file:
+        header = dict(file.header())  # which the library empties when the file is closed
+    assert json.loads(header["pcg:asset"])["provenance"]["params"]["seed"] == 7
+    assert header["software"] == "pcg-plugin 1"
+    assert header["compression"] == OpenEXR.NO_COMPRESSION
+    data = out.read_bytes()
+    begin = len(data) - 64 * (8 + 4 * 64)
+    offsets = np.frombuffer(data[begin - 8 * 64 : begin], "<u8")
+    assert offsets.tolist() == [begin + i * (8 + 4 * 64) for i in range(64)]
+
+
+def test_an_exr_of_another_program_is_told_from_ours(tmp_path: Path) -> None:
+    out = tmp_path / "a.exr"
+    make(FakeRuntime(), out, size=64, preview=False)
+    pixels = read_exr(out)
+    plain = {"type": OpenEXR.scanlineimage, "compression": OpenEXR.NO_COMPRESSION}
+    for header, channels, fault in (
+        (plain, {"Y": pixels}, None),  # what it holds counts, not who wrote it
+        (plain, {"Y": pixels + 1}, "4096 of 4096 pixels differ"),
+        (plain, {"Y": pixels[:, :9]}, "holds <f4 (64, 9)"),
+        (plain, {"Z": pixels}, "saved anew by another program"),
+        (plain, {"Y": pixels.astype(np.float16)}, "saved anew by another program"),
+        (plain | {"compression": OpenEXR.ZIP_COMPRESSION}, {"Y": pixels}, "saved anew by another program"),
+    ):
+        with OpenEXR.File(dict(header), channels) as file:
+            file.write(str(out))
+        found = verify_file(FakeRuntime(), out)
+        assert found == fault if fault is None else fault in str(found)
+    for data, fault in ((b"v/1", "ends within its header"), (b"\x89PNG\r\n\x1a\n", "no OpenEXR file")):
+        out.write_bytes(data)
+        assert fault in str(verify_file(FakeRuntime(), out))
 
 
 def test_a_tiff_over_four_gigabytes_is_a_bigtiff(tmp_path: Path) -> None:
