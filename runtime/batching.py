@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Arguments = Sequence[NDArray[Any] | int]
 LARGEST = 32  # items that are tried together
-LONGEST_S = 0.5  # of a run of several: so long others wait for the engine
+MOST_MS = 500  # of a run of several, unless it is said: so long others wait for the engine
 TRIALS = 2  # of each size, the faster counts
 WORTH = 0.9  # of a single item's time: a batch that takes more by the item does not pay
 NEAR_BEST = 1.1  # the smallest batch that comes so near to the best is enough: larger ones only take longer

@@ -65,20 +65,27 @@ class Engine:
     """Runs models on one device, in one thread of its own, one call at a time.
 
     `models_bytes`: how much the models in memory may have, unpacked; the least recently used are let go of, and loaded
-    again when they are asked for. At least one stays.
+    again when they are asked for. At least one stays. `longest_batch_s`: seconds that a run of several items may take,
+    by those that `choose_batching` tries; with 0 nothing is run together.
 
     Raises:
         ValueError: the device is not there.
     """
 
-    def __init__(self, device: str = "auto", threads: int | None = None, models_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        device: str = "auto",
+        threads: int | None = None,
+        models_bytes: int | None = None,
+        longest_batch_s: float = batches.MOST_MS / 1000,
+    ) -> None:
         if device not in ("auto", "cpu", "cuda"):
             raise ValueError(f"unknown device {device!r}; there are: auto, cpu, cuda")
         if device == "cuda" and not torch.cuda.is_available():
             raise ValueError("device 'cuda' was asked for, but this torch sees no CUDA device; use 'cpu'")
         # "auto" is the CPU until exactness on CUDA has been measured: there only the golden vectors vouch for it.
         self.device = torch.device("cuda" if device == "cuda" else "cpu")
-        self._models_bytes = models_bytes
+        self._models_bytes, self._longest_batch_s = models_bytes, longest_batch_s
         # A module lives no longer than the last one who holds its file: the registry, or work that waits for it.
         self._loaded: WeakKeyDictionary[ModelFile, Loaded] = WeakKeyDictionary()
         self._used: WeakKeyDictionary[ModelFile, float] = WeakKeyDictionary()
@@ -210,6 +217,8 @@ class Engine:
         """
         if (chosen := self._batching.get(model.sha256)) is not None:
             return chosen
+        if not self._longest_batch_s:
+            return Batching()
         module, golden = self.load(model).module, model.card.golden[0]
         item = [a if isinstance(a, int) else a[:1] for a in _arguments(golden)]
         alone = digest(self._call(module, model, golden.method, item))
@@ -226,7 +235,7 @@ class Engine:
                 logger.warning(what, model.card.name, size)
                 seconds = {1: 1.0}
                 break
-            if size > 1 and min(taken) > batches.LONGEST_S:
+            if size > 1 and min(taken) > self._longest_batch_s:
                 break
             seconds[size] = min(taken)
             if size > 1 and seconds[size] > batches.WORTH * 2 * seconds[size // 2]:

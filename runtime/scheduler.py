@@ -50,10 +50,10 @@ Outcome = tuple[Any, BaseException | None]  # a result, or why there is none
 class Scheduler:
     """Queues calls, and runs them in tickets.
 
-    `hand_over` takes a ticket and calls it, once, in a thread that runs work. `run` does a job there, and returns its
-    result or raises; `hand_back` takes what finishes and answers it, and calls it, once, where that holds nobody up.
-    `observe` is told of each run: its queue, seconds waited and run, how many jobs it did, and how many calls these
-    answer. Everything else may be called from any thread.
+    `hand_over` takes a ticket and calls it, once, in a thread that runs work; `at_once` is in how many. `run` does a
+    job there, and returns its result or raises; `hand_back` takes what finishes and answers it, and calls it, once,
+    where that holds nobody up. `observe` is told of each run: its queue, seconds waited and run, how many jobs it did,
+    and how many calls these answer. Everything else may be called from any thread.
     """
 
     def __init__(
@@ -63,10 +63,11 @@ class Scheduler:
         *,
         hand_back: Callable[[Callable[[], None]], object] = lambda answer: answer(),
         max_queued: int = MAX_QUEUED,
+        at_once: int = 1,
         observe: Observe = lambda *_: None,
     ) -> None:
         self._hand_over, self._run, self._hand_back = hand_over, run, hand_back
-        self._max_queued, self._observe = max_queued, observe
+        self._max_queued, self._at_once, self._observe = max_queued, at_once, observe
         self._lock = threading.Lock()
         self._arrival = threading.Condition(self._lock)
         self._jobs: dict[bytes, Job] = {}  # by key; those that wait and the one that runs
@@ -146,8 +147,11 @@ class Scheduler:
 
     def _overloaded(self, queue: str, priority: Priority) -> RpcError:
         depth = self._depths[queue, priority]
+        ahead = sum(
+            waiting * self._seconds.get(other, 0.0) for (other, its), waiting in self._depths.items() if its <= priority
+        )
         least, most = RETRY_MS
-        wait_ms = min(max(round(1000 * depth * self._seconds.get(queue, 0.0)), least), most)
+        wait_ms = min(max(round(1000 * ahead / self._at_once), least), most)
         return RpcError(
             Code.OVERLOADED,
             f"{depth} requests of {priority.name.lower()} priority wait for {queue} already; try again in {wait_ms} ms",

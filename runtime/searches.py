@@ -43,8 +43,11 @@ class Searches:
     def __init__(self, engine: Engine, models: Scheduler, workers: Workers, max_queued: int, observe: Observe) -> None:
         self.workers = workers
         self._engine, self._models = engine, models
-        self._threads = ThreadPoolExecutor(_FOR_EACH_WORKER * workers.count, thread_name_prefix="search")
-        self.scheduler = Scheduler(self._threads.submit, self._run, max_queued=max_queued, observe=observe)
+        count = _FOR_EACH_WORKER * workers.count
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="search")
+        self.scheduler = Scheduler(
+            self._threads.submit, self._run, max_queued=max_queued, at_once=count, observe=observe
+        )
 
     def close(self) -> None:
         """Answer what waits with SHUTTING_DOWN, finish what runs, end the workers."""

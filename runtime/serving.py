@@ -49,7 +49,7 @@ def serve_until_stopped(settings: Settings) -> None:
     if settings.cache_dir is not None:
         disk = DiskCache(settings.cache_dir, settings.cache_dir_mb << 20, salt=package_version())
     models_bytes = None if settings.models_mb is None else settings.models_mb << 20
-    engine = Engine(settings.device, settings.threads, models_bytes)
+    engine = Engine(settings.device, settings.threads, models_bytes, settings.max_batch_ms / 1000)
     cache, runs = Cache(settings.cache_mb << 20), Runs()
     count = default_count() if settings.workers is None else settings.workers
     workers = Workers(count, settings.worker_mb, warm_up) if count else None

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from runtime.batching import MOST_MS
 from runtime.cache import DISK_BYTES, MEMORY_BYTES
 from runtime.errors import did_you_mean
 from runtime.limits import Limits
@@ -32,6 +33,7 @@ _LEAST = {
     "cache_mb": 0,
     "cache_dir_mb": 1,
     "max_queued": 1,
+    "max_batch_ms": 0,
     "drain_s": 0,
 }
 _LISTS = {"origins"}  # in the environment separated by commas
@@ -60,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache_dir: Path | None = None
     cache_dir_mb: int = DISK_BYTES >> 20
     max_queued: int = MAX_QUEUED
+    max_batch_ms: int = MOST_MS
     drain_s: float = 30.0
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = None

@@ -35,6 +35,7 @@ def serve(
     cache_dir: Path | None = None,
     cache_dir_mb: int | None = None,
     max_queued: int | None = None,
+    max_batch_ms: int | None = None,
     drain_s: float | None = None,
     metrics_host: str | None = None,
     metrics_port: int | None = None,
@@ -75,6 +76,7 @@ def serve(
     :param cache_dir: Folder for finished results, kept over restarts.
     :param cache_dir_mb: The most that is kept there, by default 4096.
     :param max_queued: Requests of one priority that may wait for one model, by default 512.
+    :param max_batch_ms: The longest that requests may be run together for, by default 500; 0 runs one at a time.
     :param drain_s: Seconds that what runs has to end when the server is told to stop, by default 30.
     :param metrics_host: Address of --metrics-port, by default 127.0.0.1.
     :param metrics_port: HTTP port for /metrics (Prometheus), /healthz and /readyz.

@@ -1,32 +1,36 @@
 """What batches are worth:  pytest tests/benchmarks/test_batches.py -s
 
-By the item, in the processor's time, so that other work on the machine counts little; and what clients who ask for
-levels at the same time have of it.
+By the item, in the processor's time, so that other work on the machine counts little; and what clients of a runtime who
+ask for levels at the same time have of it, while a player waits for chunks.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
+import contextlib
+import math
+import os
 import statistics
 import time
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
-import numpy as np
 import pytest
+from crowd import Guest, Tally
+from serving_process import serving
 
-from runtime.batching import Batching, join
+from runtime.batching import join
 from runtime.engine import Engine
-from runtime.jobs import Flow
-from runtime.parameters import Options
-from runtime.registry import Registry
+from runtime.registry import BUNDLED, Registry
 from runtime.runner import Runner
 from runtime.service import Service
 from runtime.workers import Workers
 
 SIZES, RUNS = (1, 2, 4, 8, 16, 32), 3
-CLIENTS, ROUNDS, LEVELS = 8, 5, 24
+MOST_MS = (0, 100, 500)
+CLIENTS, ROUNDS, PAUSE_S = 16, 3, 0.1
+LEVELS = {"sokoban": 48, "dungeon": 32, "platformer": 16}  # a turn
 
 
 @pytest.fixture(scope="module")
@@ -76,38 +80,55 @@ def test_what_an_item_costs(service: Service, capsys: pytest.CaptureFixture[str]
         print("\n" + "\n".join(lines))
 
 
-def test_levels_for_many_clients(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
-    engine, seeds = service.engine, itertools.count(1)
-    chosen = dict(engine._batching)
+async def levels_and_a_player(port: int, game: str, first_seed: int) -> tuple[float, list[float]]:
+    """Seconds that the clients' levels take, and each that a player waits meanwhile for a new chunk."""
+    guests, player = [await Guest.connect(port) for _ in range(CLIENTS)], await Guest.connect(port)
+    seeds, waited = iter(range(first_seed, first_seed + LEVELS[game])), Tally()
 
-    async def ask() -> None:
-        places = iter(range(LEVELS))
+    async def client(guest: Guest) -> None:
+        for seed in seeds:
+            error, _ = await guest.ask("levels.generate", {"seed": seed, "game": game})
+            assert error is None, error
 
-        async def client() -> None:
-            flow = Flow()
-            for _ in places:
-                work = service._work("levels.generate", {"seed": next(seeds), "game": "sokoban"})
-                answer = service._runner.start(work, Options(), flow)
-                assert isinstance(answer, asyncio.Future)
-                await answer
+    chunks = (("terrain.chunk", {"seed": first_seed, "x": 128 * i, "size": 128, "priority": "high"}) for i in count())
+    playing = asyncio.create_task(player.keep_asking(chunks, math.inf, waited, PAUSE_S))
+    began = time.perf_counter()
+    await asyncio.gather(*map(client, guests))
+    taken = time.perf_counter() - began
+    playing.cancel()
+    for guest in [*guests, player]:
+        guest.close()
+    return taken, waited.seconds["terrain.chunk"]
 
-        await asyncio.gather(*(client() for _ in range(CLIENTS)))
 
-    asyncio.run(ask())
-    ratios, rates = [], []
-    for _ in range(ROUNDS):
-        took = []
-        for batching in (chosen, dict.fromkeys(chosen, Batching())):
-            engine._batching = batching
-            began = time.perf_counter()
-            asyncio.run(ask())
-            took.append(time.perf_counter() - began)
-        ratios.append(took[1] / took[0])
-        rates.append(LEVELS / took[0])
-    with capsys.disabled():
-        print(
-            f"\n{CLIENTS} clients, levels of Sokoban: {statistics.median(rates):.1f} a second in batches, "
-            f"{statistics.median(ratios):.2f} times those one by one ({', '.join(f'{r:.2f}' for r in ratios)}); "
-            f"chosen: {sorted(set(chosen.values()))}"
-        )
-    assert np.isfinite(ratios).all()
+def test_levels_for_many_clients(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of runtimes that differ in `max_batch_ms`, asked in turn for the same levels."""
+    with contextlib.ExitStack() as stack:
+        ports = {
+            most_ms: stack.enter_context(serving(BUNDLED, "--threads", 1, "--max-batch-ms", most_ms, "--quiet")).port
+            for most_ms in MOST_MS
+        }
+        for game, levels in LEVELS.items():
+            took: dict[int, list[float]] = {most_ms: [] for most_ms in MOST_MS}
+            waits: dict[int, list[float]] = {most_ms: [] for most_ms in MOST_MS}
+            for turn in range(ROUNDS + 1):
+                for most_ms, port in ports.items():
+                    taken, waited = asyncio.run(levels_and_a_player(port, game, 1000 * turn))
+                    if turn:  # the first warms up
+                        took[most_ms].append(taken)
+                        waits[most_ms] += waited
+            for most_ms in MOST_MS:
+                times = [alone / taken for alone, taken in zip(took[MOST_MS[0]], took[most_ms], strict=True)]
+                p50, p99 = (1000 * quantile(waits[most_ms], share) for share in (0.5, 0.99))
+                with capsys.disabled():
+                    print(
+                        f"\nlevels of {game} for {CLIENTS} clients, max_batch_ms {most_ms}: "
+                        f"{levels / statistics.median(took[most_ms]):.2f} a second, {statistics.median(times):.2f} "
+                        f"times those one by one ({', '.join(f'{t:.2f}' for t in times)}); "
+                        f"a player waits {p50:.0f} ms for a chunk, p99 {p99:.0f} ms ({len(waits[most_ms])} chunks); "
+                        f"load average {os.getloadavg()[0]:.1f}"
+                    )
+
+
+def quantile(seconds: list[float], share: float) -> float:
+    return sorted(seconds)[min(len(seconds) - 1, int(share * len(seconds)))]

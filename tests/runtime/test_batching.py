@@ -218,6 +218,13 @@ def test_the_choice_follows_the_time(
     assert chosen == Batching(most, pytest.approx(batching.WAIT_SHARE * (call_s + item_s)) if most > 1 else 0.0)
 
 
+@pytest.mark.parametrize(("longest_s", "most"), [(0.0, 1), (0.055, 4), (0.07, 8)])
+def test_no_run_is_longer_than_it_may_be(model_of: Model, takes: Takes, longest_s: float, most: int) -> None:
+    takes(0.04, 0.0025)
+    with closing(Engine("cpu", 1, longest_batch_s=longest_s)) as engine:
+        assert engine.submit(engine.choose_batching, model_of(Times())).result().max_batch_size == most
+
+
 def test_none_are_made_where_the_bytes_differ(
     engine: Engine, model_of: Model, takes: Takes, caplog: pytest.LogCaptureFixture
 ) -> None:

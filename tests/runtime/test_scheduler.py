@@ -181,6 +181,26 @@ def test_the_time_to_wait_grows_with_the_work_that_waits() -> None:
     assert 300 <= caught.value.details["retry_after_ms"] <= 5000
 
 
+def test_the_time_to_wait_is_that_of_all_that_goes_before_shared_by_those_who_work() -> None:
+    def told(bench: Bench, priority: Priority) -> int:
+        bench.submit("slow", run=lambda: time.sleep(0.2))
+        bench.submit("quick", queue="another model", run=lambda: time.sleep(0.02))
+        bench.run()
+        for i in range(10):
+            bench.submit(f"urgent {i}", priority=Priority.HIGH)
+            bench.submit(f"small {i}", queue="another model")
+        with pytest.raises(RpcError) as caught:
+            bench.submit("more", priority=priority, queue="model" if priority is Priority.HIGH else "another model")
+        wait: int = caught.value.details["retry_after_ms"]
+        return wait
+
+    alone = Bench(max_queued=10)
+    urgent, normal = told(alone, Priority.HIGH), told(Bench(max_queued=10), Priority.NORMAL)
+    assert 2000 <= urgent < 3000  # 10 of 0.2 s
+    assert 2200 <= normal < 3300  # and 10 of 0.02 s
+    assert 500 <= told(Bench(max_queued=10, at_once=4), Priority.HIGH) < 750
+
+
 def test_equal_work_is_done_once(bench: Bench) -> None:
     calls = [bench.submit("same") for _ in range(5)]
     bench.submit("other")
