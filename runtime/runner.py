@@ -6,6 +6,7 @@ import asyncio
 import functools
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
@@ -73,22 +74,22 @@ class Runner:
             engine.submit, self._run, hand_back=self._answering.put, max_queued=max_queued, observe=observe
         )
         self._in_engine = InEngine(engine)
+        self._beside = Searches(engine, self.scheduler, None, max_queued, observe)
         self._searches = Searches(engine, self.scheduler, workers, max_queued, observe) if workers else None
+        self._all = [s for s in (self._searches, self._beside) if s is not None]
+        self.workers = workers  # the processes that search, if there are any
 
     def depths(self) -> dict[str, int]:
         """How many calls wait in each queue that has any."""
-        searches = self._searches.scheduler.depths() if self._searches else {}
-        return self.scheduler.depths() | searches
+        depths = Counter(self.scheduler.depths())
+        for searches in self._all:
+            depths.update(searches.scheduler.depths())
+        return dict(depths)
 
     @property
     def busy(self) -> int:
         """Calls that wait, and jobs that run."""
-        return self.scheduler.busy + (self._searches.scheduler.busy if self._searches else 0)
-
-    @property
-    def workers(self) -> Workers | None:
-        """The processes that search, if there are any."""
-        return self._searches.workers if self._searches else None
+        return self.scheduler.busy + sum(searches.scheduler.busy for searches in self._all)
 
     def start(self, work: Work | Search, options: Options, flow: Flow) -> Packed | asyncio.Future[Packed]:
         """The packed result if it is kept in memory, else a future of it. Cancelled, it gives its place up.
@@ -115,8 +116,8 @@ class Runner:
 
     def close(self) -> None:
         """Answer what waits with SHUTTING_DOWN, finish what runs, stop the engine."""
-        if self._searches is not None:
-            self._searches.close()
+        for searches in self._all:
+            searches.close()
         self.scheduler.close()
         self._engine.close()
         self._answering.close()
@@ -142,7 +143,7 @@ class Runner:
         key = b"packed" + work.key
         if isinstance(work, Search):
             search = work
-            return Search(work.queue, key, lambda hands: self._keep(work.key, search.run(hands)))
+            return search._replace(key=key, run=lambda hands: self._keep(search.key, search.run(hands)))
         return work._replace(key=key, finish=functools.partial(self._keep, work.key))
 
     def _keep(self, key: bytes, made: Any) -> Packed:
@@ -162,6 +163,11 @@ class Runner:
 
     def _submit(self, work: Work | Search, options: Options, flow: Flow) -> Call:
         deadline_s = None if options.deadline_ms is None else options.deadline_ms / 1000
-        apart = self._searches is not None and isinstance(work, Search)
-        scheduler = self._searches.scheduler if self._searches is not None and apart else self.scheduler
-        return scheduler.submit(work, flow, Priority[options.priority.upper()], deadline_s)
+        return self._scheduler(work).submit(work, flow, Priority[options.priority.upper()], deadline_s)
+
+    def _scheduler(self, work: Work | Search) -> Scheduler:
+        if isinstance(work, Work):
+            return self.scheduler
+        if work.compiled:
+            return self._beside.scheduler
+        return self.scheduler if self._searches is None else self._searches.scheduler

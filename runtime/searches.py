@@ -1,4 +1,4 @@
-"""Runs searches: what their models write in the engine's turns, and the rest in worker processes."""
+"""Runs searches: what their models make in the engine's turns, and the rest in worker processes, or beside them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
+from runtime.batching import Batch
 from runtime.engine import Abandoned, Engine
 from runtime.jobs import Flow, Job
 from runtime.registry import ModelFile
@@ -28,6 +29,11 @@ class InEngine:
     def __init__(self, engine: Engine) -> None:
         self.run = engine.run
 
+    def turn(self, queue: str, function: Callable[[], T]) -> T:
+        """At once."""
+        del queue
+        return function()
+
     def each(self, function: Callable[..., T], arguments: Iterable[tuple[Any, ...]]) -> Generator[T, None, None]:
         """One by one, each when it is asked for."""
         for given in arguments:
@@ -35,15 +41,18 @@ class InEngine:
 
 
 class Searches:
-    """Takes searches in their turn, and has a thread for each that runs; they do no work in it but wait for it.
+    """Takes searches in their turn, and has a thread for each that runs; they do no work in it but wait for it. Without
+    workers there is one thread, in which they do.
 
     `models` is the scheduler of what runs in the engine's thread.
     """
 
-    def __init__(self, engine: Engine, models: Scheduler, workers: Workers, max_queued: int, observe: Observe) -> None:
+    def __init__(
+        self, engine: Engine, models: Scheduler, workers: Workers | None, max_queued: int, observe: Observe
+    ) -> None:
         self.workers = workers
         self._engine, self._models = engine, models
-        count = _FOR_EACH_WORKER * workers.count
+        count = 1 if workers is None else _FOR_EACH_WORKER * workers.count
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="search")
         self.scheduler = Scheduler(
             self._threads.submit, self._run, max_queued=max_queued, at_once=count, observe=observe
@@ -53,7 +62,8 @@ class Searches:
         """Answer what waits with SHUTTING_DOWN, finish what runs, end the workers."""
         self.scheduler.close()
         self._threads.shutdown(wait=True)
-        self.workers.close()
+        if self.workers is not None:
+            self.workers.close()
 
     def _run(self, job: Job) -> Any:
         assert isinstance(job.work, Search)
@@ -63,26 +73,32 @@ class Searches:
 class _InTurn:
     """Hands of one search that runs. Raises Abandoned where nobody waits for it any more."""
 
-    def __init__(self, engine: Engine, scheduler: Scheduler, workers: Workers, job: Job) -> None:
+    def __init__(self, engine: Engine, scheduler: Scheduler, workers: Workers | None, job: Job) -> None:
         self._engine, self._scheduler, self._workers, self._job = engine, scheduler, workers, job
         self._parts = itertools.count()
 
     def run(self, model: ModelFile, method: str, *arguments: NDArray[Any] | int) -> NDArray[Any]:
         """In the engine's next turn for work as urgent as the search."""
+        call = functools.partial(self._engine.run, model, method, *arguments)
+        return self._in_turn(model.card.name, call, self._engine.batch(model, method, arguments))
+
+    def turn(self, queue: str, function: Callable[[], T]) -> T:
+        """In the engine's next turn for work as urgent as the search."""
+        return self._in_turn(queue, function)
+
+    def _in_turn(self, queue: str, function: Callable[[], T], batch: Batch | None = None) -> T:
         key = b"part%d of %d " % (next(self._parts), id(self._job)) + self._job.work.key
-        work = Work(
-            model.card.name,
-            key,
-            functools.partial(self._engine.run, model, method, *arguments),
-            self._engine.batch(model, method, arguments),
-        )
         # A flow of its own: one that is congested would keep this thread, and all searches that wait for it.
-        call = self._scheduler.submit(work, Flow(), self._job.priority)
-        written: NDArray[Any] = self._result(call.future)
-        return written
+        call = self._scheduler.submit(Work(queue, key, function, batch), Flow(), self._job.priority)
+        made: T = self._result(call.future)
+        return made
 
     def each(self, function: Callable[..., T], arguments: Iterable[tuple[Any, ...]]) -> Generator[T, None, None]:
-        """All at once, as far as there are workers."""
+        """All at once, as far as there are workers; without any, one by one."""
+        if self._workers is None:
+            for given in arguments:
+                yield function(*given)
+            return
         futures = [self._workers.submit(function, *given) for given in arguments]
         try:
             for future in futures:

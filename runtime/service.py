@@ -15,11 +15,10 @@ from runtime import card as cards
 from runtime import streaming
 from runtime.cache import Cache, DiskCache
 from runtime.calls import Caller
-from runtime.content import characters, chunks, monsters, rivers, terrain
+from runtime.content import characters, chunks, monsters, regions, rivers, terrain, windows
 from runtime.content.ground import LearnedControl
 from runtime.content.levels import asking, generate, solving
 from runtime.content.levels.own import OwnGame
-from runtime.content.regions import Regions
 from runtime.content.streams import CoarseStreams
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError, did_you_mean
@@ -27,7 +26,7 @@ from runtime.parameters import parse, take_options
 from runtime.protocol import Packed, pack
 from runtime.registry import ModelFile, Registry
 from runtime.runner import Runner
-from runtime.work import Search, Work
+from runtime.work import Search, Work, key_of, of_land, of_model
 from runtime.workers import Workers
 
 PROTOCOL_VERSION = 1
@@ -68,7 +67,7 @@ class Service:
         self.registry, self.engine = registry, engine
         self._runner = Runner(engine) if runner is None else runner
         self._started = time.monotonic()
-        self._learned, self._regions, self._streams = LearnedControl(), Regions(), CoarseStreams()
+        self._learned, self._regions, self._streams = LearnedControl(), regions.Regions(), CoarseStreams()
         self._quick: dict[str, Callable[[dict[str, Any]], Any]] = {
             "server.hello": self._hello,
             "server.health": self._health,
@@ -90,7 +89,7 @@ class Service:
             "levels.generate": self._levels_generate,
         }
         # Of several works; what each gives is an item of this name.
-        self._streamed: dict[str, tuple[str, Callable[[dict[str, Any]], list[Work]]]] = {
+        self._streamed: dict[str, tuple[str, Callable[[dict[str, Any]], list[Work | Search]]]] = {
             "terrain.chunks": ("chunk", self._terrain_chunks),
         }
 
@@ -133,6 +132,7 @@ class Service:
         """
         if self.workers is not None:
             self.workers.start()
+        regions.warm_up()
         for model in list(self.registry.models.values()):
             try:
                 self._prove(model)
@@ -243,31 +243,35 @@ class Service:
         model = self.registry.find(parse(params, Name).name)
         return {"sha256": model.sha256, "card": cards.to_dict(model.card)}
 
-    def _terrain_chunk(self, params: dict[str, Any]) -> Work:
+    def _terrain_chunk(self, params: dict[str, Any]) -> Work | Search:
         request = parse(params, terrain.TerrainRequest)
         model = self.registry.find(request.model)
         terrain.check(request, model)
         run = functools.partial(terrain.chunk, self.engine, self._learned, self._regions, model, request)
-        return work(model, "terrain.chunk", request, run)
+        slow = windows.takes_long(self._regions, windows.square_window(model, request), request.layers)
+        return of_land(model, "terrain.chunk", request, run, slow)
 
-    def _terrain_chunks(self, params: dict[str, Any]) -> list[Work]:
+    def _terrain_chunks(self, params: dict[str, Any]) -> list[Work | Search]:
         request = parse(params, chunks.ChunksRequest)
         return [self._terrain_chunk(chunk) for chunk in chunks.chunks(request)]
 
-    def _terrain_sketch(self, params: dict[str, Any]) -> Work:
+    def _terrain_sketch(self, params: dict[str, Any]) -> Work | Search:
         request = parse(params, terrain.SketchRequest)
         model = self.registry.find(request.model)
         control = terrain.check_sketch(request, model)
-        canonical = msgspec.structs.replace(request, control=[control.shape, terrain.digest(control)])
+        digest = terrain.digest(control)
+        canonical = msgspec.structs.replace(request, control=[control.shape, digest])
         run = functools.partial(terrain.sketch, self.engine, self._regions, model, request, control)
-        return work(model, "terrain.sketch", canonical, run)
+        window = windows.sketch_window(model, request, control.shape, digest)
+        slow = windows.takes_long(self._regions, window, request.layers)
+        return of_land(model, "terrain.sketch", canonical, run, slow)
 
-    def _terrain_rivers(self, params: dict[str, Any]) -> Work:
+    def _terrain_rivers(self, params: dict[str, Any]) -> Work | Search:
         request = parse(params, rivers.RiversRequest)
         model = self.registry.find(request.model)
         rivers.check(request, model)
         run = functools.partial(rivers.rivers, self.engine, self._learned, self._streams, model, request)
-        return work(model, "terrain.rivers", request, run)
+        return of_land(model, "terrain.rivers", request, run, slow=True)
 
     def _characters_sheet(self, params: dict[str, Any]) -> Work:
         order = characters.check(parse(params, characters.SheetRequest), self.registry)
@@ -278,12 +282,12 @@ class Service:
         request = parse(params, monsters.MonsterRequest)
         model = monsters.check(request, self.registry)
         run = functools.partial(monsters.monsters, self.engine, model, request)
-        return work(model, "characters.monster", request, run)
+        return of_model(model, "characters.monster", request, run)
 
     def _levels_generate(self, params: dict[str, Any], report: streaming.Report | None = None) -> Search:
         request = parse(params, asking.GenerateRequest)
         model, wishes = generate.check(request, self.registry)
-        key = _key(model, "levels.generate", request)
+        key = key_of(model, "levels.generate", request)
         return Search("levels.generate", key, lambda hands: generate.generate(hands, model, wishes, request, report))
 
     def _levels_solve(self, params: dict[str, Any]) -> Search:
@@ -291,12 +295,3 @@ class Service:
         legend = game.legend if isinstance(game, OwnGame) else None
         key = msgspec.msgpack.encode(["levels.solve", request, legend])
         return Search("levels.solve", key, lambda hands: next(hands.each(solving.solve, [(game, request)])))
-
-
-def work(model: ModelFile, method: str, canonical: msgspec.Struct, run: Callable[[], Any]) -> Work:
-    """Work for one model. `canonical`: the checked parameters with their defaults, as MessagePack holds them."""
-    return Work(model.card.name, _key(model, method, canonical), run)
-
-
-def _key(model: ModelFile, method: str, canonical: msgspec.Struct) -> bytes:
-    return msgspec.msgpack.encode([method, model.sha256, canonical])

@@ -21,7 +21,7 @@ Report = Callable[[int, int], None]
 Notify = Callable[[str, dict[str, object]], Awaitable[None]]
 
 
-async def answer(works: Sequence[Work], name: str, options: Options, start: Start, notify: Notify) -> Packed:
+async def answer(works: Sequence[Work | Search], name: str, options: Options, start: Start, notify: Notify) -> Packed:
     """The response of a request for several things: `count` of them, each sent before as an `item` with its `index`
     under `name`; or, unless the request says `stream`, a list of all.
 
@@ -93,7 +93,7 @@ async def _all(results: AsyncIterator[Packed]) -> list[Packed]:
     return kept
 
 
-async def in_order(works: Sequence[Work], start: Start) -> AsyncGenerator[Packed, None]:
+async def in_order(works: Sequence[Work | Search], start: Start) -> AsyncGenerator[Packed, None]:
     """The results, in order; at most AHEAD are begun and not taken. Where the queue is full, the first work raises
     OVERLOADED, and later ones wait. Close it early, and what was begun is cancelled.
     """
@@ -111,7 +111,7 @@ async def in_order(works: Sequence[Work], start: Start) -> AsyncGenerator[Packed
                 answer.cancel()
 
 
-async def _start(work: Work, start: Start, patient: bool) -> Packed | asyncio.Future[Packed]:
+async def _start(work: Work | Search, start: Start, patient: bool) -> Packed | asyncio.Future[Packed]:
     while True:
         try:
             return start(work)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from runtime.content.terrain import LODS, ChunkOptions
+from runtime.content.terrain import ChunkOptions
+from runtime.content.windows import LODS
 from runtime.errors import Code, RpcError
 
 MAX_CHUNKS = 1024  # in one request

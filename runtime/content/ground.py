@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import noise
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from runtime.engine import Engine
 from runtime.registry import ModelFile
 
+T = TypeVar("T")
 STEPS_A_METRE = 64
 PIXELS_PER_CELL, MARGIN_CELLS = 16, 8
 SHEET_CELLS = 64  # a side of the control maps that are kept: 16 chunks of 256 pixels are made from one
@@ -28,8 +30,14 @@ NOISE_OCTAVES = 8
 NOISE_DEVIATION = 0.14  # of pnoise2 at eight octaves, measured
 
 
+class Turn(Protocol):
+    """Calls a function, which calls the engine, in the engine's thread."""
+
+    def __call__(self, function: Callable[[], T]) -> T: ...
+
+
 class Ground(Protocol):
-    """One world. Calls run in the engine's thread."""
+    """One world."""
 
     @property
     def key(self) -> Hashable:
@@ -134,9 +142,14 @@ def drawn_control(control: NDArray[np.float32]) -> ControlMap:
     return cut
 
 
+def at_once(function: Callable[[], T]) -> T:
+    """What a function gives, where the engine's thread is the one that calls."""
+    return function()
+
+
 @dataclass(frozen=True)
 class Land:
-    """The land of a seed on a control map."""
+    """The land of a seed on a control map. `turn` calls a function in the engine's thread; each tile is a turn."""
 
     engine: Engine
     model: ModelFile
@@ -144,6 +157,7 @@ class Land:
     control: ControlMap
     key: Hashable
     """What its ground depends on beside the place."""
+    turn: Turn = at_once
 
     def __call__(self, lod: int, row: int, column: int, height: int, width: int) -> NDArray[np.int32]:
         """Heights (height, width) in 1/64 m from pixel (row, column) of that level on, any integers."""
@@ -157,7 +171,7 @@ class Land:
             made: NDArray[np.int32] = self.engine.run(self.model, "window", seed, xs, ys, side, lod, control[None])[0]
             return made
 
-        return tiled(square, height, width)
+        return tiled(lambda top, left, side: self.turn(functools.partial(square, top, left, side)), height, width)
 
 
 def mirrored(index: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -21,6 +21,9 @@ class Kept(Generic[T]):
         self._things: OrderedDict[Hashable, T] = OrderedDict()
         self._lock = threading.Lock()
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._things
+
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What is kept under a key, made if it isn't."""
         with self._lock:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from runtime.content import layers, polylines, terrain
 from runtime.content.courses import courses
-from runtime.content.ground import Ground, LearnedControl
+from runtime.content.ground import Ground, LearnedControl, Turn, at_once
 from runtime.content.lakes import lakes
 from runtime.content.provenance import provenance
 from runtime.content.regions import LAKE_DEPTH, LAKE_EXTENT, LAKE_PIXELS
@@ -70,10 +70,15 @@ def check(request: RiversRequest, model: ModelFile) -> None:
 
 
 def rivers(
-    engine: Engine, learned: LearnedControl, streams: CoarseStreams, model: ModelFile, request: RiversRequest
+    engine: Engine,
+    learned: LearnedControl,
+    streams: CoarseStreams,
+    model: ModelFile,
+    request: RiversRequest,
+    turn: Turn = at_once,
 ) -> dict[str, Any]:
-    """The rivers of a checked request, and what it takes to read them. In the engine's thread."""
-    world = terrain.world(engine, learned, model, request)
+    """The rivers of a checked request, and what it takes to read them. Called as `terrain.chunk`."""
+    world = terrain.world(engine, learned, model, request, turn)
     lod, row, column = request.lod, request.y >> request.lod, request.x >> request.lod
     least = math.ceil(request.minimum_km2 / CELL_KM2)
     found = trace(world, streams, lod, row, column, request.height, request.width, least)

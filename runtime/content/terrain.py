@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -16,19 +15,21 @@ from runtime.content.ground import (
     Ground,
     Land,
     LearnedControl,
+    Turn,
+    at_once,
     classic_control,
     drawn_control,
 )
 from runtime.content.provenance import provenance
 from runtime.content.regions import Regions
 from runtime.content.styles import style_weights
+from runtime.content.windows import LODS, Place, Window, WorldPlace, sketch_window, square_window, style_of, world_key
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError, did_you_mean, shown
 from runtime.registry import ModelFile
 
 MODEL, FAMILY = "terrain-detail", "terrain"
 LOWEST_M, HIGHEST_M = layers.OFFSET_M, layers.OFFSET_M + layers.SCALE_M * 65535  # what the wire's uint16 holds
-LODS = 5  # levels of detail, 90 m to 1,440 m a pixel
 SKETCH_CELLS = (2, 1024)  # a side: fewer have no slope to read, more would be a world
 
 
@@ -72,17 +73,6 @@ class SketchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: str = MODEL
 
 
-@dataclass(frozen=True)
-class Window:
-    """A place that a request asks for: pixel (row, column) of its level on, height by width pixels."""
-
-    lod: int
-    row: int
-    column: int
-    height: int
-    width: int
-
-
 def _range(model: ModelFile, name: str, value: int, parameter: str | None = None) -> None:
     """Raises RpcError OUT_OF_RANGE unless the model's card allows the value of a parameter."""
     stated = model.card.parameters[name]
@@ -93,28 +83,6 @@ def _range(model: ModelFile, name: str, value: int, parameter: str | None = None
             f"{parameter or name} {value} is out of range; {model.card.name} takes {low} to {high}",
             {"parameter": parameter or name, "value": value, "minimum": low, "maximum": high},
         )
-
-
-class Place(Protocol):
-    """What all requests have."""
-
-    @property
-    def seed(self) -> int: ...
-    @property
-    def x(self) -> int: ...
-    @property
-    def y(self) -> int: ...
-    @property
-    def lod(self) -> int: ...
-
-
-class WorldPlace(Place, Protocol):
-    """What requests for a part of an endless world have."""
-
-    @property
-    def style(self) -> str: ...
-    @property
-    def control(self) -> Literal["learned", "noise"]: ...
 
 
 def check_place(request: Place, model: ModelFile) -> None:
@@ -200,7 +168,7 @@ def check_sketch(request: SketchRequest, model: ModelFile) -> NDArray[np.float32
             f"control goes from {heights.min():g} to {heights.max():g} m; {LOWEST_M:g} to {HIGHEST_M:g} m can be sent",
             {"parameter": "control", "minimum": LOWEST_M, "maximum": HIGHEST_M},
         )
-    window = sketch_window(request, control.shape)
+    window = sketch_window(model, request, control.shape, "")
     for name, size in (("height", window.height), ("width", window.width)):
         check_side(name, size, model)
     whole = [side * PIXELS_PER_CELL >> request.lod for side in control.shape]
@@ -216,35 +184,29 @@ def check_sketch(request: SketchRequest, model: ModelFile) -> NDArray[np.float32
     return heights
 
 
-def sketch_window(request: SketchRequest, shape: tuple[int, ...]) -> Window:
-    """What a terrain.sketch asks for: by default all that is left of the sketch from its corner on."""
-    row, column = request.y >> request.lod, request.x >> request.lod
-    height, width = (side * PIXELS_PER_CELL >> request.lod for side in shape)
-    return Window(
-        request.lod,
-        row,
-        column,
-        height - row if request.height is None else request.height,
-        width - column if request.width is None else request.width,
-    )
-
-
-def world(engine: Engine, learned: LearnedControl, model: ModelFile, request: WorldPlace) -> Land:
+def world(engine: Engine, learned: LearnedControl, model: ModelFile, request: WorldPlace, turn: Turn = at_once) -> Land:
     """The endless land that a checked request is about."""
-    style = style_weights(request.style, model.card.parameters["style"].choices or [])
-    seed = request.seed
+    style, seed = style_of(request, model), request.seed
     classic = request.control == "noise"
     control = classic_control(engine, model, seed) if classic else learned.of(engine, model, seed, style)
-    return Land(engine, model, seed, control, (model.sha256, seed, style, request.control))
+    return Land(engine, model, seed, control, world_key(request, model), turn)
 
 
 def chunk(
-    engine: Engine, learned: LearnedControl, regions: Regions, model: ModelFile, request: TerrainRequest
+    engine: Engine,
+    learned: LearnedControl,
+    regions: Regions,
+    model: ModelFile,
+    request: TerrainRequest,
+    turn: Turn = at_once,
 ) -> dict[str, Any]:
-    """One chunk of a checked request: the layers asked for, and what it takes to read them. In the engine's thread."""
-    window = Window(request.lod, request.y >> request.lod, request.x >> request.lod, request.size, request.size)
+    """One chunk of a checked request: the layers asked for, and what it takes to read them.
+
+    In the engine's thread, or in another with a `turn` that calls functions there.
+    """
+    window = square_window(model, request)
     params = msgspec.to_builtins(request)
-    return _made(world(engine, learned, model, request), regions, window, request) | {
+    return _made(world(engine, learned, model, request, turn), regions, window, request) | {
         "size": request.size,
         "style": request.style,
         "provenance": provenance(model, "terrain.chunk", params),
@@ -257,14 +219,18 @@ def digest(control: NDArray[np.float32]) -> str:
 
 
 def sketch(
-    engine: Engine, regions: Regions, model: ModelFile, request: SketchRequest, control: NDArray[np.float32]
+    engine: Engine,
+    regions: Regions,
+    model: ModelFile,
+    request: SketchRequest,
+    control: NDArray[np.float32],
+    turn: Turn = at_once,
 ) -> dict[str, Any]:
-    """The land of a checked sketch, or a window of it. In the engine's thread."""
-    window = sketch_window(request, control.shape)
+    """The land of a checked sketch, or a window of it. Called as `chunk`."""
     params = {name: getattr(request, name) for name in request.__struct_fields__ if name != "control"}
     params["control_sha256"] = digest(control)
-    key = (model.sha256, request.seed, control.shape, params["control_sha256"])
-    land = Land(engine, model, request.seed, drawn_control(control), key)
+    window = sketch_window(model, request, control.shape, params["control_sha256"])
+    land = Land(engine, model, request.seed, drawn_control(control), window.world, turn)
     return _made(land, regions, window, request) | {
         "provenance": provenance(model, "terrain.sketch", params),
     }

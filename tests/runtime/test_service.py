@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,16 @@ from runtime import arrays
 from runtime import card as cards
 from runtime.cache import DiskCache
 from runtime.card import Golden
+from runtime.content import regions
 from runtime.errors import Code, RpcError
 from runtime.jobs import Flow
 from runtime.local import Local
+from runtime.parameters import Options
 from runtime.protocol import Packed
 from runtime.runner import Runner
+from runtime.searches import InEngine
 from runtime.service import Service
+from runtime.work import Search, Work
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +107,61 @@ def test_a_bad_model_does_not_keep_the_good_ones_from_serving(tmp_path: Path) ->
         assert error.code is Code.INVALID_PARAMS
         assert "makes test, not terrain" in error.message
         assert fault(runtime, "models.describe", name="bad").code is Code.MODEL_REFUSED
+
+
+def test_a_new_regions_water_keeps_nobody_waiting(runtime: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, gate = threading.Event(), threading.Event()
+    compute = regions._water
+
+    def held(*arguments: Any) -> Any:
+        begun.set()
+        assert gate.wait(60)
+        return compute(*arguments)
+
+    monkeypatch.setattr(regions, "_water", held)
+    place = {"seed": 31, "x": 5000, "y": -7000, "size": 40}
+    with ThreadPoolExecutor(1) as thread:
+        wet = thread.submit(runtime.call, "terrain.chunk", layers=["water", "flow"], **place)
+        assert begun.wait(60)
+        dry = runtime.call("terrain.chunk", **place)
+        assert dry["height"].shape == (40, 40)
+        assert not wet.done()
+        gate.set()
+        found = wet.result(60)
+    service = new_service(runtime)
+    service._regions, request = regions.Regions(), {"layers": ["water", "flow"], **place}
+    search = service._work("terrain.chunk", request)
+    assert isinstance(search, Search)
+    in_engine = runtime.service.engine.submit(search.run, InEngine(runtime.service.engine)).result()
+    for layer in ("water", "flow"):
+        assert np.array_equal(found[layer], in_engine[layer])
+
+
+def test_what_is_kept_or_small_is_work_for_the_engine_alone(runtime: Local) -> None:
+    service = new_service(runtime)
+    place = {"seed": 32, "x": 512, "y": 512, "size": 512}
+    assert isinstance(service._work("terrain.chunk", place), Work)
+    assert isinstance(service._work("terrain.chunk", place | {"size": 513}), Search)
+    assert isinstance(service._work("terrain.rivers", {"seed": 32, "width": 64, "height": 64}), Search)
+    watered = place | {"layers": ["flow"]}
+    assert isinstance(service._work("terrain.chunk", watered), Search)
+    first = service.call_blocking("terrain.chunk", watered)
+    assert isinstance(service._work("terrain.chunk", watered), Work)
+    assert isinstance(service._work("terrain.chunk", watered | {"x": 513}), Search)
+    assert isinstance(service._work("terrain.chunk", watered | {"seed": 33}), Search)
+    assert np.array_equal(service.call_blocking("terrain.chunk", watered)["flow"], first["flow"])
+
+
+def test_a_sketch_too_large_for_a_tile_goes_on_beside_the_engine(runtime: Local) -> None:
+    service, control = new_service(runtime), np.full((40, 40), 100.0, np.float32)
+    large = service._work("terrain.sketch", {"seed": 1, "control": control})
+    assert isinstance(large, Search)
+    part = {"x": 500, "y": 100, "width": 60, "height": 60}
+    small = service._work("terrain.sketch", {"seed": 1, "control": control, **part})
+    assert isinstance(small, Work)
+    options = Options()
+    whole, cut = service._runner.run(large, options)["height"], service._runner.run(small, options)["height"]
+    assert np.array_equal(whole[100:160, 500:560], cut)
 
 
 class Caller:
