@@ -1,6 +1,7 @@
 """Makes the pictures of docs/levels.md and docs/level-models.md.
 
     python docs/level_pictures.py                    # tiles.png
+    python docs/level_pictures.py --game dungeon     # level-dungeon.png
     python docs/level_pictures.py --data LEVELS --trials FOLDER
 
 tiles.png: the tileset of each game, as its levels show it. level-GAME.png: the levels of the first seeds, as they come,
@@ -99,10 +100,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of the corpora")
     parser.add_argument("--trials", type=Path, help="folder for what is made for ranges.png")
+    parser.add_argument("--game", choices=SHOWN, help="make level-GAME.png alone")
     parser.add_argument("--models", type=Path, help="folder of models; by default the bundled ones")
     options = parser.parse_args()
     if (options.data is None) != (options.trials is None):
         parser.error("--data and --trials go together")
+    if options.game is not None:
+        with LevelWriter(Registry(options.models), f"level-{options.game}") as writer:
+            examples(writer).save(PICTURES / f"level-{options.game}.png", optimize=True)
+        return
     in_rows([shown(game) for game in GAMES.values()], len(GAMES)).save(PICTURES / "tiles.png", optimize=True)
     if options.data is None:
         return

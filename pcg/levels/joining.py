@@ -42,23 +42,24 @@ class Joining(nn.Module):
         `begun`: (N,), whether there has been a room. The last line but one leads all that is left together, so that
         the edge stays an edge.
         """
-        left, up = rooms.select(1, cell), rooms.select(1, cell + 1)
-        ahead = rooms[:, cell + 2 :]
+        up = rooms.select(1, cell + 1)
+        of_up = rooms == up.unsqueeze(1)
+        if line < lines - self.LAST_LINES:  # whoever closes a room here closes it off
+            closes = (up > 0) & (of_up.sum(1) == 1)
+            return closes.to(torch.float32).unsqueeze(1) * self.closing
+        left, ahead = rooms.select(1, cell), rooms[:, cell + 2 :]
         if line < lines - 2:
-            of_up = rooms == up.unsqueeze(1)
             closes = (up > 0) & (of_up.sum(1) == 1)
             others = ((rooms > 0) & ~of_up).any(1)
             ended = begun & ~(rooms > 0).any(1)
         else:
-            of_up, of_left = ahead == up.unsqueeze(1), ahead == left.unsqueeze(1)
-            up_closes, left_closes = (up > 0) & ~of_up.any(1), (left > 0) & ~of_left.any(1)
+            up_closes = (up > 0) & ~of_up[:, cell + 2 :].any(1)
+            left_closes = (left > 0) & ~(ahead == left.unsqueeze(1)).any(1)
             closes = up_closes | left_closes
             others = (ahead > 0).any(1) | (up_closes & left_closes & (up != left))
             ended = begun & ~(ahead > 0).any(1)
             if line == lines - 1:
                 ended = torch.ones_like(ended)
-        if line < lines - self.LAST_LINES:
-            others = torch.ones_like(others)
         kept = (closes & others).to(torch.float32).unsqueeze(1) * self.closing
         return kept + (ended & (up == 0) & (left == 0)).to(torch.float32).unsqueeze(1) * self.opening
 
