@@ -118,7 +118,7 @@ def trace(
     land = ground(lod, i * side, j * side, rows * side, columns * side)
     sea = land < 0
     lake = ~sea & (lakes(land, sea, LAKE_EXTENT >> lod, LAKE_DEPTH, LAKE_PIXELS) > land)
-    to, cells = courses(land, streams.window(ground, i, j, rows, columns), least)
+    to, cells = courses(land, streams.window(ground, i, j, rows, columns), least, i, j)
     top, left = row - i * side, column - j * side
     found = polylines.lines(to, lake, sea, top, left, height, width)
     corner = np.array([left, top]) * polylines.FRACTION

@@ -53,7 +53,7 @@ def test_a_course_keeps_to_the_bottom_of_its_valley() -> None:
     y, x = np.mgrid[0 : 3 * side, 0 : 5 * side]
     bottom = (24 + 6 * np.sin(x / 9)).astype(int)
     ground = (np.abs(y - bottom) * 640 + 100 * 64 - x).astype(np.int32)
-    to, cells = courses(ground, eastward(3, 5), 10)
+    to, cells = courses(ground, eastward(3, 5), 10, 0, 0)
     on = np.argwhere(to >= 0)
     assert len(on) >= 2 * side
     assert np.abs(on[:, 0] - bottom[on[:, 0], on[:, 1]]).max() <= 1
@@ -65,7 +65,7 @@ def test_courses_are_trees_that_never_cross() -> None:
     side, n = 8, 24
     ground = rng.integers(0, 300 * 64, (n * side, n * side)).astype(np.int32)
     found = streams.streams(ground[::side, ::side] * 1, 0, 0)
-    to, cells = courses(ground, found, 2)
+    to, cells = courses(ground, found, 2, -7, 9)
     begin = np.flatnonzero(to.ravel() >= 0)
     end = to.ravel()[begin]
     across = np.abs(end // ground.shape[1] - begin // ground.shape[1])
