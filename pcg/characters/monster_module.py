@@ -37,7 +37,7 @@ class MonsterModule(nn.Module):
             self.register_buffer("points", (points.double() * ACTIVATION_MAX).round().long())
             members = [torch.nonzero(kinds == kind).flatten() for kind in range(len(g.kinds))]
             self.register_buffer("counts", torch.tensor([len(m) for m in members]))
-            # By the root of their number: a kind of few comes more often than in the data, of many less than half as.
+            # By the root of their number: the rare are seen, and none comes under half as often as in the data.
             self.register_buffer("odds", (self.counts.double().sqrt() * 256).round().long().cumsum(0))
             self.register_buffer("members", nn.utils.rnn.pad_sequence(members, batch_first=True))
             casts = self.cast(torch.arange(CALIBRATION_SEEDS), torch.full((CALIBRATION_SEEDS,), -1))
