@@ -175,7 +175,7 @@ def sheet(engine: Engine, order: Order) -> dict[str, Any]:
         "image": image,
         "atlas": atlas("character.png"),
         "attributes": attributes,
-        "colors": fronts.colour_count(image),
+        "colors": fronts.colour_count(front),  # which is one of the frames, and the others have no colour of their own
         "provenance": _provenance(order, front),
         "credits": (order.front_model or order.walk_model).card.credits,
     }
@@ -259,13 +259,18 @@ def walk(engine: Engine, model: ModelFile, front: Image) -> Image:
     palette = np.zeros((1, fronts.MOST_COLOURS, 3), np.int64)
     palette[0, : len(shown)] = shown
     drawn = engine.run(model, "forward", indices[None].astype(np.int64), palette)[0]
-    colours = np.zeros((len(shown), 4), np.uint8)
-    colours[1:, :3], colours[1:, 3] = shown[1:], 255
-    frames = remove_strays(colours[drawn])
+    frames = remove_strays(_paint(drawn, shown))
     if not gaps(front).any():
         frames = close_gaps(frames)
     frames[FRONT_FRAME] = front
     return frames
+
+
+def _paint(drawn: Image, shown: Image) -> Image:
+    """Numbers (...) of colours (n, 3), 0 for nothing, to RGBA (..., 4). A pixel is taken whole, as one number."""
+    colours = np.zeros((len(shown), 4), np.uint8)
+    colours[1:, :3], colours[1:, 3] = shown[1:], 255
+    return colours.view(np.uint32)[:, 0].take(drawn).view(np.uint8).reshape(*drawn.shape, 4)
 
 
 def out_of_range(name: str, value: float, low: float, high: float) -> RpcError:
