@@ -151,6 +151,12 @@ def _is_made(path: Path, asset: Mapping[str, Any]) -> bool:
     return all(found.get(name) == value for name, value in asset.items())
 
 
+def remarks(answer: Mapping[str, Any]) -> list[str]:
+    """What to tell of a text: words that say nothing, and what can't be had; a line each."""
+    said = answer.get("text", {"unknown": [], "notes": []})
+    return [*(f"not understood: {word}" for word in said["unknown"]), *(f"left out: {note}" for note in said["notes"])]
+
+
 def summary(answer: Mapping[str, Any]) -> str:
     """What to tell of a character that was made, in a line."""
     worn = {name: value for name, value in answer["attributes"].items() if value != "none"}

@@ -16,6 +16,7 @@ def character(
     *,
     seed: int | None = None,
     set_: Annotated[list[str] | None, Parameter("--set", negative="")] = None,
+    text: str | None = None,
     from_: Annotated[Path | None, Parameter("--from")] = None,
     seed_b: int | None = None,
     blend: float | None = None,
@@ -39,6 +40,7 @@ def character(
 
         pcg character hero.png --seed 7
         pcg character knight.png --set body=female --set outer=plate --set hair_colour=red
+        pcg character mage.png --text "old wizard with a blue robe and no beard"
         pcg character mine.json --from drawing.png --format gif
         pcg character between.png --seed 7 --seed-b 8 --blend 0.4
         pcg character sisters/ --vary 7 --change 0.2 --count 20 --format godot,frames
@@ -47,6 +49,7 @@ def character(
     :param out: Sheet to write (.png); .json, .tres and .gif write the sheet as well; with --count, a folder.
     :param seed: Which character, 0 by default; with --count the first of consecutive seeds.
     :param set_: NAME=VALUE, a wish; as many as you like. docs/characters.md and `pcg models --json` have the names.
+    :param text: The character in English words; a wish of --set comes before them. docs/characters.md has the words.
     :param from_: Your own drawing of the front, at most 64x64 pixels on transparent ground; smaller ones are enlarged
         by whole numbers.
     :param seed_b: A second character, to blend with.
@@ -61,7 +64,7 @@ def character(
     :param count: How many, one for each seed from --seed on.
     """
     from pcg.characters.drawing import read_front
-    from pcg.characters.make import make_characters, parse_wishes, read_colours, summary
+    from pcg.characters.make import make_characters, parse_wishes, read_colours, remarks, summary
 
     numbers = {"blend": blend, "change": change, "truncation": truncation, "colors": colors}
     params: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
@@ -72,14 +75,20 @@ def character(
     if palette is not None:
         params["palette"] = read_colours(palette)
     if from_ is not None:
-        if seed is not None or set_ or seed_b is not None or vary is not None:
-            raise UserError("--from is a whole character: leave out --seed, --set, --seed-b and --vary")
+        if seed is not None or set_ or text is not None or seed_b is not None or vary is not None:
+            raise UserError("--from is a whole character: leave out --seed, --set, --text, --seed-b and --vary")
         params["front"] = read_front(from_)
-    elif set_:
+    if set_:
         params["attributes"] = parse_wishes(set_)
+    if text is not None:
+        params["text"] = text
     with open_runtime(server, models, device) as runtime:
-        made = make_characters(runtime, out, params, seed or 0, count, format, indexed=indexed)
+        made, told = make_characters(runtime, out, params, seed or 0, count, format, indexed=indexed), False
         for answer, paths in made:
+            if answer is not None and not told:
+                told = True
+                for line in remarks(answer):
+                    say(line)
             say(f"{paths[0]}: {'is there already' if answer is None else summary(answer)}")
             for path in paths:
                 print(path)

@@ -7,7 +7,7 @@ others. What a network leaves to chance is mended by rule: stray pixels, gaps in
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from runtime.content import fronts, wishes
 from runtime.content.atlas import DIRECTIONS, FRAME_PX, FRAMES, atlas
+from runtime.content.meaning import settle
 from runtime.content.outlines import close_gaps, gaps
 from runtime.content.palettes import LARGEST, indexed, remove_strays
 from runtime.content.provenance import provenance, with_model
+from runtime.content.texts import Reading, read_text
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError
 from runtime.registry import ModelFile, Registry
@@ -34,12 +36,14 @@ Row = NDArray[np.int64]
 class SheetRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The parameters of characters.sheet (docs/protocol.md).
 
-    Either `seed`, with `attributes` wished for, or `front`. `seed_b`: a second character, and in `blend` how much of
-    it. `vary`: the seed of a character to make another of, and in `change` how much of it is drawn anew.
+    Either `seed`, with `attributes` wished for and a `text` that describes it, or `front`. `seed_b`: a second
+    character, and in `blend` how much of it. `vary`: the seed of a character to make another of, and in `change` how
+    much of it is drawn anew.
     """
 
     seed: int | None = None
     attributes: dict[str, str] = {}
+    text: str | None = None
     front: Any = None
     seed_b: int | None = None
     blend: float = 0.5
@@ -62,6 +66,7 @@ class Order:
     front: Image | None
     palette: NDArray[np.uint8]
     wish: Row
+    reading: Reading | None
     blend: int
     change: int
     truncation: int
@@ -87,13 +92,15 @@ def check(request: SheetRequest, registry: Registry) -> Order:
     if request.vary is not None and request.seed_b is not None:
         raise _wrong("vary", "a character is either varied or blended with another; leave out vary or seed_b")
     walk = find(registry, request.walk, "front")
-    front_model, wish = None, np.zeros(0, np.int64)
+    front_model, wish, reading = None, np.zeros(0, np.int64), None
     if request.front is None:
         front_model = find(registry, request.model, "body")
         for name in ("seed", "seed_b", "vary"):
             if (seed := getattr(request, name)) is not None:
                 check_seed(name, seed, front_model)
-        wish = wishes.read_wishes(request.attributes, wishes.choices(front_model.card))
+        known = wishes.choices(front_model.card)
+        wish = wishes.read_wishes(request.attributes, known)
+        reading = None if request.text is None else read_text(request.text, known)
     if not 2 <= request.colors <= fronts.MOST_COLOURS:
         raise out_of_range("colors", request.colors, 2, fronts.MOST_COLOURS)
     return Order(
@@ -103,6 +110,7 @@ def check(request: SheetRequest, registry: Registry) -> Order:
         None if request.front is None else fronts.check_front(request.front),
         read_colours(request.palette),
         wish,
+        reading,
         share("blend", request.blend),
         share("change", request.change),
         share("truncation", request.truncation),
@@ -111,7 +119,7 @@ def check(request: SheetRequest, registry: Registry) -> Order:
 
 def _alone(request: SheetRequest) -> None:
     """Raises RpcError where a request with a front says what it is to be as well."""
-    for name in ("attributes", "seed_b", "vary"):
+    for name in ("attributes", "text", "seed_b", "vary"):
         if getattr(request, name) not in (None, {}):
             raise _wrong(name, "a front is a whole character already; leave one of the two out")
 
@@ -162,6 +170,10 @@ def sheet(engine: Engine, order: Order) -> dict[str, Any]:
     """
     colours = (order.request.colors, order.palette)
     attributes: dict[str, str] = {}
+    said: dict[str, Any] = {}
+    if order.front_model is not None and (reading := order.reading) is not None:
+        order, notes = _settled(engine, order.front_model, order, reading)
+        said = {"text": {"wishes": order.request.attributes, "unknown": reading.unknown, "notes": notes}}
     if order.front_model is None:
         assert order.front is not None
         front = fronts.in_colours(order.front, *colours)
@@ -178,7 +190,25 @@ def sheet(engine: Engine, order: Order) -> dict[str, Any]:
         "colors": fronts.colour_count(front),  # which is one of the frames, and the others have no colour of their own
         "provenance": _provenance(order, front),
         "credits": (order.front_model or order.walk_model).card.credits,
+        **said,
     }
+
+
+def _settled(engine: Engine, model: ModelFile, order: Order, reading: Reading) -> tuple[Order, list[str]]:
+    """The order for what its text and its wishes come to, without the text; and what is not to be had.
+
+    What was made is told by wishes alone, so that it is made again though the vocabulary grows.
+    """
+    known, seed = wishes.choices(model.card), order.request.seed
+    assert seed is not None
+
+    def make(wish: Row) -> Row:
+        values: Row = engine.run(model, "values", _cast(engine, model, seed, wish))[0]
+        return values
+
+    wished, notes = settle(reading, order.request.attributes, known, engine.run(model, "never"), make)
+    request = msgspec.structs.replace(order.request, attributes=wished, text=None)
+    return replace(order, request=request, wish=wishes.read_wishes(wished, known)), notes
 
 
 def _provenance(order: Order, front: Image) -> dict[str, Any]:

@@ -86,14 +86,14 @@ def read_wishes(attributes: Mapping[str, str], known: Choices) -> Row:
     return row
 
 
-def check_together(row: Row, known: Choices, never: NDArray[np.integer]) -> None:
-    """Raises RpcError INVALID_PARAMS where two values wished for are never worn together."""
+def check_together(row: Row, known: Choices, never: NDArray[np.integer], parameter: str = "attributes") -> None:
+    """Raises RpcError INVALID_PARAMS about a parameter where two values wished for are never worn together."""
     wished = [int(value) for value in row[: len(known.attributes)] if value != OPEN]
     for k, one in enumerate(wished):
         for other in wished[k + 1 :]:
             if never[one, other]:
                 both = " and ".join(f"{a} {v!r}" for a, v in (known.values[one], known.values[other]))
-                raise _wrong(f"{both} never go together; leave one of the two out")
+                raise _wrong(f"{both} never go together; leave one of the two out", parameter)
 
 
 def check_met(row: Row, made: Row, known: Choices) -> None:
@@ -126,5 +126,5 @@ def names_of(made: Row, known: Choices) -> dict[str, str]:
     return named
 
 
-def _wrong(what: str) -> RpcError:
-    return RpcError(Code.INVALID_PARAMS, f"attributes: {what}", {"parameter": "attributes"})
+def _wrong(what: str, parameter: str = "attributes") -> RpcError:
+    return RpcError(Code.INVALID_PARAMS, f"{parameter}: {what}", {"parameter": parameter})

@@ -200,6 +200,17 @@ def test_monsters_of_a_folder(runtime: Local, tmp_path: Path) -> None:
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "monster-70.png").read_bytes()
 
 
+def test_a_character_in_words_and_what_was_not_understood(
+    character_models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ("character", tmp_path / "cast", "--text", "woman with a spear and a zorg", "--count", "2")
+    assert run(*command, "--models", character_models, "--device", "cpu") == 0
+    told = capsys.readouterr().err
+    assert told.count("not understood: 'zorg' is not known") == 1
+    assert told.count("left out: spear: it turns in side views") == 1
+    assert told.count("body female") == 2
+
+
 def test_a_folder_of_monsters_is_no_file(runtime: Local, tmp_path: Path) -> None:
     draw_hero(tmp_path / "a.png")
     before = (tmp_path / "a.png").read_bytes()

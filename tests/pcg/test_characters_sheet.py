@@ -71,6 +71,24 @@ def test_a_sheet_of_a_seed(runtime: Local) -> None:
     assert not np.array_equal(other["image"], made["image"])
 
 
+def test_a_character_in_words(runtime: Local) -> None:
+    said = "woman in a red cocked hat with a staff and a zorg"
+    made = runtime.call("characters.sheet", seed=7, text=said, attributes={"skin_colour": "black"})
+    asked = {"body": "female", "hat": "cocked hat", "hat_colour": "red", "skin_colour": "black"}
+    assert made["text"]["wishes"] == asked
+    assert made["attributes"] | asked == made["attributes"]
+    assert "staff" in made["text"]["notes"][0]
+    assert "zorg" in made["text"]["unknown"][0]
+    assert made["provenance"]["params"]["attributes"] == asked  # whatever the words will mean later
+    assert made["provenance"]["params"]["text"] is None
+    again = runtime.call("characters.sheet", seed=7, attributes=asked)
+    assert np.array_equal(again["image"], made["image"])
+    assert "text" not in again
+    refused = fault(runtime, "characters.sheet", text="a woman", front=drawn_front())
+    assert "text: a front is a whole character already" in refused.message
+    assert "say two things of body" in fault(runtime, "characters.sheet", seed=1, text="female man").message
+
+
 def test_wishes_come_true_and_what_came_is_a_wish(runtime: Local) -> None:
     asked = {"body": "female", "hat": "cocked hat", "hat_colour": "red", "skin_colour": "black", "hair": "none"}
     made = runtime.call("characters.sheet", seed=3, attributes=asked)
