@@ -19,6 +19,7 @@ from runtime.work import Search, Work
 from runtime.workers import Workers
 
 T = TypeVar("T")
+_BESIDE = 4  # searches without workers at a time: each has its memory, most wait for their turn
 _LOOK_S = 0.05  # between looks whether a result is still wanted
 _FOR_EACH_WORKER = 4  # searches at a time: while some wait for their model, and are written together, others are solved
 
@@ -42,7 +43,7 @@ class InEngine:
 
 class Searches:
     """Takes searches in their turn, and has a thread for each that runs; they do no work in it but wait for it. Without
-    workers there is one thread, in which they do.
+    workers they do their work in it.
 
     `models` is the scheduler of what runs in the engine's thread.
     """
@@ -52,7 +53,7 @@ class Searches:
     ) -> None:
         self.workers = workers
         self._engine, self._models = engine, models
-        count = 1 if workers is None else _FOR_EACH_WORKER * workers.count
+        count = _BESIDE if workers is None else _FOR_EACH_WORKER * workers.count
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="search")
         self.scheduler = Scheduler(
             self._threads.submit, self._run, max_queued=max_queued, at_once=count, observe=observe

@@ -88,28 +88,12 @@ class Regions:
         `coarsest_lod` is the highest level that `heights` knows, None if it knows all: rivers enter regions from
         outside where lod + 3 is no higher.
         """
-        seeded = _seeded(lod, coarsest_lod)
+        seeded = coarsest_lod is None or lod + COARSER <= coarsest_lod
 
         def region(i: int, j: int) -> Water:
             return self._region(world, heights, lod, i, j, seeded)
 
         return _assemble(region, row, column, height, width)
-
-    def kept(
-        self,
-        world: Hashable,
-        lod: int,
-        row: int,
-        column: int,
-        height: int,
-        width: int,
-        coarsest_lod: int | None = None,
-    ) -> bool:
-        """Whether `water` of a window has nothing to compute."""
-        seeded = _seeded(lod, coarsest_lod)
-        return all(
-            (world, lod, i, j, seeded) in self._kept for i in _touched(row, height) for j in _touched(column, width)
-        )
 
     def _region(self, world: Hashable, heights: Heights, lod: int, i: int, j: int, seeded: bool) -> Water:
         def compute() -> Water:
@@ -135,10 +119,6 @@ class Regions:
         return self._kept.once((world, lod, i, j, "rivers"), compute)
 
 
-def _seeded(lod: int, coarsest_lod: int | None) -> bool:
-    return coarsest_lod is None or lod + COARSER <= coarsest_lod
-
-
 def _ground(heights: Heights, lod: int, i: int, j: int) -> NDArray[np.int32]:
     """Of a region with its margin."""
     return heights(lod, i * REGION - MARGIN, j * REGION - MARGIN, _SIDE, _SIDE)
@@ -150,17 +130,12 @@ def _cut(water: Water, top: int, left: int, height: int, width: int) -> Water:
     return Water(water.surface[part].copy(), water.accumulation[part].copy(), water.direction[part].copy())
 
 
-def _touched(first: int, count: int) -> range:
-    """The regions of so many rows or columns."""
-    return range(first // REGION, (first + count - 1) // REGION + 1)
-
-
 def _assemble(region: Callable[[int, int], Water], row: int, column: int, height: int, width: int) -> Water:
     """A window, from the regions that it touches."""
     rows = []
-    for i in _touched(row, height):
+    for i in range(row // REGION, (row + height - 1) // REGION + 1):
         parts = []
-        for j in _touched(column, width):
+        for j in range(column // REGION, (column + width - 1) // REGION + 1):
             top, left = max(row - i * REGION, 0), max(column - j * REGION, 0)
             bottom, right = min(row + height - i * REGION, REGION), min(column + width - j * REGION, REGION)
             parts.append(_cut(region(i, j), top, left, bottom - top, right - left))

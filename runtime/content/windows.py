@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from runtime.content import layers
 from runtime.content.ground import PIXELS_PER_CELL, TILE
-from runtime.content.regions import Regions
 from runtime.content.styles import style_weights
 from runtime.registry import ModelFile
 
@@ -85,11 +84,6 @@ def sketch_window(model: ModelFile, request: SketchRequest, shape: tuple[int, ..
     )
 
 
-def takes_long(regions: Regions, window: Window, names: Collection[str]) -> bool:
-    """Whether it is more than a tile, or the layers need the water of a region that is not kept."""
-    if max(window.height, window.width) > TILE:
-        return True
-    if layers.NEED_WATER.isdisjoint(names):
-        return False
-    where = window.lod, window.row, window.column, window.height, window.width
-    return not regions.kept(window.world, *where, coarsest_lod=LODS - 1)
+def takes_long(window: Window, names: Collection[str]) -> bool:
+    """Whether it is more than a tile, or the layers need water, which may be that of a region not kept."""
+    return max(window.height, window.width) > TILE or not layers.NEED_WATER.isdisjoint(names)

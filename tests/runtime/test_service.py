@@ -128,28 +128,20 @@ def test_a_new_regions_water_keeps_nobody_waiting(runtime: Local, monkeypatch: p
         assert not wet.done()
         gate.set()
         found = wet.result(60)
-    service = new_service(runtime)
-    service._regions, request = regions.Regions(), {"layers": ["water", "flow"], **place}
-    search = service._work("terrain.chunk", request)
+    search = new_service(runtime)._work("terrain.chunk", {"layers": ["water", "flow"], **place})
     assert isinstance(search, Search)
     in_engine = runtime.service.engine.submit(search.run, InEngine(runtime.service.engine)).result()
     for layer in ("water", "flow"):
         assert np.array_equal(found[layer], in_engine[layer])
 
 
-def test_what_is_kept_or_small_is_work_for_the_engine_alone(runtime: Local) -> None:
-    service = new_service(runtime)
-    place = {"seed": 32, "x": 512, "y": 512, "size": 512}
+def test_what_takes_long_goes_on_beside_the_engine(runtime: Local) -> None:
+    service, place = new_service(runtime), {"seed": 32, "x": 512, "y": 512, "size": 512}
     assert isinstance(service._work("terrain.chunk", place), Work)
+    assert isinstance(service._work("terrain.chunk", place | {"layers": ["height", "normal", "slope"]}), Work)
+    assert isinstance(service._work("terrain.chunk", place | {"layers": ["flow"]}), Search)
     assert isinstance(service._work("terrain.chunk", place | {"size": 513}), Search)
     assert isinstance(service._work("terrain.rivers", {"seed": 32, "width": 64, "height": 64}), Search)
-    watered = place | {"layers": ["flow"]}
-    assert isinstance(service._work("terrain.chunk", watered), Search)
-    first = service.call_blocking("terrain.chunk", watered)
-    assert isinstance(service._work("terrain.chunk", watered), Work)
-    assert isinstance(service._work("terrain.chunk", watered | {"x": 513}), Search)
-    assert isinstance(service._work("terrain.chunk", watered | {"seed": 33}), Search)
-    assert np.array_equal(service.call_blocking("terrain.chunk", watered)["flow"], first["flow"])
 
 
 def test_a_sketch_too_large_for_a_tile_goes_on_beside_the_engine(runtime: Local) -> None:
@@ -283,6 +275,7 @@ def test_hello_health_and_models(runtime: Local) -> None:
         "level-platformer",
         "level-runner",
         "level-sokoban",
+        "monster",
         "terrain-detail",
     ]
     assert [listed["name"] for listed in runtime.call("models.list")["models"]] == health["models"]
