@@ -3,6 +3,7 @@
 worlds.png: generated land of 92 km a side on top; below it real land, and plain fBm noise, in the same light.
 views.png: the same, 46 km a side, seen from the air.
 styles.png: a world of each style, 738 km a side.
+rivers.png: rivers of 25 km^2 and more over their land with its lakes, 58 km a side.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ WORLDS = (
 )  # seed, x, y, style
 REAL = ("bc_coast_mountains", "andes_aconcagua")
 STYLE_LOD, STYLE_SIZE = 3, 1024
+RIVERS, RIVER_SIZE = (
+    ((5, -3000, 2500, "varied"), (12, 100, 400, "alpine:0.6,archipelago:0.4"), (3, 300, 100, "alpine")),
+    640,
+)
+WATER, STREAM, CROSSING = (72, 134, 186), (24, 60, 200), (150, 200, 235)  # lakes, rivers, their ways through lakes
 
 VIEW_WIDTH, VIEW_HEIGHT, VIEW_EXAGGERATION = 640, 360, 1.3
 # Land's colours by height over the sea, and the sea's by depth.
@@ -75,6 +81,23 @@ def coloured(heights: NDArray[np.float32], metres_per_pixel: float, exaggeration
     sea = SEA[0] * (1 - depth) + SEA[1] * depth
     picture: NDArray[np.uint8] = np.where((heights < 0)[..., None], sea, land * shade).clip(0, 255).astype(np.uint8)
     return picture
+
+
+def with_rivers(runtime: Local, seed: int, x: int, y: int, style: str) -> NDArray[np.uint8]:
+    """A hillshade with lakes and rivers: (H, W, 3)."""
+    place = {"seed": seed, "x": x, "y": y, "style": style}
+    chunk = runtime.call("terrain.chunk", **place, size=RIVER_SIZE, layers=["height", "water"])
+    shade = hillshade(metres(chunk), chunk["meters_per_pixel"], PREVIEW_EXAGGERATION)
+    colours = np.repeat(shade[..., None], 3, axis=2) * 0.7 + 70
+    colours[chunk["water"] > 0] = WATER
+    image = Image.fromarray(colours.astype(np.uint8))
+    draw = ImageDraw.Draw(image)
+    found = runtime.call("terrain.rivers", **place, width=RIVER_SIZE, height=RIVER_SIZE)
+    for begin, end, kind in zip(found["starts"], found["starts"][1:], found["kinds"], strict=False):
+        colour = CROSSING if found["end_names"][kind] == "lake" else STREAM
+        line = [(float(a), float(b)) for a, b in found["points"][begin:end]]
+        draw.line(line, fill=colour, width=1 + int(found["width"][end - 1] > 15) + int(found["width"][end - 1] > 30))
+    return np.asarray(image)
 
 
 def view(heights: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -136,6 +159,8 @@ def main() -> None:
             runtime.call("terrain.chunk", seed=3, x=0, y=0, size=STYLE_SIZE, lod=STYLE_LOD, style=style)
             for style in (*STYLES, "varied")
         ]
+        rivers = [titled(with_rivers(runtime, *world), f"seed {world[0]}, {world[3]}") for world in RIVERS]
+    sheet(rivers, 3, arguments.out / "rivers.png")
     lands += [(real_land(regions, name), f"real: {name.replace('_', ' ')}") for name in REAL]
     lands.append((fbm(lands[0][0]), "fBm noise, 8 octaves"))
     shaded = [Image.fromarray(hillshade(land, data.METRES_PER_PIXEL, PREVIEW_EXAGGERATION)) for land, _ in lands]
