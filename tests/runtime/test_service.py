@@ -265,7 +265,7 @@ def test_hello_health_and_models(runtime: Local) -> None:
     runtime.service.warm_up()
     hello = runtime.call("server.hello", client="test", version="1")
     assert hello["protocol"] == 1
-    assert {"terrain.chunk", "terrain.sketch"} <= set(hello["capabilities"])
+    assert {"terrain.chunk", "terrain.sketch", "terrain.rivers"} <= set(hello["capabilities"])
     health = runtime.call("server.health")
     assert health["ready"]
     assert health["models"] == [
