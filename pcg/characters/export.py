@@ -114,12 +114,13 @@ def _front_parameters(known: Catalogue, about: dict[str, Any]) -> dict[str, Para
         attribute: Parameter("string", attribute, choices=[value for a, value in known.values if a == attribute])
         for attribute in known.attributes
     }
-    names: dict[str, dict[str, None]] = {}
-    for (attribute, _, _), looks in zip(known.rows, about["looks"], strict=True):
-        own = [look["name"] for look in looks if look["ramps"]]
-        names.setdefault(attribute, {}).update(dict.fromkeys(own))
-    for attribute, colours in names.items():
-        if len(colours) > 1:
+    names: dict[tuple[str, str], set[str]] = {}
+    for (attribute, value, _), looks in zip(known.rows, about["looks"], strict=True):
+        names.setdefault((attribute, value), set()).update(look["name"] for look in looks if look["ramps"])
+    for attribute in known.attributes:
+        # A value that comes in one colour leaves nothing to wish for: a species' head is the colour of its skin.
+        colours = {name for (a, _), own in names.items() if a == attribute and len(own) > 1 for name in own}
+        if colours:
             asked[f"{attribute}_colour"] = Parameter("string", f"colour of {attribute}", choices=sorted(colours))
     for slot, colours in about["shared"].items():
         asked[f"{slot}_colour"] = Parameter("string", f"colour of {slot}", choices=sorted(colours))

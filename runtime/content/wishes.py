@@ -119,9 +119,9 @@ def check_met(row: Row, made: Row, known: Choices) -> None:
 def names_of(made: Row, known: Choices) -> dict[str, str]:
     """A character's values and colours by name: the wishes that it would answer."""
     named = dict(known.values[value] for value in made[: len(known.attributes)].tolist())
-    for what in known.coloured:
+    for what, names in known.coloured.items():
         name = int(made[known.place_of_colour(what)])
-        if name != OPEN:
+        if name != OPEN and known.colours[name] in names:
             named[f"{what}{COLOUR}"] = known.colours[name]
     return named
 

@@ -12,6 +12,8 @@ import pytest
 from pcg import cli
 from pcg.characters.attributes import NONE
 from pcg.characters.blends import UNIT
+from pcg.characters.catalogue import Catalogue
+from pcg.characters.export import _front_parameters
 from pcg.characters.monsters import KINDS
 from pcg.characters.train import PRESETS, train
 from pcg.learning import checkpoint
@@ -106,3 +108,13 @@ def test_the_command_line_exports(monsters_folder: Path, tmp_path: Path, capsys:
         cli.main(command)
     assert exit_.value.code == 0
     assert Registry(tmp_path).find("monster").card.name == "monster"
+
+
+def test_only_what_comes_in_several_colours_has_a_colour_to_wish_for() -> None:
+    rows = (("body", "male", "body"), ("species", "human", "a"), ("species", "skeleton", "b"))
+    rows += (("hat", "none", "none"), ("hat", "cap", "c"), ("hat", "hood", "d"))
+    names = [["base"], ["base"], ["skeleton"], [], ["red", "blue"], ["hood_black"]]
+    looks = [[{"name": name, "ramps": {"hat": 0}} for name in own] for own in names]
+    asked = _front_parameters(Catalogue(rows, np.ones((len(rows), 1), bool)), {"looks": looks, "shared": {}})
+    assert list(asked) == ["body", "species", "hat", "hat_colour"]
+    assert asked["hat_colour"].choices == ["blue", "red"]
