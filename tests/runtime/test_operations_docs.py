@@ -12,6 +12,7 @@ from pathlib import Path
 from pcg.commands.serving import serve
 from runtime.limits import Limits
 from runtime.settings import Settings, load
+from runtime.workers import MOST_BY_DEFAULT
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 BLOCKS = dict(re.findall(r"^```\w+ (\w+)\n(.*?)^```$", PAGE, re.M | re.S))
@@ -48,6 +49,14 @@ def test_the_unit_waits_longer_than_the_server_drains() -> None:
     unit.read_string(BLOCKS["unit"])
     assert float(unit["Service"]["TimeoutStopSec"]) > Settings().drain_s + 10
     assert unit["Service"]["Type"] == "notify"
+
+
+def test_the_unit_has_memory_for_all_workers() -> None:
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.read_string(BLOCKS["unit"])
+    gigabytes = int(unit["Service"]["MemoryMax"].removesuffix("G"))
+    workers_mb = MOST_BY_DEFAULT * (Settings().worker_mb or 0)
+    assert 1024 * gigabytes >= 1536 + workers_mb
 
 
 def test_systemd_takes_the_unit(needs: Callable[..., None], tmp_path: Path) -> None:
