@@ -35,6 +35,7 @@ Argument = NDArray[Any] | int
 EXACT_PRECISIONS = (32, 16)  # bits: float32, bfloat16
 FALLBACK_PRECISION = 64
 WARM_RUNS = 3  # TorchScript specialises on its first runs
+TIMED_RUNS, TIMED_S = 5, 0.2  # so often, or for so long, a precision is timed: a busy machine delays any one run
 
 
 class Abandoned(Exception):
@@ -179,10 +180,7 @@ class Engine:
         seconds: dict[int, float] = {}
         for precision in EXACT_PRECISIONS:
             if self._is_golden(module, model, precision):
-                began = time.perf_counter()
-                for golden in model.card.golden:
-                    self._call(module, model, golden.method, _arguments(golden))
-                seconds[precision] = time.perf_counter() - began
+                seconds[precision] = self._fastest(module, model)
             else:
                 what = "model %s does not give its golden vectors in %d bits on %s, and is not run so"
                 logger.warning(what, model.card.name, precision, self.device)
@@ -195,6 +193,16 @@ class Engine:
                 )
             seconds[FALLBACK_PRECISION] = 0.0
         return seconds
+
+    def _fastest(self, module: Any, model: ModelFile) -> float:
+        """Seconds that the golden vectors take, of several runs the fewest."""
+        taken: list[float] = []
+        while len(taken) < TIMED_RUNS and sum(taken) < TIMED_S:
+            began = time.perf_counter()
+            for golden in model.card.golden:
+                self._call(module, model, golden.method, _arguments(golden))
+            taken.append(time.perf_counter() - began)
+        return min(taken)
 
     def _is_golden(self, module: Any, model: ModelFile, precision: int) -> bool:
         module.use_precision(precision)

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from model_files import card, write_model
 
 from runtime import card as cards
 from runtime.card import Golden
-from runtime.engine import Abandoned, Engine, digest
+from runtime.engine import WARM_RUNS, Abandoned, Engine, digest
 from runtime.errors import Code, RpcError
 from runtime.registry import ModelFile, Registry
 
@@ -40,6 +41,25 @@ def test_runs_a_model(engine: Engine, tmp_path: Path) -> None:
 def test_a_precision_that_is_not_exact_is_not_used(engine: Engine, tmp_path: Path) -> None:
     write_model(tmp_path, broken=(16,))
     assert engine.submit(engine.load, Registry(tmp_path).find("doubler")).result().precision == 32
+
+
+def test_one_delayed_run_does_not_choose_the_precision(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_model(tmp_path)
+    ran: list[int] = []
+    call = Engine._call
+
+    def delayed(self: Engine, module: torch.nn.Module, *arguments: object) -> object:
+        ran.append(module.precision)
+        of_it = ran.count(module.precision)
+        time.sleep(0.01 if module.precision == 32 else 0.1 * (of_it == WARM_RUNS + 1))
+        return call(self, module, *arguments)
+
+    monkeypatch.setattr(Engine, "_call", delayed)
+    monkeypatch.setattr("runtime.engine.TIMED_S", 60.0)  # however slow the machine is
+    loaded = engine.submit(engine.load, Registry(tmp_path).find("doubler")).result()
+    assert loaded.precision == 16
 
 
 def test_falls_back_to_float64(engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
