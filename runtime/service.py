@@ -248,7 +248,7 @@ class Service:
         model = self.registry.find(request.model)
         terrain.check(request, model)
         run = functools.partial(terrain.chunk, self.engine, self._learned, self._regions, model, request)
-        slow = windows.takes_long(windows.square_window(model, request), request.layers)
+        slow = windows.takes_long(request.size, request.size, request.layers)
         return of_land(model, "terrain.chunk", request, run, slow)
 
     def _terrain_chunks(self, params: dict[str, Any]) -> list[Work | Search]:
@@ -263,7 +263,7 @@ class Service:
         canonical = msgspec.structs.replace(request, control=[control.shape, digest])
         run = functools.partial(terrain.sketch, self.engine, self._regions, model, request, control)
         window = windows.sketch_window(model, request, control.shape, digest)
-        slow = windows.takes_long(window, request.layers)
+        slow = windows.takes_long(window.height, window.width, request.layers)
         return of_land(model, "terrain.sketch", canonical, run, slow)
 
     def _terrain_rivers(self, params: dict[str, Any]) -> Work | Search:

@@ -84,6 +84,6 @@ def sketch_window(model: ModelFile, request: SketchRequest, shape: tuple[int, ..
     )
 
 
-def takes_long(window: Window, names: Collection[str]) -> bool:
-    """Whether it is more than a tile, or the layers need water, which may be that of a region not kept."""
-    return max(window.height, window.width) > TILE or not layers.NEED_WATER.isdisjoint(names)
+def takes_long(height: int, width: int, names: Collection[str]) -> bool:
+    """Whether so many pixels are more than a tile, or the layers need water, which may be that of a region not kept."""
+    return max(height, width) > TILE or not layers.NEED_WATER.isdisjoint(names)
