@@ -2,8 +2,8 @@
 
 A stream leaves its cell for the next by the lowest pair of pixels on their common side, or on plains, where that would
 be a corner, near a place picked by a hash. Within the cell it takes the cheapest way to there from where others enter:
-low ground is cheap. All ways of a cell form a tree (Dijkstra 1959, from
-the exit on), so streams join and never cross, and no way depends on more than its cell and the sides of it.
+low ground is cheap. All ways of a cell form a tree (Dijkstra 1959, from the exit on), so streams join and never cross,
+and no way depends on more than its cell and the sides of it.
 """
 
 from __future__ import annotations
@@ -91,9 +91,8 @@ def _courses(
                 down, right = _SIDES[direction[i, j], 0], _SIDES[direction[i, j], 1]
                 to[row * columns + column] = (row + down) * columns + column + right
                 drained[row * columns + column] = catchment[i, j]
-            if (
-                planned and onward
-            ):  # what joins counts land twice where its REACH steps overlap; no more than the cell's
+            if planned and onward:
+                # What joins counts land twice where its REACH steps overlap; no more than the cell's.
                 for row in range(top, top + side):
                     for column in range(left, left + side):
                         place = row * columns + column

@@ -110,11 +110,8 @@ def trace(
     """
     side = 1 << (LEVEL - lod)  # of a cell
     around = -(-((LAKE_EXTENT >> lod) + polylines.CONTEXT) // side) + 1  # cells that decide lakes, lines, and courses
-    i, j = row // side - around, column // side - around
-    rows, columns = (
-        (row + height - 1) // side + around + 1 - i,
-        (column + width - 1) // side + around + 1 - j,
-    )  # of cells
+    i, j = row // side - around, column // side - around  # the first cell, and how many
+    rows, columns = (row + height - 1) // side + around + 1 - i, (column + width - 1) // side + around + 1 - j
     land = ground(lod, i * side, j * side, rows * side, columns * side)
     sea = land < 0
     lake = ~sea & (lakes(land, sea, LAKE_EXTENT >> lod, LAKE_DEPTH, LAKE_PIXELS) > land)
