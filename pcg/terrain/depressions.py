@@ -7,6 +7,8 @@ everywhere: the outlet, the dam, goes down, the floor behind it comes up. The fl
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,6 +22,7 @@ def depression_depth(heights: Tensor, scale: Tensor) -> Tensor:
     Differentiable in the heights. Water leaves over the border.
     """
     flat = heights.flatten(1)
-    found = [drain(land).outlet.ravel() for land in heights.detach().float().cpu().numpy()]
-    outlet = torch.from_numpy(np.stack(found)).to(heights.device, torch.int64)
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        found = list(pool.map(drain, heights.detach().float().cpu().numpy()))
+    outlet = torch.from_numpy(np.stack([d.outlet.ravel() for d in found])).to(heights.device, torch.int64)
     return ((flat.gather(1, outlet) - flat) / scale.flatten(1)).mean(1)

@@ -25,7 +25,16 @@ from pcg.writers.heightmap import hillshade
 
 SAMPLES = 6
 GRAIN_CROPS = 512  # that the scale of grain is fitted to
-DRAINED = 3  # one crop in so many is flooded to look for depressions, which takes a processor as long as all the rest
+FRAME = 4  # pixels of land beyond a crop on each side
+
+
+def cut(land: Tensor, condition: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """Crops of `side` of the level's coarsest pixels a side, from larger ones, and their conditions, margins kept."""
+    pixels = side * data.PIXELS_PER_CELL
+    margin = condition.shape[-1] - (land.shape[-1] - 2 * FRAME) // data.PIXELS_PER_CELL
+    lands = land.unfold(1, pixels + 2 * FRAME, pixels).unfold(2, pixels + 2 * FRAME, pixels)
+    conditions = condition.unfold(2, side + margin, side).unfold(3, side + margin, side).permute(0, 2, 3, 1, 4, 5)
+    return lands.flatten(0, 2), conditions.flatten(0, 2)
 
 
 class Lesson(ABC):
@@ -40,8 +49,12 @@ class Lesson(ABC):
         """Fresh generator and discriminator."""
 
     @abstractmethod
-    def draw(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Conditions, and real land of each."""
+    def fits(self, side: int) -> bool:
+        """Whether any of the data is as large as a crop of `side` of the level's coarsest pixels."""
+
+    @abstractmethod
+    def draw(self, count: int, rng: np.random.Generator, side: int) -> tuple[Tensor, Tensor]:
+        """Conditions, and real land of each, `side` of the level's coarsest pixels a side."""
 
     @abstractmethod
     def make(self, generator: Any, condition: Tensor, random: torch.Generator) -> Tensor:
@@ -49,7 +62,11 @@ class Lesson(ABC):
 
     @abstractmethod
     def excess(self, fake: Tensor, real: Tensor, condition: Tensor, generator: Any) -> Tensor:
-        """How much deeper the depressions of generated land are than those of the real land of the same condition."""
+        """How much deeper the depressions of generated land are than those of the real land of the same condition.
+
+        Mean over the crops; a crop without excess counts as none, so that the lakes and basins that real land
+        has stay.
+        """
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
@@ -88,9 +105,13 @@ class DetailLesson(Lesson):
         """Fresh networks."""
         return Generator(), Discriminator(self.cells * data.PIXELS_PER_CELL)
 
-    def draw(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def fits(self, side: int) -> bool:
+        """Whether a region is so large."""
+        return any(min(region.bad.shape) >= side * data.PIXELS_PER_CELL for region in self.regions)
+
+    def draw(self, count: int, rng: np.random.Generator, side: int) -> tuple[Tensor, Tensor]:
         """Control maps with the grain of the land they are the means of, and that land."""
-        return self.condition(data.draw_batch(self.regions, self.cells, count, rng))
+        return self.condition(data.draw_batch(data.fitting(self.regions, side), side, count, rng))
 
     def condition(self, batch: data.Batch) -> tuple[Tensor, Tensor]:
         """A batch as the networks take it."""
@@ -105,19 +126,14 @@ class DetailLesson(Lesson):
         return land
 
     def excess(self, fake: Tensor, real: Tensor, condition: Tensor, generator: Generator) -> Tensor:
-        """How much deeper the depressions of generated land are than those of the real land of the same control maps.
-
-        Mean over some of the crops, in units of the crop's mean amplitude; zero where there is no excess, so that the
-        lakes and basins that real land has stay.
-        """
-        fake, real, condition = fake[::DRAINED], real[::DRAINED], condition[::DRAINED]
+        """In units of the crop's mean amplitude."""
         with torch.no_grad():
             _, amplitude, _ = control_features(
                 condition[:, 0].double(), generator.amplitude_levels, generator.height_levels
             )
             scale = amplitude.mean((1, 2)).float().view(-1, 1, 1)
-            wanted = depression_depth(real, scale.expand_as(real)).mean()
-        return (depression_depth(fake, scale.expand_as(fake)).mean() - wanted).clamp_min(0)
+            wanted = depression_depth(real, scale.expand_as(real))
+        return (depression_depth(fake, scale.expand_as(fake)) - wanted).clamp_min(0).mean()
 
     def describe(self) -> dict[str, Any]:
         """What the exported model has to know of its data: sources for the card, heights for the classic noise."""
@@ -157,9 +173,13 @@ class CoarseLesson(Lesson):
         """Fresh networks."""
         return CoarseGenerator(), CoarseDiscriminator(self.base * coarse.PIXELS_PER_BASE)
 
-    def draw(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def fits(self, side: int) -> bool:
+        """Whether a sheet is so large."""
+        return any(min(s.roots.shape) >= side * coarse.PIXELS_PER_BASE + 2 * coarse.FRAME for s in self.sheets)
+
+    def draw(self, count: int, rng: np.random.Generator, side: int) -> tuple[Tensor, Tensor]:
         """Plans, and the real map they were read off."""
-        plans, roots = coarse.draw_crops(self.sheets, self.base, count, rng)
+        plans, roots = coarse.draw_crops(self.sheets, side, count, rng)
         return torch.from_numpy(plans), torch.from_numpy(roots)
 
     def make(self, generator: CoarseGenerator, condition: Tensor, random: torch.Generator) -> Tensor:
@@ -168,15 +188,13 @@ class CoarseLesson(Lesson):
         return generator.signed_roots(condition, generator.pyramid.draw_latents(len(condition), base, random))
 
     def excess(self, fake: Tensor, real: Tensor, condition: Tensor, generator: CoarseGenerator) -> Tensor:
-        """How much deeper the depressions of generated maps are than those of the real maps of the same plans.
-
-        Real maps have some: at 1,440 m many a valley is narrower than a pixel. Mean over some of the crops, in units of
-        the real crop's mean step from a pixel to the next; zero where there is no excess. The sea has no depressions.
+        """In units of the real crop's mean step from a pixel to the next. Real maps have depressions: at 1,440 m many a
+        valley is narrower than a pixel. The sea has none.
         """
         del condition, generator
-        fake, real = (in_metres(land[::DRAINED]).clamp_min(0) for land in (fake, real))
+        fake, real = (in_metres(land).clamp_min(0) for land in (fake, real))
         scale = (real.diff(dim=1).abs().mean((1, 2)) + 1).view(-1, 1, 1).expand_as(real)
-        return (depression_depth(fake, scale).mean() - depression_depth(real, scale).mean()).clamp_min(0)
+        return (depression_depth(fake, scale) - depression_depth(real, scale)).clamp_min(0).mean()
 
     def describe(self) -> dict[str, Any]:
         """Sources for the card."""
@@ -188,7 +206,7 @@ class CoarseLesson(Lesson):
 
     def samples(self) -> tuple[Tensor, Tensor]:
         """Fixed crops for the sample pictures."""
-        return self.draw(SAMPLES, np.random.default_rng(1))
+        return self.draw(SAMPLES, np.random.default_rng(1), self.base)
 
     def shade(self, land: Tensor) -> list[NDArray[np.uint8]]:
         """Hillshades, the sea darker the deeper it is."""

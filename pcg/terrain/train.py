@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from pcg.learning.gan import Gan, GanConfig, train_gan
-from pcg.terrain.lessons import LESSONS, Lesson
+from pcg.terrain.lessons import LESSONS, Lesson, cut
 
 DISCRIMINATOR_LEAD = 300  # steps over which the generator's rate rises: it has little to learn from a fresh critic
 # Steps from which depressions weigh anything, and until they weigh what they should. Valleys come in pieces at first;
 # where each piece is punished for its dams, none is ever carved, and the land stays a heap of bumps.
 DRAINAGE_STEPS = (5000, 7000)
+DRAINED = 3  # one small crop in so many is flooded to look for depressions; of large ones each is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,10 @@ class TerrainConfig(GanConfig):
     steps: int = 20_000
     batch: int = 16
     cells: int = 6
-    """Side of a crop in the model's coarsest pixels, 16 of its finest; a multiple of 2."""
+    """Side of what the discriminator sees, in the model's coarsest pixels, 16 of its finest; a multiple of 2."""
+    wide: int = 12
+    """Side of the crops of every other step, a multiple of `cells`: the discriminator sees them in pieces, but they are
+    flooded whole, since dams stand in valleys longer than what it sees."""
     generator_rate: float = 1.3e-4
     """As of all GANs. One as fast as its discriminator dodges: the loss stays near log 2, and nothing is learned."""
     drainage: float = 5.0
@@ -34,7 +38,7 @@ class TerrainConfig(GanConfig):
     sample_every: int = 1000
 
 
-SMOKE = TerrainConfig(steps=20, batch=2, cells=2, sample_every=10)
+SMOKE = TerrainConfig(steps=20, batch=4, cells=2, wide=4, sample_every=10)
 PRESETS = {
     "terrain-detail": {"standard": TerrainConfig(), "smoke": SMOKE},
     "terrain-coarse": {
@@ -53,15 +57,20 @@ def drainage_share(step: int) -> float:
 def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = "auto", resume: bool = False) -> bool:
     """Train a level of the terrain; arguments, result and errors as of train_gan."""
 
+    if config.wide % config.cells:
+        raise ValueError(f"crops {config.wide} wide can't be cut into pieces of {config.cells}; a multiple of it would do")
+
     def teach(
         gan: Gan, lesson: Lesson, step: int, rng: np.random.Generator, random: torch.Generator
     ) -> dict[str, float]:
-        condition, real = (t.to(gan.place.device) for t in lesson.draw(gan.count, rng))
+        side = config.wide if step % 2 and lesson.fits(config.wide) else config.cells
+        count = max(1, gan.count // (side // config.cells) ** 2)
+        condition, real = (t.to(gan.place.device) for t in lesson.draw(count, rng, side))
         gan.set_rates(step, lead=min(1.0, (step + 1) / DISCRIMINATOR_LEAD))
 
         def view(land: Tensor) -> Tensor:
             dither = lesson.dither * torch.randn(land.shape, generator=random, device=land.device)
-            seen: Tensor = gan.discriminator.view(land + dither, condition)
+            seen: Tensor = gan.discriminator.view(*cut(land + dither, condition, config.cells))
             return seen
 
         with gan.autocast():
@@ -69,7 +78,8 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
             real_view, fake_view = view(real), view(fake)
         stats = gan.teach_discriminator(step, gan.discriminator, real_view, fake_view)
         adversarial = gan.generator_loss(gan.discriminator, real_view, fake_view)
-        dammed = lesson.excess(fake, real, condition, gan.generator)
+        flooded = slice(None, None, DRAINED if side == config.cells else 1)
+        dammed = lesson.excess(fake[flooded], real[flooded], condition[flooded], gan.generator)
         gan.teach_generator(step, adversarial + config.drainage * drainage_share(step) * dammed)
         relief = fake_view[:, 0].detach().std() / real_view[:, 0].std()  # over the map, to the real one's
         return stats | {"g_loss": adversarial.item(), "dammed": dammed.item(), "relief": relief.item()}

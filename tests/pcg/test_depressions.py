@@ -72,7 +72,7 @@ def test_each_map_of_a_batch_is_flooded_alone() -> None:
 
 def test_a_coarse_map_is_held_to_the_depressions_of_the_real_one(dem_folder: Path) -> None:
     lesson = CoarseLesson(dem_folder, 2)
-    condition, real = lesson.draw(6, np.random.default_rng(0))
+    condition, real = lesson.draw(6, np.random.default_rng(0), 2)
     generator, _ = lesson.networks()
     assert lesson.excess(real, real, condition, generator) == 0
     dammed = real.clone()

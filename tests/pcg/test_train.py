@@ -87,7 +87,7 @@ def test_depressions_weigh_nothing_at_first() -> None:
 
 def test_only_depressions_deeper_than_real_ones_count(dem_folder: Path) -> None:
     lesson = DetailLesson(dem_folder, 2)
-    control, real = lesson.draw(1, np.random.default_rng(0))
+    control, real = lesson.draw(1, np.random.default_rng(0), 2)
     generator = Generator((8, 8, 8, 8, 8), (2, 2, 2, 2, 0))
     dug = real.clone()
     dug[:, 10:20, 10:20] -= 50
