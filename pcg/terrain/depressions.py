@@ -16,8 +16,8 @@ from torch import Tensor
 from runtime.content.drainage import drain
 
 
-def depression_depth(heights: Tensor, scale: Tensor) -> Tensor:
-    """Mean depth of the filled depressions of heightmaps (N, H, W), in units of `scale` (N, H, W) metres: (N,).
+def depression_depth(heights: Tensor) -> Tensor:
+    """Mean depth, over all pixels, of the filled depressions of heightmaps (N, H, W): (N,), in the unit of the heights.
 
     Differentiable in the heights. Water leaves over the border.
     """
@@ -25,4 +25,4 @@ def depression_depth(heights: Tensor, scale: Tensor) -> Tensor:
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         found = list(pool.map(drain, heights.detach().float().cpu().numpy()))
     outlet = torch.from_numpy(np.stack([d.outlet.ravel() for d in found])).to(heights.device, torch.int64)
-    return ((flat.gather(1, outlet) - flat) / scale.flatten(1)).mean(1)
+    return (flat.gather(1, outlet) - flat).mean(1)

@@ -14,9 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pcg.terrain import data
 from pcg.terrain.networks import amplitude_thresholds, control_features, height_thresholds
 
 LEVELS = 127  # of a grain, on either side of the median
+CROPS, CROP_CELLS = 512, 6  # that the scale of a body of land is fitted to
 
 
 def roughness(heights: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,3 +55,9 @@ def fit(heights: Tensor, control: Tensor) -> GrainScale:
     slope, intercept = np.polyfit(amplitude, fine, 1) if np.ptp(amplitude) > 0 else (0.0, float(fine.mean()))
     excess = fine - slope * amplitude - intercept
     return GrainScale(float(slope), float(intercept), np.quantile(excess, np.linspace(0, 1, 65)))
+
+
+def fit_regions(regions: list[data.Region], cells: int = CROP_CELLS) -> GrainScale:
+    """The scale of regions, from crops of cells x cells control cells; always the same for the same regions."""
+    batch = data.draw_batch(regions, cells, CROPS, np.random.default_rng(0))
+    return fit(torch.from_numpy(batch.heights), torch.from_numpy(batch.control))

@@ -18,13 +18,11 @@ from pcg.terrain.networks import (
     CoarseGenerator,
     Discriminator,
     Generator,
-    control_features,
     in_metres,
 )
 from pcg.writers.heightmap import hillshade
 
 SAMPLES = 6
-GRAIN_CROPS = 512  # that the scale of grain is fitted to
 FRAME = 4  # pixels of land beyond a crop on each side
 
 
@@ -42,6 +40,8 @@ class Lesson(ABC):
 
     dither: float
     """Noise on both sides, in the land's unit: it hides from the discriminator that data comes in whole metres."""
+    puddle_m: float
+    """Mean depth of depressions that is as good as none."""
     about: str
 
     @abstractmethod
@@ -61,12 +61,19 @@ class Lesson(ABC):
         """Land of conditions of any size."""
 
     @abstractmethod
-    def excess(self, fake: Tensor, real: Tensor, condition: Tensor, generator: Any) -> Tensor:
-        """How much deeper the depressions of generated land are than those of the real land of the same condition.
+    def metres(self, land: Tensor) -> Tensor:
+        """Heights of land, the sea at zero."""
 
-        Mean over the crops; a crop without excess counts as none, so that the lakes and basins that real land
-        has stay.
+    def excess(self, fake: Tensor, real: Tensor) -> Tensor:
+        """How much more water the depressions of generated land hold than those of the real land of the same condition,
+        in doublings.
+
+        Mean over the crops; a crop without excess counts as none, so that the lakes and basins that real land has stay.
+        Doublings, since real mountains hold centimetres where plains hold decimetres: in metres, or in units of the
+        relief, a generator that holds thirty times as much in every valley would pay next to nothing.
         """
+        held, wanted = (depression_depth(self.metres(land)) + self.puddle_m for land in (fake, real))
+        return (held / wanted).log2().clamp_min(0).mean()
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
@@ -92,14 +99,13 @@ class Lesson(ABC):
 class DetailLesson(Lesson):
     """Heights at 90 m (N, 16 cells + 8, ...), in metres, of a control map and its grain (N, 2, cells + 16, ...)."""
 
-    dither = 0.3
+    dither, puddle_m = 0.3, 0.05
 
     def __init__(self, folder: Path, cells: int) -> None:
         self.cells = cells
         self.regions = data.fitting(data.load_regions(folder), cells)
         self.about = f"{len(self.regions)} regions"
-        batch = data.draw_batch(self.regions, cells, GRAIN_CROPS, np.random.default_rng(0))
-        self.grain = grain.fit(torch.from_numpy(batch.heights), torch.from_numpy(batch.control))
+        self.grain = grain.fit_regions(self.regions, cells)
 
     def networks(self) -> tuple[Generator, Discriminator]:
         """Fresh networks."""
@@ -125,15 +131,9 @@ class DetailLesson(Lesson):
         land: Tensor = generator(condition, generator.pyramid.draw_latents(len(condition), cells, random))
         return land
 
-    def excess(self, fake: Tensor, real: Tensor, condition: Tensor, generator: Generator) -> Tensor:
-        """In units of the crop's mean amplitude."""
-        with torch.no_grad():
-            _, amplitude, _ = control_features(
-                condition[:, 0].double(), generator.amplitude_levels, generator.height_levels
-            )
-            scale = amplitude.mean((1, 2)).float().view(-1, 1, 1)
-            wanted = depression_depth(real, scale.expand_as(real))
-        return (depression_depth(fake, scale.expand_as(fake)) - wanted).clamp_min(0).mean()
+    def metres(self, land: Tensor) -> Tensor:
+        """As it is."""
+        return land
 
     def describe(self) -> dict[str, Any]:
         """What the exported model has to know of its data: sources for the card, heights for the classic noise."""
@@ -162,7 +162,7 @@ class DetailLesson(Lesson):
 class CoarseLesson(Lesson):
     """Signed roots at 1,440 m (N, 16 base + 8, ...) of plans (N, 6, base + 12, ...)."""
 
-    dither = 0.004
+    dither, puddle_m = 0.004, 1.0
 
     def __init__(self, folder: Path, cells: int) -> None:
         self.base = cells
@@ -187,14 +187,9 @@ class CoarseLesson(Lesson):
         base = condition.shape[-1] - 2 * coarse.MARGIN_BASE
         return generator.signed_roots(condition, generator.pyramid.draw_latents(len(condition), base, random))
 
-    def excess(self, fake: Tensor, real: Tensor, condition: Tensor, generator: CoarseGenerator) -> Tensor:
-        """In units of the real crop's mean step from a pixel to the next. Real maps have depressions: at 1,440 m many a
-        valley is narrower than a pixel. The sea has none.
-        """
-        del condition, generator
-        fake, real = (in_metres(land).clamp_min(0) for land in (fake, real))
-        scale = (real.diff(dim=1).abs().mean((1, 2)) + 1).view(-1, 1, 1).expand_as(real)
-        return (depression_depth(fake, scale) - depression_depth(real, scale)).clamp_min(0).mean()
+    def metres(self, land: Tensor) -> Tensor:
+        """Without the depth of the sea."""
+        return in_metres(land).clamp_min(0)
 
     def describe(self) -> dict[str, Any]:
         """Sources for the card."""

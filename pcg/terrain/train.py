@@ -33,8 +33,8 @@ class TerrainConfig(GanConfig):
     flooded whole, since dams stand in valleys longer than what it sees."""
     generator_rate: float = 1.3e-4
     """As of all GANs. One as fast as its discriminator dodges: the loss stays near log 2, and nothing is learned."""
-    drainage: float = 5.0
-    """Weight of depressions deeper than real land's, in units of the local relief."""
+    drainage: float = 0.5
+    """Weight of depressions that hold more water than real land's, for each doubling."""
     sample_every: int = 1000
 
 
@@ -58,7 +58,9 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
     """Train a level of the terrain; arguments, result and errors as of train_gan."""
 
     if config.wide % config.cells:
-        raise ValueError(f"crops {config.wide} wide can't be cut into pieces of {config.cells}; a multiple of it would do")
+        raise ValueError(
+            f"crops {config.wide} wide can't be cut into pieces of {config.cells}; a multiple of it would do"
+        )
 
     def teach(
         gan: Gan, lesson: Lesson, step: int, rng: np.random.Generator, random: torch.Generator
@@ -79,7 +81,7 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
         stats = gan.teach_discriminator(step, gan.discriminator, real_view, fake_view)
         adversarial = gan.generator_loss(gan.discriminator, real_view, fake_view)
         flooded = slice(None, None, DRAINED if side == config.cells else 1)
-        dammed = lesson.excess(fake[flooded], real[flooded], condition[flooded], gan.generator)
+        dammed = lesson.excess(fake[flooded], real[flooded])
         gan.teach_generator(step, adversarial + config.drainage * drainage_share(step) * dammed)
         relief = fake_view[:, 0].detach().std() / real_view[:, 0].std()  # over the map, to the real one's
         return stats | {"g_loss": adversarial.item(), "dammed": dammed.item(), "relief": relief.item()}

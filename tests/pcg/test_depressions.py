@@ -7,12 +7,8 @@ import pytest
 import torch
 
 from pcg.terrain.depressions import depression_depth
-from pcg.terrain.lessons import CoarseLesson
+from pcg.terrain.lessons import CoarseLesson, DetailLesson
 from runtime.content.drainage import drain
-
-
-def depth(heights: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
-    return depression_depth(heights, torch.full_like(heights, scale))
 
 
 def test_depth_is_that_of_the_filled_land() -> None:
@@ -20,21 +16,16 @@ def test_depth_is_that_of_the_filled_land() -> None:
     land = rng.integers(0, 9, (5, 13, 17)).astype(np.float32)  # with ties
     land[1:] += rng.normal(0, 1, (4, 13, 17)).astype(np.float32)
     filled = np.stack([drain(heights).filled for heights in land])
-    np.testing.assert_allclose(depth(torch.from_numpy(land)).numpy(), (filled - land).mean((1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(
+        depression_depth(torch.from_numpy(land)).numpy(), (filled - land).mean((1, 2)), rtol=1e-5
+    )
     assert (filled > land).any()
-
-
-def test_depth_is_in_units_of_the_scale() -> None:
-    land = torch.full((2, 8, 8), 10.0)
-    land[:, 3, 3] = 4
-    scale = torch.stack([torch.full((8, 8), 1.0), torch.full((8, 8), 4.0)])
-    assert depression_depth(land, scale).tolist() == pytest.approx([6 / 64, 1.5 / 64])
 
 
 def test_land_that_drains_has_no_depth_and_no_gradient() -> None:
     land = torch.arange(12.0).expand(1, 10, 12).clone().requires_grad_(True)
-    depth(land).sum().backward()
-    assert depth(land).item() == 0
+    depression_depth(land).sum().backward()
+    assert depression_depth(land).item() == 0
     assert land.grad is not None
     assert not land.grad.any()
 
@@ -44,7 +35,7 @@ def test_gradient_descent_lowers_the_dam_and_raises_the_floor() -> None:
     land = torch.full((1, 5, 8), 9.0)
     land[0, 2] = torch.tensor([9.0, 9.0, 9.0, 3.0, 2.0, 6.0, 1.0, 0.0])
     land.requires_grad_(True)
-    depth(land).sum().backward()
+    depression_depth(land).sum().backward()
     assert land.grad is not None
     gradient = land.grad[0] * land[0].numel()
     expected = torch.zeros(5, 8)
@@ -56,28 +47,44 @@ def test_gradient_descent_lowers_the_dam_and_raises_the_floor() -> None:
 def test_descent_drains_a_dammed_valley() -> None:
     bumps = torch.randn(1, 20, 20, generator=torch.Generator().manual_seed(1))
     land = (torch.arange(20.0, 0.0, -1.0).expand(1, 20, 20) + bumps).requires_grad_(True)
-    before = depth(land).item()
+    before = depression_depth(land).item()
     for _ in range(60):
-        (gradient,) = torch.autograd.grad(depth(land).sum(), land)
+        (gradient,) = torch.autograd.grad(depression_depth(land).sum(), land)
         land = (land - 20 * gradient).detach().requires_grad_(True)
-    assert depth(land).item() < 0.2 * before
+    assert depression_depth(land).item() < 0.2 * before
 
 
 def test_each_map_of_a_batch_is_flooded_alone() -> None:
     random = torch.Generator().manual_seed(3)
     land = torch.rand(3, 9, 11, generator=random) * 20
-    assert torch.equal(depth(land), torch.cat([depth(one[None]) for one in land]))
-    assert depth(land).std() > 0
+    assert torch.equal(depression_depth(land), torch.cat([depression_depth(one[None]) for one in land]))
+    assert depression_depth(land).std() > 0
 
 
 def test_a_coarse_map_is_held_to_the_depressions_of_the_real_one(dem_folder: Path) -> None:
     lesson = CoarseLesson(dem_folder, 2)
-    condition, real = lesson.draw(6, np.random.default_rng(0), 2)
-    generator, _ = lesson.networks()
-    assert lesson.excess(real, real, condition, generator) == 0
+    _, real = lesson.draw(6, np.random.default_rng(0), 2)
+    assert lesson.excess(real, real) == 0
     dammed = real.clone()
     dammed[:, 12:28, 12:28] -= 0.5 * (real.max() - real.min())
     fake = dammed.requires_grad_(True)
-    lesson.excess(fake, real, condition, generator).backward()
+    lesson.excess(fake, real).backward()
     assert fake.grad is not None
     assert fake.grad[:, 12:28, 12:28].sum() < 0  # descent raises the floor
+
+
+def test_water_held_counts_in_doublings_each_crop_by_its_own_real_land(dem_folder: Path) -> None:
+    lesson = DetailLesson(dem_folder, 2)
+    slope = torch.arange(40.0).expand(2, 40, 40)
+
+    def pit(metres: float) -> torch.Tensor:
+        """Two slopes, one with a pit a pixel large that holds so much, averaged over the crop."""
+        land = slope.clone()
+        land[0, 20, 20] = 19 - metres * land[0].numel()  # the lowest neighbour is the outlet
+        return land
+
+    puddle = lesson.puddle_m
+    assert lesson.excess(pit(3 * puddle), pit(0)).item() == pytest.approx((2 + 0) / 2, abs=1e-3)
+    assert lesson.excess(pit(3 * puddle), pit(puddle)).item() == pytest.approx((1 + 0) / 2, abs=1e-3)
+    # A lake that only the real land has doesn't pay for another crop's dam.
+    assert lesson.excess(pit(3 * puddle), pit(puddle).flip(0)).item() == pytest.approx((2 + 0) / 2, abs=1e-3)

@@ -14,7 +14,7 @@ import torch
 from pcg.learning import checkpoint
 from pcg.learning.loop import Run, next_run, read_config, to_toml
 from pcg.terrain.export import export_terrain
-from pcg.terrain.lessons import DetailLesson
+from pcg.terrain.lessons import CoarseLesson, DetailLesson, cut
 from pcg.terrain.networks import CoarseGenerator, Generator
 from pcg.terrain.train import DRAINAGE_STEPS, PRESETS, TerrainConfig, drainage_share, train
 from runtime.local import Local
@@ -85,15 +85,32 @@ def test_depressions_weigh_nothing_at_first() -> None:
     assert [drainage_share(step) for step in (0, first, (first + last) // 2, last, 10 * last)] == [0, 0, 0.5, 1, 1]
 
 
-def test_only_depressions_deeper_than_real_ones_count(dem_folder: Path) -> None:
-    lesson = DetailLesson(dem_folder, 2)
-    control, real = lesson.draw(1, np.random.default_rng(0), 2)
-    generator = Generator((8, 8, 8, 8, 8), (2, 2, 2, 2, 0))
-    dug = real.clone()
-    dug[:, 10:20, 10:20] -= 50
-    assert lesson.excess(real, real, control, generator) == 0
-    assert lesson.excess(real, dug, control, generator) == 0
-    assert lesson.excess(dug.requires_grad_(True), real, control, generator) > 0
+@pytest.mark.parametrize("kind", [DetailLesson, CoarseLesson])
+def test_large_crops_are_cut_into_what_small_ones_are(
+    kind: type[DetailLesson] | type[CoarseLesson], dem_folder: Path
+) -> None:
+    lesson = kind(dem_folder, 2)
+    condition, land = lesson.draw(3, np.random.default_rng(0), 4)
+    lands, conditions = cut(land, condition, 2)
+    small_condition, small_land = lesson.draw(1, np.random.default_rng(0), 2)
+    assert lands.shape == (12, *small_land.shape[1:])
+    assert conditions.shape == (12, *small_condition.shape[1:])
+    assert torch.equal(lands[4 + 2], land[1, 32:72, :40])  # the second crop's lower left quarter, frame included
+    assert torch.equal(conditions[4 + 2], condition[1, :, 2:, :-2])
+    whole, same = cut(land, condition, 4)
+    assert torch.equal(whole, land)
+    assert torch.equal(same, condition)
+
+
+def test_large_crops_must_be_whole_pieces(dem_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="crops 5 wide can't be cut into pieces of 2"):
+        train(dataclasses.replace(TINY, wide=5), dem_folder, tmp_path / "run", "cpu")
+
+
+def test_data_without_a_large_crop_is_taught_in_small_ones(dem_folder: Path) -> None:
+    for lesson in (DetailLesson(dem_folder, 2), CoarseLesson(dem_folder, 2)):
+        assert lesson.fits(2)
+        assert not lesson.fits(1000)
 
 
 def test_a_resumed_run_equals_an_unbroken_one(
