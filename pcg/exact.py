@@ -2,7 +2,7 @@
 
 Floating-point convolution depends on the order of its sums, and so on the batch, the threads and the instruction set.
 Integers don't: a sum of products that stays below 2^24 steps is the same in float32 in whatever order it is added.
-So an exported layer holds weights and activations that are integers in [-127, 127] times a power of two, convolves
+So an exported layer holds weights and activations that are small integers times a power of two, convolves
 them, rounds the exact sum once to bfloat16, and does the rest element by element in bfloat16. The float32 and the
 bfloat16 path then give the same bits (docs/exactness.md says what was measured).
 
@@ -17,6 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 ACTIVATION_MAX = 127
+WIDE_MAX = 255  # bfloat16 holds every integer up to 256
+WEIGHT_MAX = 255
+FINEST_WEIGHT = 7  # bits by which a channel's step may be finer than its largest weight needs
 ACTIVATION_QUANTILE = 0.9995  # what lies beyond is clamped
 EXACT_SUM = 2**24  # float32 holds every integer up to here
 LEAK = 0.25  # a power of two, so that the leaky slope multiplies exactly
@@ -128,6 +131,13 @@ def activation_step(activations: Tensor) -> float:
     return power_of_two_at_least(max(peak, 1e-6) / ACTIVATION_MAX)
 
 
+def activation_steps(activations: Tensor, most: int) -> Tensor:
+    """As activation_step, for `most` integers on either side, a channel of (N, C, H, W) each: float64 (C,)."""
+    values = activations.detach().float().abs().transpose(0, 1).flatten(1)
+    peaks = values.kthvalue(max(1, math.ceil(ACTIVATION_QUANTILE * values.shape[1])), 1).values
+    return torch.tensor([power_of_two_at_least(max(float(p), 1e-6) / most) for p in peaks], dtype=torch.float64)
+
+
 def steps_of(x: Tensor, step: float) -> Tensor:
     """What an integer stands for in each channel of (N, C, ...), where all have one step: float64 (C,)."""
     return torch.full((x.shape[1],), step, dtype=torch.float64)
@@ -153,17 +163,49 @@ def quantise_bias(bias: Tensor, step: Tensor) -> Tensor:
     return ((rounded / step.flatten()).round() * step.flatten()).to(torch.bfloat16).double()
 
 
-def check_sums(integers: Tensor, step: Tensor, bias: Tensor) -> int:
-    """The largest sum, in steps, that inputs in [-127, 127] and the bias can make at any output.
+def check_sums(integers: Tensor, step: Tensor, bias: Tensor, input_max: int = ACTIVATION_MAX) -> int:
+    """The largest sum, in steps, that inputs in [-input_max, input_max] and the bias can make at any output.
 
     Raises:
         ValueError: it could pass 2^24, up to which float32 holds every integer.
     """
-    sums = ACTIVATION_MAX * integers.abs().sum(dim=[1, 2, 3]) + (bias / step.flatten()).abs()
-    worst = int(sums.max())
+    worst = int(largest_sums(integers, step, bias, input_max).max())
     if worst >= EXACT_SUM:
         raise ValueError(f"a layer's sum can reach {worst} steps; float32 is exact only below {EXACT_SUM}")
     return worst
+
+
+def largest_sums(integers: Tensor, step: Tensor, bias: Tensor, input_max: int) -> Tensor:
+    """As check_sums, of every output channel."""
+    return input_max * integers.abs().sum(dim=[1, 2, 3]) + (bias / step.flatten()).abs()
+
+
+def fine_weight(
+    weight: Tensor, bias: Tensor, input_step: Tensor, output_step: Tensor, input_max: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """As quantise_weight, as finely as sums allow, with the bias: small weights matter too where there are many.
+
+    Every weight is one that bfloat16 holds, so of eight bits, and a whole number of its channel's step; the finer the
+    step, the more of the small weights' eight bits count. `output_step` (outputs,). Returns (integers, powers of two
+    (outputs, 1, 1, 1), bias (outputs,) in output steps), float64.
+    """
+    output = output_step.double()
+    scaled = weight.detach().double() * input_step.double().view(1, -1, 1, 1) / output.view(-1, 1, 1, 1)
+    peak = scaled.abs().amax(dim=[1, 2, 3]).clamp_min(1e-12)
+    largest = torch.tensor([power_of_two_at_least(float(p) / WEIGHT_MAX) for p in peak], dtype=torch.float64)
+    largest = largest.view(-1, 1, 1, 1) * 2  # as coarse as 8-bit integers
+    rounded = scaled.to(torch.bfloat16).double()
+
+    def in_steps(step: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return (rounded / step).round(), step, quantise_bias(bias.detach().double() / output, step)
+
+    best = in_steps(largest)
+    for bits in range(1, FINEST_WEIGHT + 2):
+        finer = in_steps(largest * 2.0**-bits)
+        fits = (largest_sums(*finer, input_max) < EXACT_SUM).view(-1, 1, 1, 1)
+        integers, step = (torch.where(fits, new, old) for new, old in zip(finer[:2], best[:2], strict=True))
+        best = integers, step, torch.where(fits.flatten(), finer[2], best[2])
+    return best
 
 
 def transposed_as_phases(weight: Tensor) -> Tensor:
@@ -196,9 +238,10 @@ def interleave(y: Tensor, latent: Tensor) -> Tensor:
 class ExactConv(nn.Module):
     """A convolution, without padding, whose result is the exact sum rounded once to bfloat16, on every path.
 
-    Input: integers in [-127, 127] held in float32, bfloat16 or float64, (N, C, H, W); output bfloat16. The bias rides
-    in the convolution: it is a whole number of steps that bfloat16 holds, so the sum with it is as exact as without,
-    if the kernel adds it before the rounding, as the CPU's do. One that does not is found out by the golden vectors.
+    Input: integers in [-input_max, input_max] held in float32, bfloat16 or float64, (N, C, H, W); output bfloat16. An
+    integer stands for `input_step` (C,) there and for `output_step`, one for all or (C',), here. The bias rides in the
+    convolution: it is a whole number of steps that bfloat16 holds, so the sum with it is as exact as without, if the
+    kernel adds it before the rounding, as the CPU's do. One that does not is found out by the golden vectors.
 
     Raises:
         ValueError: a channel's sum could pass 2^24 steps, so float32 would not hold it exactly.
@@ -207,12 +250,19 @@ class ExactConv(nn.Module):
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, weight: Tensor, bias: Tensor, input_step: Tensor, output_step: float) -> None:
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor,
+        input_step: Tensor,
+        output_step: float | Tensor,
+        input_max: int = ACTIVATION_MAX,
+    ) -> None:
         super().__init__()
-        integers, step = quantise_weight(weight, input_step, output_step)
-        in_steps = quantise_bias(bias.detach().double() / output_step, step)
-        check_sums(integers, step, in_steps)
-        # 8-bit integers times a power of two are exact in bfloat16 too, and take half the room in the file.
+        steps = torch.as_tensor(output_step, dtype=torch.float64).expand(len(weight))
+        integers, step, in_steps = fine_weight(weight, bias, input_step, steps, input_max)
+        check_sums(integers, step, in_steps, input_max)
+        # Exact in bfloat16 too, where they take half the room in the file.
         quantised = (integers * step).to(torch.bfloat16)
         self.register_buffer("weight", quantised.contiguous(memory_format=torch.channels_last))
         self.register_buffer("bias", in_steps.to(torch.bfloat16))
@@ -223,17 +273,26 @@ class ExactConv(nn.Module):
 
 
 class IntegerConv(nn.Module):
-    """ExactConv, then leaky slope, round and clamp: integers in [-127, 127] in and out, in the input's dtype."""
+    """ExactConv, then leaky slope, round and clamp: integers in [-most, most] in and out, in the input's dtype."""
 
     LEAK: Final[float] = LEAK
+    most: Final[float]
 
-    def __init__(self, weight: Tensor, bias: Tensor, input_step: Tensor, output_step: float) -> None:
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor,
+        input_step: Tensor,
+        output_step: float | Tensor,
+        most: int = ACTIVATION_MAX,
+    ) -> None:
         super().__init__()
-        self.conv = ExactConv(weight, bias, input_step, output_step)
+        self.conv = ExactConv(weight, bias, input_step, output_step, most)
+        self.most = float(most)
 
     def forward(self, x: Tensor) -> Tensor:
         """One layer; the result has x's dtype."""
-        return F.leaky_relu_(self.conv(x), self.LEAK).round_().clamp_(-127.0, 127.0).to(x.dtype)
+        return F.leaky_relu_(self.conv(x), self.LEAK).round_().clamp_(-self.most, self.most).to(x.dtype)
 
 
 class IntegerUp(nn.Module):
@@ -242,9 +301,17 @@ class IntegerUp(nn.Module):
     Maps n to 2n - 2: only outputs with their whole support are kept.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor, input_step: Tensor, output_step: float) -> None:
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor,
+        input_step: Tensor,
+        output_step: float | Tensor,
+        most: int = ACTIVATION_MAX,
+    ) -> None:
         super().__init__()
-        self.phases = IntegerConv(transposed_as_phases(weight), bias.repeat(4), input_step, output_step)
+        steps = torch.as_tensor(output_step, dtype=torch.float64).expand(len(bias)).repeat(4)
+        self.phases = IntegerConv(transposed_as_phases(weight), bias.repeat(4), input_step, steps, most)
 
     def forward(self, x: Tensor, latent: Tensor) -> Tensor:
         """x (N, C, n, n), latent (N, Z, 2n-2, 2n-2), Z may be 0; the result has x's dtype."""

@@ -10,7 +10,9 @@ import difflib
 import reprlib
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeVar
+
+Number = TypeVar("Number", int, float)
 
 
 class Code(IntEnum):
@@ -63,6 +65,20 @@ class RpcError(Exception):
 
     def __reduce__(self) -> tuple[type[RpcError], tuple[Code, str, dict[str, Any]]]:
         return type(self), (self.code, self.message, self.details)  # to another process, and back
+
+
+def within(name: str, value: Number, least: float, most: float) -> Number:
+    """The value of a parameter. Raises RpcError OUT_OF_RANGE unless least <= value <= most.
+
+    >>> within("share", 1.5, 0, 1)
+    Traceback (most recent call last):
+    runtime.errors.RpcError: share 1.5 is out of range; 0 to 1 would do
+    """
+    if not least <= value <= most:
+        told, low, high = (f"{v:.16g}" if isinstance(v, float) else str(v) for v in (value, least, most))
+        details = {"parameter": name, "value": value, "minimum": least, "maximum": most}
+        raise RpcError(Code.OUT_OF_RANGE, f"{name} {told} is out of range; {low} to {high} would do", details)
+    return value
 
 
 def shown(value: object, most: int = 80) -> str:

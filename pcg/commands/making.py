@@ -27,6 +27,7 @@ def terrain(
     rivers_from: float = 25.0,
     sketch: Path | None = None,
     height_range: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    grain: float | None = None,
     tiles: str | None = None,
     naming: Literal["plain", "unity", "unreal"] = "plain",
     flip_y: bool | None = None,
@@ -49,7 +50,7 @@ def terrain(
         pcg terrain endless.tif --seed 7 --size 16384
         pcg terrain valley.tif --seed 7 --rivers --rivers-from 10
         pcg terrain unity/world.raw --seed 7 --tiles 4x4 --size 1025 --naming unity
-        pcg terrain island.png --seed 7 --sketch island-32x32.png --height-range -200:1800
+        pcg terrain island.png --seed 7 --sketch island-32x32.png --height-range -200:1800 --grain -0.5
         pcg terrain many/ --count 50 --format r16
 
     :param out: File to write (.png, .r16, .raw, .tif, .exr, .npy); with --count, a folder.
@@ -67,6 +68,8 @@ def terrain(
     :param rivers_from: Where rivers begin: square kilometres that they drain at least, 5 to 500.
     :param sketch: Your large forms: a grey PNG, a TIFF or a .npy, one value for 16 pixels (1,440 m).
     :param height_range: LOW:HIGH, the metres that black and white of the sketch stand for.
+    :param grain: How fine-wrought a sketch's land is: -1, smooth, to 1, cut by every brook; by default it changes from
+        place to place.
     :param tiles: COLUMNSxROWS, such as 4x4: a grid of tiles. Those of an odd side share their edges.
     :param naming: How tiles are named: plain NAME_c0_r0; unity NAME_0_0, x then z, z from the south; unreal NAME_x0_y0.
     :param flip_y: Write the southernmost row first, as Unity's raw import wants it; the default with --naming unity.
@@ -83,6 +86,8 @@ def terrain(
     if sketch is None:
         if height_range is not None:
             raise UserError("--height-range says how to read a --sketch; there is none")
+        if grain is not None:
+            raise UserError("--grain says how fine-wrought the land of a --sketch is; there is none")
         params |= {name: given for name, given in (("style", style), ("control", control)) if given is not None}
     else:
         if style is not None or control is not None:
@@ -91,6 +96,7 @@ def terrain(
             raise UserError(
                 "a sketch has its own size and place: leave out --x, --y and --size, or cut it with --tiles"
             )
+        params |= {} if grain is None else {"grain": grain}
         forms = read_sketch(sketch, *(parse_height_range(height_range) if height_range else ()))
     grid = None
     if tiles is not None:

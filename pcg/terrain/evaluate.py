@@ -1,9 +1,10 @@
 """How real the generated land is: figures of a terrain model file beside the same figures of real land.
 
-Twice. On the validation regions both sides have the same control maps, cut from real land the model never saw, so
-what differs is what the detail level put in. Then whole worlds, as the model lays them out itself, against real land
-of like relief from everywhere. Beside each figure stands its floor, real land against real land: how far it can be
-from perfect by chance alone.
+Three times. On the validation regions both sides have the same control maps, cut from real land the model never saw, so
+what differs is what the detail level put in: first with a grain that changes from place to place, as in a world, then
+told each real patch's grain, which is as much given as its control map. Then whole worlds, as the model lays them out
+itself, against real land of like relief from everywhere. Beside each figure stands its floor, real land against real
+land: how far it can be from perfect by chance alone.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from pathlib import Path
 
 import noise
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from pcg.terrain import data
+from pcg.terrain import data, grain
 from pcg.terrain.figures import AUC, CNN_STEPS, FILL, PITS, Array, aucs, compare, floors, measure
 from pcg.terrain.world import STEPS_A_METRE
 from runtime.card import Quality
@@ -75,8 +77,11 @@ def draw_patches(regions: list[data.Region], count: int, rng: np.random.Generato
     return list(found), np.stack([c for c, _ in patches]), np.stack([h for _, h in patches])
 
 
-def generate(model: ModelFile, controls: Array) -> Array:
-    """The model's land of each control map (N, 32, 32), each with its own seed: (N, 256, 256), both metres."""
+def generate(model: ModelFile, controls: Array, grains: NDArray[np.int64] | None = None) -> Array:
+    """The model's land of each control map (N, 32, 32), each with its own seed: (N, 256, 256), both metres.
+
+    `grains`: (N,) in 1/128, or as the model draws them.
+    """
     engine = Engine()
     parts = []
     try:
@@ -84,7 +89,9 @@ def generate(model: ModelFile, controls: Array) -> Array:
             seeds = np.arange(first, min(first + BATCH, len(controls)))
             zeros = np.zeros_like(seeds)
             control = controls[seeds].astype(np.float64)
-            parts.append(engine.submit(engine.run, model, "detail", seeds, zeros, zeros, control, 0).result())
+            told = () if grains is None else (grains[seeds],)
+            arguments = (seeds, zeros, zeros, control, 0, *told)
+            parts.append(engine.submit(engine.run, model, "detail", *arguments).result())
     finally:
         engine.close()
     land = np.concatenate(parts)[:, FRAME:-FRAME, FRAME:-FRAME]
@@ -159,27 +166,44 @@ def evaluate_terrain(
     names, controls, real = draw_patches(regions, patches, rng)
     say(f"generating {patches} patches")
     against = f"real land of {', '.join(names)}; {patches} patches of {SIDE} px"
-    rows = against_real(generate(model, controls), real, against, fbm(real, rng), seeds, steps, rng)
+    rows = against_real(generate(model, controls), real, against, seeds, steps, rng, paired=True, plain=fbm(real, rng))
+
+    try:
+        training = data.load_regions(data_folder)
+    except FileNotFoundError:
+        say("no training regions in the folder: grain has no scale, and whole worlds are compared with these alone")
+    else:
+        scale = grain.fit_regions(data.fitting(training, grain.CROP_CELLS))
+        grains = scale.grain(torch.from_numpy(real), torch.from_numpy(controls))
+        say(f"generating {patches} patches, told their grain")
+        land = generate(model, controls, (grains * 128).long().numpy())
+        told = against_real(land, real, f"{against}, grain told", seeds, steps, rng, paired=True)
+        rows += [Quality(f"grain told: {row.metric}", row.value, row.against, row.floor) for row in told]
+        regions = training + regions
 
     say(f"generating {patches} patches of whole worlds")
-    try:
-        regions = data.load_regions(data_folder) + regions
-    except FileNotFoundError:
-        say("no training regions in the folder: whole worlds are compared with the validation regions alone")
     _, _, offered = draw_patches(regions, 4 * patches, rng)
     land = worlds(model, patches)
     real = of_like_relief(land, offered)
     against = f"real land of like relief, all regions; {patches} patches of {SIDE} px"
     return rows + [
         Quality(f"worlds: {row.metric}", row.value, row.against, row.floor)
-        for row in against_real(land, real, against, None, seeds, steps, rng)
+        for row in against_real(land, real, against, seeds, steps, rng, paired=False)
     ]
 
 
 def against_real(
-    land: Array, real: Array, against: str, plain: Array | None, seeds: int, steps: int, rng: np.random.Generator
+    land: Array,
+    real: Array,
+    against: str,
+    seeds: int,
+    steps: int,
+    rng: np.random.Generator,
+    *,
+    paired: bool,
+    plain: Array | None = None,
 ) -> list[Quality]:
-    """All figures of generated patches against real ones, and a few of plain noise."""
+    """All figures of generated patches against real ones, `paired` if of the same places, and a few of plain noise."""
     say("measuring slopes, spectra and drainage")
     real_measured = measure(real)
     figures, floor = compare(measure(land), real_measured), floors(real_measured, rng)
@@ -188,7 +212,7 @@ def against_real(
     half = len(real) // 2
     rivals = {
         "generated": (real, land),
-        "real": (real, real) if plain is not None else (real[:half], real[half : 2 * half]),
+        "real": (real, real) if paired else (real[:half], real[half : 2 * half]),
     }
     if plain is not None:
         rivals["fBm"] = (real, plain)

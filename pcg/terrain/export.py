@@ -18,7 +18,7 @@ from runtime.card import Card, Parameter, Training, TrainingData
 from runtime.engine import make_deterministic
 
 DETAIL, COARSE = "terrain-detail", "terrain-coarse"
-COORDINATE_MAX, SIZE_MAX = 2**53, 2049
+COORDINATE_MAX, SIZE_MAX, GRAIN_MAX = 2**53, 2049, 127
 
 VARIED = [0] * len(STYLES)
 
@@ -49,6 +49,14 @@ def terrain_parameters() -> dict[str, Parameter]:
             "varied",
             choices=["varied", *STYLES],
         ),
+        "grain": Parameter(
+            "number",
+            "of a sketch: how fine-wrought its land is, from smooth to cut by every brook; by default it changes from "
+            "place to place",
+            None,
+            -1,
+            1,
+        ),
         "control": Parameter("string", "where the large forms come from", "learned", choices=["learned", "noise"]),
     }
 
@@ -65,7 +73,8 @@ def golden_calls(module: Any) -> list[tuple[str, list[Any]]]:
     side = int(module.cells(torch.tensor([0]), torch.tensor([0]), GOLDEN_SIZE, 0))
     # A cone in the sea, in whole metres.
     drawn = [[1500 - 90 * abs(i - side // 2) - 130 * abs(j - side // 2) for j in range(side)] for i in range(side)]
-    return [*calls, ("window", [[5], [0], [0], GOLDEN_SIZE, 0, [drawn]])]
+    place = [[5], [0], [0], GOLDEN_SIZE, 0]
+    return [*calls, ("window", [*place, [drawn]]), ("window", [*place, [drawn], [GRAIN_MAX]])]
 
 
 def export_terrain(run: Path, coarse_run: Path, out: Path) -> Card:

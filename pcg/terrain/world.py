@@ -140,14 +140,19 @@ class TerrainWorld(nn.Module):
         return (u * u.abs() * self.STEPS_A_METRE).round() / self.STEPS_A_METRE
 
     @torch.jit.export
-    def detail(self, seed: Tensor, row: Tensor, column: Tensor, control: Tensor, lod: int) -> Tensor:
+    def detail(
+        self, seed: Tensor, row: Tensor, column: Tensor, control: Tensor, lod: int, grain: Tensor | None = None
+    ) -> Tensor:
         """Land of a control map: seed, row, column int64 (N,), the cell of the land's first pixel; control float64
-        (N, n+16, n+16) metres, 8 cells more on every side; to float64 (N, p+8, p+8) metres for the p = n * 2^(4-lod)
-        pixels of that level of detail, 4 pixels more on every side.
+        (N, n+16, n+16) metres, 8 cells more on every side; grain int64 (N,) in [-127, 127], or one that changes from
+        place to place; to float64 (N, p+8, p+8) metres for the p = n * 2^(4-lod) pixels of that level of detail, 4
+        pixels more on every side.
         """
-        return self.ground(seed, row, column, control, lod) / self.STEPS_A_METRE
+        return self.ground(seed, row, column, control, lod, grain) / self.STEPS_A_METRE
 
-    def ground(self, seed: Tensor, row: Tensor, column: Tensor, control: Tensor, lod: int) -> Tensor:
+    def ground(
+        self, seed: Tensor, row: Tensor, column: Tensor, control: Tensor, lod: int, grain: Tensor | None
+    ) -> Tensor:
         """As detail, in whole 1/64 m."""
         scales = self.SCALES - lod
         control = (control * self.STEPS_A_METRE).round() / self.STEPS_A_METRE
@@ -157,8 +162,11 @@ class TerrainWorld(nn.Module):
         if scales > 0:
             features, amplitude, _mean = control_features(control, self.amplitude_levels, self.height_levels)
             span = torch.arange(features.shape[2], device=seed.device) - self.fine.MARGIN
-            grain = grain_field(seed, row.unsqueeze(1) + span, column.unsqueeze(1) + span)
-            seen = torch.cat([features.to(torch.float32), grain.unsqueeze(1)], 1)
+            if grain is None:
+                grains = grain_field(seed, row.unsqueeze(1) + span, column.unsqueeze(1) + span)
+            else:
+                grains = grain.to(torch.float32).view(-1, 1, 1).expand_as(features[:, 0])
+            seen = torch.cat([features.to(torch.float32), grains.unsqueeze(1)], 1)
             details = self.fine(seen, seed, row, column, self.precision, scales)
             amplitude = crop(amplitude, 2) * self.STEPS_A_METRE
             for detail in details:
@@ -177,9 +185,20 @@ class TerrainWorld(nn.Module):
         return height
 
     @torch.jit.export
-    def window(self, seed: Tensor, x: Tensor, y: Tensor, size: int, lod: int, control: Tensor) -> Tensor:
-        """As forward, from a control map in metres whose first cell is 8 before that of the chunk's first pixel."""
-        steps = self.ground(seed, y >> 4, x >> 4, control.to(torch.float64), lod).to(torch.int32)
+    def window(
+        self,
+        seed: Tensor,
+        x: Tensor,
+        y: Tensor,
+        size: int,
+        lod: int,
+        control: Tensor,
+        grain: Tensor | None = None,
+    ) -> Tensor:
+        """As forward, from a control map in metres whose first cell is 8 before that of the chunk's first pixel; grain
+        as for detail.
+        """
+        steps = self.ground(seed, y >> 4, x >> 4, control.to(torch.float64), lod, grain).to(torch.int32)
         parts: list[Tensor] = []
         for i in range(seed.shape[0]):
             top, left = (int(y[i] & 15) >> lod) + 4, (int(x[i] & 15) >> lod) + 4
@@ -198,4 +217,4 @@ class TerrainWorld(nn.Module):
         (x, y) is a world pixel of 90 m; the chunk's first pixel, of 90 * 2^lod m, is the one that holds it.
         """
         control = self.control(seed, (y >> 4) - 8, (x >> 4) - 8, self.cells(x, y, size, lod), style)
-        return self.window(seed, x, y, size, lod, control)
+        return self.window(seed, x, y, size, lod, control, None)

@@ -22,7 +22,7 @@ from runtime.content.palettes import LARGEST, indexed, remove_strays
 from runtime.content.provenance import provenance, with_model
 from runtime.content.texts import Reading, read_text
 from runtime.engine import Engine
-from runtime.errors import Code, RpcError
+from runtime.errors import Code, RpcError, within
 from runtime.registry import ModelFile, Registry
 
 FRONT_MODEL, WALK_MODEL, FAMILY = "character-front", "character-walk", "characters"
@@ -101,8 +101,7 @@ def check(request: SheetRequest, registry: Registry) -> Order:
         known = wishes.choices(front_model.card)
         wish = wishes.read_wishes(request.attributes, known)
         reading = None if request.text is None else read_text(request.text, known)
-    if not 2 <= request.colors <= fronts.MOST_COLOURS:
-        raise out_of_range("colors", request.colors, 2, fronts.MOST_COLOURS)
+    within("colors", request.colors, 2, fronts.MOST_COLOURS)
     return Order(
         request,
         front_model,
@@ -137,21 +136,17 @@ def find(registry: Registry, name: str, parameter: str) -> ModelFile:
 def check_seed(name: str, seed: int, model: ModelFile) -> None:
     """Raises RpcError OUT_OF_RANGE for a seed that the model doesn't take."""
     stated = model.card.parameters["seed"]
-    if not (stated.minimum or 0) <= seed <= (stated.maximum or 0):
-        raise out_of_range(name, seed, stated.minimum or 0, stated.maximum or 0)
+    within(name, seed, stated.minimum or 0, stated.maximum or 0)
 
 
 def share(name: str, value: float) -> int:
     """A share of 0 to 1 in 128ths. Raises RpcError OUT_OF_RANGE."""
-    if not 0 <= value <= 1:
-        raise out_of_range(name, value, 0, 1)
-    return round(value * UNIT)
+    return round(within(name, value, 0, 1) * UNIT)
 
 
 def read_colours(palette: list[str]) -> NDArray[np.uint8]:
     """Colours (n, 3) written as rrggbb, with or without a #. Raises RpcError."""
-    if len(palette) > LARGEST:
-        raise out_of_range("palette", len(palette), 0, LARGEST)
+    within("palette", len(palette), 0, LARGEST)
     colours = np.zeros((len(palette), 3), np.uint8)
     for k, text in enumerate(palette):
         try:
@@ -301,15 +296,6 @@ def _paint(drawn: Image, shown: Image) -> Image:
     colours = np.zeros((len(shown), 4), np.uint8)
     colours[1:, :3], colours[1:, 3] = shown[1:], 255
     return colours.view(np.uint32)[:, 0].take(drawn).view(np.uint8).reshape(*drawn.shape, 4)
-
-
-def out_of_range(name: str, value: float, low: float, high: float) -> RpcError:
-    """OUT_OF_RANGE about one parameter."""
-    return RpcError(
-        Code.OUT_OF_RANGE,
-        f"{name} {value} is out of range; {low} to {high} would do",
-        {"parameter": name, "value": value, "minimum": low, "maximum": high},
-    )
 
 
 def _wrong(parameter: str, what: str) -> RpcError:

@@ -158,17 +158,21 @@ class Land:
     key: Hashable
     """What its ground depends on beside the place."""
     turn: Turn = at_once
+    grain: int | None = None
+    """How fine-wrought it is, in 1/127; by default it changes from place to place."""
 
     def __call__(self, lod: int, row: int, column: int, height: int, width: int) -> NDArray[np.int32]:
         """Heights (height, width) in 1/64 m from pixel (row, column) of that level on, any integers."""
         seed = np.array([self.seed], np.int64)
+        grain = () if self.grain is None else (np.array([self.grain], np.int64),)
 
         def square(top: int, left: int, side: int) -> NDArray[np.int32]:
             x, y = (column + left) << lod, (row + top) << lod
             xs, ys = np.array([x], np.int64), np.array([y], np.int64)
             cells = int(self.engine.run(self.model, "cells", xs, ys, side, lod))
             control = self.control(y // PIXELS_PER_CELL - MARGIN_CELLS, x // PIXELS_PER_CELL - MARGIN_CELLS, cells)
-            made: NDArray[np.int32] = self.engine.run(self.model, "window", seed, xs, ys, side, lod, control[None])[0]
+            arguments = (seed, xs, ys, side, lod, control[None], *grain)
+            made: NDArray[np.int32] = self.engine.run(self.model, "window", *arguments)[0]
             return made
 
         return tiled(lambda top, left, side: self.turn(functools.partial(square, top, left, side)), height, width)

@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.content.characters import check_seed, find, out_of_range, share
+from runtime.content.characters import check_seed, find, share
 from runtime.content.outlines import close_gaps, complete_outlines, fill_pinholes
 from runtime.content.palettes import remove_strays
 from runtime.content.provenance import provenance
 from runtime.engine import Engine
-from runtime.errors import Code, RpcError, did_you_mean
+from runtime.errors import Code, RpcError, did_you_mean, within
 from runtime.registry import ModelFile, Registry
 
 MODEL = "monster"
@@ -41,8 +41,7 @@ def check(request: MonsterRequest, registry: Registry) -> ModelFile:
     model = find(registry, request.model, "category")
     check_seed("seed", request.seed, model)
     if request.count is not None:
-        if not 1 <= request.count <= MOST:
-            raise out_of_range("count", request.count, 1, MOST)
+        within("count", request.count, 1, MOST)
         check_seed("seed", request.seed + request.count - 1, model)
     kinds = _kinds(model)
     if request.category is not None and request.category not in kinds:

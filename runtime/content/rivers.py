@@ -21,7 +21,7 @@ from runtime.content.provenance import provenance
 from runtime.content.regions import LAKE_DEPTH, LAKE_EXTENT, LAKE_PIXELS
 from runtime.content.streams import LEVEL, CoarseStreams
 from runtime.engine import Engine
-from runtime.errors import Code, RpcError
+from runtime.errors import within
 from runtime.registry import ModelFile
 
 CELL_KM2 = (layers.METRES_PER_PIXEL * 2**LEVEL / 1000) ** 2
@@ -60,13 +60,7 @@ def check(request: RiversRequest, model: ModelFile) -> None:
     terrain.check_world(request, model)
     terrain.check_side("width", request.width, model)
     terrain.check_side("height", request.height, model)
-    low, high = MINIMUM_KM2
-    if not low <= request.minimum_km2 <= high:
-        raise RpcError(
-            Code.OUT_OF_RANGE,
-            f"minimum_km2 {request.minimum_km2:g} is out of range; {low:g} to {high:g} would do",
-            {"parameter": "minimum_km2", "value": request.minimum_km2, "minimum": low, "maximum": high},
-        )
+    within("minimum_km2", request.minimum_km2, *MINIMUM_KM2)
 
 
 def rivers(

@@ -25,11 +25,12 @@ from runtime.content.regions import Regions
 from runtime.content.styles import style_weights
 from runtime.content.windows import LODS, Place, Window, WorldPlace, sketch_window, square_window, style_of, world_key
 from runtime.engine import Engine
-from runtime.errors import Code, RpcError, did_you_mean, shown
+from runtime.errors import Code, RpcError, did_you_mean, shown, within
 from runtime.registry import ModelFile
 
 MODEL, FAMILY = "terrain-detail", "terrain"
 LOWEST_M, HIGHEST_M = layers.OFFSET_M, layers.OFFSET_M + layers.SCALE_M * 65535  # what the wire's uint16 holds
+GRAIN_STEPS = 127  # in which a model takes a grain of one
 SKETCH_CELLS = (2, 1024)  # a side: fewer have no slope to read, more would be a world
 
 
@@ -59,11 +60,12 @@ class SketchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The parameters of terrain.sketch. `control`: an array of metres, a value for 16 x 16 pixels of 90 m.
 
     `x`, `y`, `width` and `height` cut a window out of its land; without them all of it is made. Corner in pixels of
-    90 m, size in pixels of the level.
+    90 m, size in pixels of the level. `grain`: from smooth land to land cut by every brook, -1 to 1.
     """
 
     seed: int
     control: Any
+    grain: float | None = None
     x: int = 0
     y: int = 0
     width: int | None = None
@@ -138,6 +140,11 @@ def check_sketch(request: SketchRequest, model: ModelFile) -> NDArray[np.float32
     """
     check_place(request, model)
     check_layers(request)
+    if request.grain is not None:
+        if "grain" not in model.card.parameters:
+            what = f"model {model.card.name!r} {model.card.version} takes no grain; leave it out, or export it anew"
+            raise RpcError(Code.INVALID_PARAMS, what, {"parameter": "grain"})
+        within("grain", request.grain, -1, 1)
     control = request.control
     where = {"parameter": "control"}
     if not isinstance(control, np.ndarray) or control.ndim != 2 or control.dtype.kind not in "fiu":
@@ -230,7 +237,8 @@ def sketch(
     params = {name: getattr(request, name) for name in request.__struct_fields__ if name != "control"}
     params["control_sha256"] = digest(control)
     window = sketch_window(model, request, control.shape, params["control_sha256"])
-    land = Land(engine, model, request.seed, drawn_control(control), window.world, turn)
+    grain = None if request.grain is None else round(request.grain * GRAIN_STEPS)
+    land = Land(engine, model, request.seed, drawn_control(control), window.world, turn, grain)
     return _made(land, regions, window, request) | {
         "provenance": provenance(model, "terrain.sketch", params),
     }

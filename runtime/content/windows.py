@@ -75,7 +75,7 @@ def sketch_window(model: ModelFile, request: SketchRequest, shape: tuple[int, ..
     row, column = request.y >> request.lod, request.x >> request.lod
     height, width = (side * PIXELS_PER_CELL >> request.lod for side in shape)
     return Window(
-        (model.sha256, request.seed, shape, control_sha256),
+        (model.sha256, request.seed, shape, control_sha256, request.grain),
         request.lod,
         row,
         column,

@@ -184,6 +184,7 @@ def test_a_server_gives_the_same_bytes(made: Path, tmp_path: Path) -> None:
         (("terrain", "x.png", "--sketch", "none.png", "--x", "5"), 2, "leave out --x, --y and --size"),
         (("terrain", "x.png", "--sketch", "none.png", "--height-range", "-5"), 1, "LOW:HIGH"),
         (("terrain", "x.png", "--height-range", "0:9"), 2, "there is none"),
+        (("terrain", "x.png", "--grain", "0.5"), 2, "the land of a --sketch is; there is none"),
         (("terrain", "world.png", "--format", "r16"), 1, "--format says r16"),
         (("terrain", "x.png", "--size", "0"), 1, "--size 0 is out of range; 1 to 262144"),
         (("terrain", "x", "--count", "0"), 1, "--count 0"),

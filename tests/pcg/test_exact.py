@@ -167,13 +167,48 @@ def test_the_exact_sum_is_rounded_once_to_bfloat16() -> None:
     weight, bias = parameters(False)
     input_step = torch.full((16,), 1 / 128)
     conv = exact.ExactConv(weight, bias, input_step, 1 / 1024)
-    integers, step = exact.quantise_weight(weight, input_step, 1 / 1024)
+    output_step = torch.full((24,), 1 / 1024)
+    integers, step, whole = exact.fine_weight(weight, bias, input_step, output_step, exact.ACTIVATION_MAX)
+    assert torch.equal(conv.bias.double(), whole)
     x = inputs(2, 16, 9, 9)
     sums = torch.nn.functional.conv2d(x.double(), integers) + (conv.bias.double() / step.flatten()).view(1, -1, 1, 1)
     assert torch.equal(sums, sums.round())  # whole steps, so float64 has added no error
     expected = (sums * step.view(1, -1, 1, 1)).to(torch.bfloat16)
     for dtype in (torch.float32, torch.bfloat16, torch.float64):
         assert torch.equal(conv(x.to(dtype)), expected)
+
+
+def test_weights_are_as_fine_as_sums_allow() -> None:
+    """A channel of few weights keeps all eight bits of each, one of many the bits that its sum leaves."""
+    random = torch.Generator().manual_seed(9)
+    for inputs_, small in ((4, 2**-9), (1000, 2**-6)):
+        weight = torch.randn(3, inputs_, 1, 1, generator=random)
+        bias, ones = torch.randn(3, generator=random), torch.ones(inputs_)
+        integers, step, whole = exact.fine_weight(weight, bias, ones, torch.ones(3), exact.WIDE_MAX)
+        assert exact.check_sums(integers, step, whole, exact.WIDE_MAX) < exact.EXACT_SUM
+        fine = integers * step
+        assert torch.equal(fine, fine.to(torch.bfloat16).double())
+        assert torch.equal(integers, integers.round())
+        assert ((fine - weight).abs() <= weight.abs() / 256 + small * weight.abs().max() / 4).all()
+        coarse = exact.quantise_weight(weight, ones, 1.0)
+        assert (fine - weight).abs().mean() < 0.7 * (coarse[0] * coarse[1] - weight).abs().mean()
+
+
+def test_each_channel_has_a_step_of_its_own() -> None:
+    activations = torch.linspace(-1, 1, 5001).view(1, 1, -1, 1) * torch.tensor([1.0, 0.25, 3.0]).view(1, 3, 1, 1)
+    assert exact.activation_steps(activations, 255).tolist() == [1 / 128, 1 / 512, 1 / 64]
+    weight, bias = parameters(False)
+    steps = 2.0 ** -torch.arange(24.0).remainder(4) / 32
+    x, input_step = inputs(1, 16, 12, 12), torch.full((16,), 1 / 128)
+    wide = exact.IntegerConv(weight, bias, input_step, steps, exact.WIDE_MAX)
+    real = torch.nn.functional.leaky_relu(torch.nn.functional.conv2d(x / 128, weight, bias), exact.LEAK)
+    with torch.inference_mode():
+        results = [wide(x.to(d)).float() for d in (torch.float32, torch.bfloat16, torch.float64)]
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
+    assert 127 < results[0].abs().max() <= 255
+    expected = (real / steps.view(1, -1, 1, 1)).clamp(-255, 255)
+    assert ((results[0] - expected).abs() < 1.5).all()
 
 
 def test_a_bias_is_whole_steps_that_bfloat16_holds() -> None:

@@ -126,7 +126,9 @@ for threads in (1, 2):
                 for name, found in (("alone", a[0]), ("eight", eight[i]), ("eight, again", eight[i + 4])):
                     seen[f"{p} lod {lod}: {threads} {bits} {name}"] = digest(found)
         drawn = np.linspace(-900, 2600, 20 * 20).round().reshape(1, 20, 20)
-        seen[f"sketch: {threads} {bits}"] = digest(run("detail", *(np.array([v]) for v in (3, -2, 9)), drawn, 0))
+        place = [np.array([v]) for v in (3, -2, 9)]
+        for told in ((), (np.array([50]),)):
+            seen[f"sketch, {len(told)} grains: {threads} {bits}"] = digest(run("detail", *place, drawn, 0, *told))
     engine.close()
 print(json.dumps(seen))
 """
@@ -147,7 +149,7 @@ def test_one_seed_gives_the_same_bytes_on_every_instruction_set(isa: str | None)
     )
     assert done.returncode == 0, done.stderr[-2000:]
     seen = json.loads(done.stdout)
-    assert len(seen) == 2 * 2 * (4 * 2 * 3 + 1)
+    assert len(seen) == 2 * 2 * (4 * 2 * 3 + 2)
     by_place: dict[str, set[str]] = {}
     for where, found in seen.items():
         by_place.setdefault(where.split(":")[0], set()).add(found)

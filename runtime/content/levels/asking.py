@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from runtime.content.levels.own import own_game
 from runtime.content.levels.rules import FREE, GAMES, Game
-from runtime.errors import Code, RpcError, did_you_mean, shown
+from runtime.errors import Code, RpcError, did_you_mean, shown, within
 from runtime.registry import ModelFile, Registry
 
 FAMILY = "levels"
@@ -21,7 +20,6 @@ MOST_CANDIDATES = 4096
 MOST_BUDGET = 10  # times the game's own
 BUDGET_SHARE = 4  # a candidate gets so much less than a level to be solved: another one is cheap
 Range = tuple[int, int]
-Number = TypeVar("Number", int, float)
 
 
 class GenerateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,15 +147,6 @@ def read_wishes(request: GenerateRequest, game: Game, model: ModelFile) -> Wishe
         candidates=within("candidates", request.candidates, 1, MOST_CANDIDATES),
         budget=within("budget", game.budget // BUDGET_SHARE if request.budget is None else request.budget, 1, most),
     )
-
-
-def within(name: str, value: Number, least: float, most: float) -> Number:
-    """The value. Raises RpcError OUT_OF_RANGE unless least <= value <= most."""
-    if not least <= value <= most:
-        what = f"{name} {value:.16g} is out of range; {least:.16g} to {most:.16g} would do"
-        details = {"parameter": name, "value": value, "minimum": least, "maximum": most}
-        raise RpcError(Code.OUT_OF_RANGE, what, details)
-    return value
 
 
 def read_tiles(name: str, rows: Sequence[str], tiles: str, game: Game) -> NDArray[np.int64]:
