@@ -178,7 +178,8 @@ def evaluate_terrain(
         say(f"generating {patches} patches, told their grain")
         land = generate(model, controls, (grains * 128).long().numpy())
         told = against_real(land, real, f"{against}, grain told", seeds, steps, rng, paired=True)
-        rows += [Quality(f"grain told: {row.metric}", row.value, row.against, row.floor) for row in told]
+        floor = {row.metric: row.floor for row in rows}  # of the same patches
+        rows += [Quality(f"grain told: {row.metric}", row.value, row.against, floor[row.metric]) for row in told]
         regions = training + regions
 
     say(f"generating {patches} patches of whole worlds")

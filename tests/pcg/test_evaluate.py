@@ -144,25 +144,34 @@ def test_fbm_has_the_relief_of_its_like() -> None:
     assert not np.array_equal(made[0] - made[0].min(), made[1] - made[1].min())
 
 
-def write_region(folder: Path, sea_columns: int = 0) -> Path:
-    """A validation region of 320 x 340 pixels, hilly enough to be measured."""
+def write_region(folder: Path, sea_columns: int = 0, name: str = "bc_coast_mountains") -> Path:
+    """A region of 320 x 340 pixels, hilly enough to be measured; a validation region by its name."""
     z = rough(1, 340, steep=16)[0, :320]
     z[:, 150 : 150 + sea_columns] = 0
     meta = {"dx_m": 90, "dy_m": 90, "licence": "made up"}
-    np.savez(folder / "bc_coast_mountains.npz", z=z, meta=json.dumps(meta))
+    np.savez(folder / f"{name}.npz", z=z, meta=json.dumps(meta))
     return folder
 
 
-def test_evaluate_terrain_gives_every_figure_with_its_floor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("training", [False, True])
+def test_evaluate_terrain_gives_every_figure_with_its_floor(
+    training: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Told grains need a scale, which the training regions give."""
+    if training:
+        write_region(tmp_path, name="hills")
     model = Registry().find("terrain-detail")
     rows = evaluate_terrain(model, write_region(tmp_path), patches=4, seeds=1, steps=4)
     by_metric = {row.metric: row for row in rows}
-    assert len(by_metric) == len(rows) == 13 + 10
+    told = {"real land of bc_coast_mountains; 4 patches of 256 px, grain told"} if training else set()
+    assert len(by_metric) == len(rows) == 13 + 10 + 10 * len(told)
     assert all(np.isfinite([row.value, row.floor]).all() for row in rows)
-    assert {row.against for row in rows} == {
+    assert {row.against for row in rows} == told | {
         "real land of bc_coast_mountains; 4 patches of 256 px",
         "real land of like relief, all regions; 4 patches of 256 px",
     }
+    if training:
+        assert by_metric["grain told: " + figures.CURVATURE].value != by_metric[figures.CURVATURE].value
     assert by_metric[figures.SLOPE].value > 0
     assert by_metric["worlds: " + figures.SLOPE].value != by_metric[figures.SLOPE].value
     for metric in (figures.PITS, figures.FILL, figures.AUC):
@@ -170,6 +179,7 @@ def test_evaluate_terrain_gives_every_figure_with_its_floor(tmp_path: Path, caps
     out, err = capsys.readouterr()
     assert out == ""
     assert "generating 4 patches" in err
+    assert ("grain has no scale" in err) is not training
 
 
 def test_patches_and_generated_land_have_the_control_maps_heights(tmp_path: Path) -> None:
