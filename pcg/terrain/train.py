@@ -56,7 +56,6 @@ def drainage_share(step: int) -> float:
 
 def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = "auto", resume: bool = False) -> bool:
     """Train a level of the terrain; arguments, result and errors as of train_gan."""
-
     if config.wide % config.cells:
         raise ValueError(
             f"crops {config.wide} wide can't be cut into pieces of {config.cells}; a multiple of it would do"
