@@ -49,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: Path | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = None
+    dedicated: bool = False
     models_mb: int | None = None
     workers: int | None = None
     worker_mb: int | None = MEMORY_MB
