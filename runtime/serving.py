@@ -13,7 +13,7 @@ import threading
 from types import FrameType
 
 from runtime import logs, status
-from runtime.access import Tokens, read_tokens
+from runtime.access import Tokens, is_loopback, read_tokens
 from runtime.cache import Cache, DiskCache
 from runtime.content.levels.solving import warm_up
 from runtime.engine import Engine
@@ -22,7 +22,7 @@ from runtime.registry import Registry
 from runtime.runner import Runner
 from runtime.server import Server
 from runtime.service import Service, package_version
-from runtime.settings import Settings, is_loopback
+from runtime.settings import Settings
 from runtime.workers import Workers, default_count
 
 _LEAVE_S = 5.0  # for work that can't be interrupted, after the time to drain

@@ -36,7 +36,7 @@ async def test_close_answers_also_what_was_not_read_yet(service, connect):
         done = {answer.msgid for answer in answers if answer.error is None}
         assert done == {0, 1}
         assert {answer.error[0] for answer in answers if answer.error} == {Code.SHUTTING_DOWN}
-        assert await peer.receive() is None
+        assert await peer.is_told_of_the_end()
         await asyncio.gather(sending, closing)
 
 
@@ -51,7 +51,7 @@ async def test_close_waits_for_running_requests_and_refuses_new_ones(server, ser
     service.gate.set()
     assert await peer.receive() == Response(1, None, {"name": 1})
     await closing
-    assert await peer.receive() is None
+    assert await peer.is_told_of_the_end()
     with pytest.raises(ConnectionRefusedError):
         await connect(server)
 
@@ -64,7 +64,7 @@ async def test_close_ends_what_outlasts_the_grace(server, service, connect):
     response = await peer.receive()
     assert (response.msgid, response.error[0]) == (1, Code.SHUTTING_DOWN)
     assert service.cancelled == [1]
-    assert await peer.receive() is None
+    assert await peer.is_told_of_the_end()
 
 
 async def test_close_does_not_wait_for_who_has_left(server, service, connect):
