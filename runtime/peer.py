@@ -40,6 +40,7 @@ _READ_BYTES = 1 << 16
 HELLO_BYTES = 4096  # the largest message taken from a client that has not given its token
 CLOSE_S = 1.0  # how long a connection that ends may take over its last bytes
 TURN = 100  # messages that are taken up before other connections have their turn
+FAREWELL_S = 3.0  # the same, for a client that was busy when the server was told to stop
 SILENT_S = 0.1  # after which nothing is on its way from a client that is told to go
 
 
@@ -162,8 +163,11 @@ class Peer(asyncio.BufferedProtocol):
             raise ConnectionResetError(f"{self.name} has gone")
         self._send(message)
 
-    def refuse(self, code: Code, message: str) -> None:
-        """Tell the peer why it is cut off, after what the link has already, and cut it off."""
+    def refuse(self, code: Code, message: str, linger_s: float = CLOSE_S) -> None:
+        """Tell the peer why it is cut off, after what the link has already, and cut it off.
+
+        It has `linger_s` seconds to close the connection itself, in which what it still sends is dropped.
+        """
         if self._ended:
             return
         logger.info("%s: cut off: %s", self.name, message)
@@ -171,7 +175,7 @@ class Peer(asyncio.BufferedProtocol):
         self._outbox.drop()
         self._link.write(self._wire.send_fatal(code, message))
         self._end()
-        self._half_close(CLOSE_S)
+        self._half_close(linger_s)
 
     def _half_close(self, linger_s: float) -> None:
         """Send no more, and read what still comes, for up to `linger_s` seconds.
@@ -205,7 +209,7 @@ class Peer(asyncio.BufferedProtocol):
         if self._ended:
             self.close()
         elif busy or self._heard > began:
-            self.refuse(Code.SHUTTING_DOWN, "the server is shutting down")
+            self.refuse(Code.SHUTTING_DOWN, "the server is shutting down", FAREWELL_S)
         else:
             self._end()
             self._half_close(SILENT_S)
