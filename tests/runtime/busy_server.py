@@ -6,6 +6,7 @@ It prints its TCP and WebSocket ports, and closes when it is told to terminate.
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from typing import Any
@@ -41,4 +42,5 @@ async def main(grace_s: float) -> None:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
     asyncio.run(main(float(sys.argv[1])))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import resource
 import socket
-import time
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,8 @@ from model_files import write_model
 from serving_process import serving
 
 from runtime.client import Client
+
+BUSY_SERVER = Path(__file__).with_name("busy_server.py")
 
 pytestmark = pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="prlimit is Linux's")
 
@@ -26,7 +29,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_crowd_on_few_descriptors_keeps_nobody_out_and_fills_no_log(models: Path, tmp_path: Path) -> None:
-    """400 silent connections, half of them at their WebSocket handshake, on 200 descriptors; then a client with a token."""
+    """400 silent connections on 200 descriptors, half of them at their WebSocket handshake; then one with a token."""
     tokens, log = tmp_path / "tokens", tmp_path / "log"
     tokens.write_text("0123456789abcdef")
     flags = ("--workers", 0, "--websocket-port", 0, "--token-file", tokens)
@@ -45,25 +48,29 @@ def test_a_crowd_on_few_descriptors_keeps_nobody_out_and_fills_no_log(models: Pa
     assert "can't be accepted" not in text
 
 
-def test_a_server_without_descriptors_refuses_early_says_so_once_and_recovers(models: Path, tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    with serving(models, "--workers", 0, log=log) as server:
-        pid = server.process.pid
-        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        with Client(port=server.port) as inside:
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (psutil.Process(pid).num_fds(), before[1]))
-            for _ in range(100):
-                with socket.create_connection(("127.0.0.1", server.port), timeout=60) as refused:
-                    with contextlib.suppress(ConnectionResetError):
-                        assert refused.recv(1) == b""
-            assert inside.call("server.health")["ready"]
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
-            until = time.monotonic() + 60
-            while time.monotonic() < until:
-                with contextlib.suppress(OSError), Client(port=server.port) as client:
-                    assert client.call("server.health")["ready"]
-                    break
-        server.stop()
-    text = log.read_text()
-    assert text.count("can't be accepted") == 1
-    assert "Traceback" not in text
+def test_a_server_without_descriptors_refuses_early_says_so_once_and_recovers() -> None:
+    server = subprocess.Popen(
+        [sys.executable, BUSY_SERVER, "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        port = int(server.stdout.readline().split()[0])
+        before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+        with Client(port=port) as inside:
+            assert inside.call("quick", x=1) == {"x": 1}
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (psutil.Process(server.pid).num_fds(), before[1]))
+            for _ in range(30):
+                refused = socket.create_connection(("127.0.0.1", port), timeout=60)
+                with refused, contextlib.suppress(ConnectionResetError):
+                    assert refused.recv(1) == b""
+            assert inside.call("quick", x=2) == {"x": 2}
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, before)
+            with Client(port=port) as client:
+                assert client.call("quick", x=3) == {"x": 3}
+        server.terminate()
+        _, log = server.communicate(timeout=60)
+    finally:
+        server.kill()
+        server.communicate()
+    assert log.count("can't be accepted") == 1
+    assert "Traceback" not in log

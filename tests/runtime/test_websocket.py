@@ -150,13 +150,16 @@ async def test_a_message_that_the_server_has_no_room_for_is_not_late(service):
 async def test_who_answers_no_ping_is_cut_off_and_who_does_is_not(service, monkeypatch):
     monkeypatch.setattr(websocket, "PING_S", 0.05)
     monkeypatch.setattr(websocket, "PONG_S", 0.05)
-    async with Server(service, port=0, websocket_port=0) as server, raw(server) as dead:
-        async with websocket_connect(f"ws://127.0.0.1:{server.websocket_port}", ping_interval=None) as alive:
-            assert (await dead.frame())[0] == PING
-            assert await dead.is_cut_off(Code.DEADLINE_EXCEEDED, "no pong")
-            await asyncio.sleep(0.3)
-            await alive.send(ECHO)
-            assert b"xxx" in await alive.recv()
+    async with (
+        Server(service, port=0, websocket_port=0) as server,
+        raw(server) as dead,
+        websocket_connect(f"ws://127.0.0.1:{server.websocket_port}", ping_interval=None) as alive,
+    ):
+        assert (await dead.frame())[0] == PING
+        assert await dead.is_cut_off(Code.DEADLINE_EXCEEDED, "no pong")
+        await asyncio.sleep(0.3)
+        await alive.send(ECHO)
+        assert b"xxx" in await alive.recv()
 
 
 async def test_who_pings_without_end_and_reads_nothing_is_not_read(service):
