@@ -67,15 +67,15 @@ class Door:
 class Origins:
     """The sites whose pages may use the WebSocket, of a server that listens on `host`.
 
-    Those that are named; ANY_ORIGIN names all. Where only this machine reaches the host, pages of this machine's own
-    addresses as well (http://localhost:8000, http://127.0.0.1:8000, http://[::1]:8000): whoever serves them can reach
-    the host without a browser. A foreign site can't pass for one: its pages have its name as their origin, also while
-    that name resolves to a loopback address (DNS rebinding).
+    Those that are named; ANY_ORIGIN names all. Where none is named and only this machine reaches the host, pages of
+    this machine's own addresses (http://localhost:8000, http://127.0.0.1:8000, http://[::1]:8000): whoever serves them
+    can reach the host without a browser. A foreign site can't pass for one: its pages have its name as their origin,
+    also while that name resolves to a loopback address (DNS rebinding).
     """
 
     def __init__(self, named: Iterable[str], host: str) -> None:
         self._named = frozenset(named)
-        self._local = is_loopback(host)
+        self._local = not self._named and is_loopback(host)
 
     def allow(self, origin: str | None) -> bool:
         """Whether a client is let in that came with this `Origin` header; None: with none, so it is no browser."""
