@@ -187,8 +187,9 @@ class Peer(asyncio.BufferedProtocol):
                 self._link.write_eof()
             self._read_on()
             self._timers.start("linger", linger_s, self.close)
-        else:
-            self.close()
+        else:  # TLS: what comes after its end breaks it, so this is when nothing is on its way any more
+            self._read_on()
+            self._timers.start("linger", min(SILENT_S, linger_s), self.close)
 
     async def drain(self, grace_s: float) -> None:
         """Take no more requests, wait up to `grace_s` seconds for those that run, then end the rest with an error.

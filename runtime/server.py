@@ -196,6 +196,7 @@ class Server:
         self._arrivals.add(arrival)
         self._admission.admit(arrival)
         arrival.greeting = loop.create_task(self._greet(arrival, kind, accepted, tls, tokens))
+        arrival.greeting.add_done_callback(lambda task: self._lost(arrival) if task.cancelled() else None)
 
     async def _greet(
         self, arrival: Arrival, kind: str, accepted: socket.socket, tls: SSLContext | None, tokens: Tokens | None
@@ -209,21 +210,19 @@ class Server:
                 return WebSocketLink(new_peer, self._limits, self._origins, lambda: self._lost(arrival))
             return self._new_peer(arrival, tokens)
 
-        if kind != "unix":  # a response is one write, and waiting to join it with another only delays it
-            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         handshake: dict[str, Any] = {}
         if tls is not None:
             handshake = {"ssl_handshake_timeout": self._limits.handshake_timeout_s, "ssl_shutdown_timeout": CLOSE_S}
         try:
+            if kind != "unix":  # a response is one write, and waiting to join it with another only delays it
+                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             arrival.transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
                 protocol, accepted, ssl=tls, **handshake
             )
         except OSError as error:
             logger.info("%s: no connection was made: %s", arrival.address or "a local client", error)
+            accepted.close()
             self._lost(arrival)
-        except asyncio.CancelledError:
-            self._lost(arrival)
-            raise
 
     def _new_peer(self, arrival: Arrival, tokens: Tokens | None, framing: Framing | None = None) -> Peer:
         made, lost = functools.partial(self._made, arrival), lambda _: self._lost(arrival)

@@ -129,7 +129,7 @@ async def _serve(
     if server.websocket_port is not None:
         print(f"and on {'ws' if tls is None else 'wss'}://{settings.host}:{server.websocket_port}", flush=True)
     if watched is not None:
-        print(f"metrics on http://{settings.metrics_host}:{watched.sockets[0].getsockname()[1]}/metrics", flush=True)
+        print(f"metrics on http://{settings.metrics_host}:{watched.port}/metrics", flush=True)
     _tell_systemd("READY=1")
     reloading = asyncio.create_task(_keep_reloading(service, settings.reload_s))
     await stopped.wait()
@@ -138,7 +138,7 @@ async def _serve(
     logger.info("stopping; what runs has %g s to end", settings.drain_s)
     await server.close(settings.drain_s)
     if watched is not None:
-        watched.close()
+        await watched.stop()
 
 
 async def _keep_reloading(service: Service, every_s: float) -> None:

@@ -1,6 +1,7 @@
-"""A server as a process of its own, whose work takes its time one piece after another: `python busy_server.py GRACE_S`.
+"""A server as a process of its own, whose work takes its time one piece after another.
 
-It prints its TCP and WebSocket ports, and closes when it is told to terminate.
+`python busy_server.py GRACE_S [CERTIFICATE KEY]`. It prints its TCP and WebSocket ports, and closes when it is told to
+terminate.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import ssl
 import sys
 from typing import Any
 
@@ -32,10 +34,13 @@ class Busy:
         return params
 
 
-async def main(grace_s: float) -> None:
+async def main(grace_s: float, *certificate: str) -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if certificate else None
+    if tls is not None:
+        tls.load_cert_chain(*certificate)
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    async with Server(Busy(), port=0, websocket_port=0) as server:
+    async with Server(Busy(), port=0, websocket_port=0, tls=tls) as server:
         print(server.port, server.websocket_port, flush=True)
         await stopped.wait()
         await server.close(grace_s)
@@ -43,4 +48,4 @@ async def main(grace_s: float) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
-    asyncio.run(main(float(sys.argv[1])))
+    asyncio.run(main(float(sys.argv[1]), *sys.argv[2:]))

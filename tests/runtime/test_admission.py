@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import socket
+import ssl
 from dataclasses import dataclass, field
 
 import pytest
+import trustme
 
 from runtime import admission
 from runtime.access import Tokens
 from runtime.admission import MOST_LEAVING, Admission
+from runtime.client import AsyncClient
 from runtime.errors import Code
 from runtime.limits import Limits
-from runtime.protocol import Response
+from runtime.protocol import Connection, Framing, Response
 from runtime.server import Server
 
 TOKEN = "0123456789abcdef"
@@ -152,3 +156,36 @@ async def test_hundreds_of_clients_of_one_address_come_at_once(service, connect)
         assert answers == [Response(1, None, {"protocol": 1})] * 200
         for peer in peers:
             peer.writer.close()
+
+
+async def test_silent_tls_connections_keep_nobody_out(service) -> None:
+    authority = trustme.CA()
+    tls, trusting = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.configure_trust(trusting)
+    async with Server(service, port=0, tls=tls, limits=Limits(max_connections=2)) as server:
+        silent = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(MOST_LEAVING + 20)]
+        while server.counts.connections < len(silent):
+            await asyncio.sleep(0)
+        async with await AsyncClient.connect(port=server.port, tls=trusting) as client:
+            assert await client.call("echo", x=1) == {"x": 1}
+            assert server.connections == 2
+            while len(server._arrivals) > 2 + MOST_LEAVING:
+                await asyncio.sleep(0.01)
+        for _, writer in silent:
+            writer.close()
+
+
+async def test_what_waits_to_be_accepted_when_the_server_closes_is_answered(service) -> None:
+    """More than there are places: those that find none are cut off, and none is waited for."""
+    async with Server(service, port=0, limits=Limits(max_connections=3)) as server:
+        waiting = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(3 * MOST_LEAVING)]
+        request = Connection(Framing.STREAM).send_request(1, "echo", [])
+        for link in waiting:
+            link.sendall(request)
+        await asyncio.wait_for(server.close(grace_s=0), 60)
+        for link in waiting[:3]:
+            [response] = Connection(Framing.STREAM).receive_data(link.recv(1000))[:1]
+            assert response.error[0] == Code.SHUTTING_DOWN
+        for link in waiting:
+            link.close()
