@@ -5,8 +5,7 @@ where one is needed, a token was given. No stranger keeps others out:
 
 - Where all places are taken, a newcomer gets that of a stranger. Only where there is none is the newcomer refused.
 - Strangers who have had PATIENCE_S may fill `max_unauthorised` places together, and `max_unauthorised_per_address` of
-  one client address; what is over goes. Addresses of this machine are one to all
-  of its users: to them only the first applies.
+  one client address; what is over goes. All users of this machine have one address, so only the first is for them.
 - The one that goes is the oldest stranger of the address that has most of them. So whoever opens connections without
   end pushes out his own.
 
@@ -93,9 +92,8 @@ class Admission:
         self.leaving.pop(arrival, None)
 
     def close(self) -> None:
-        """Turn away no more strangers in time."""
-        if self._trimming is not None:
-            self._trimming.cancel()
+        """All have gone."""
+        self._trim_no_more()
 
     def _turn_away(self, arrival: Arrival, why: str) -> None:
         self.inside.pop(arrival, None)
@@ -114,10 +112,14 @@ class Admission:
         while (victim := self._too_many()) is not None:
             loop = asyncio.get_running_loop()
             if (due := victim.since + PATIENCE_S) > loop.time():
-                self.close()
+                self._trim_no_more()
                 self._trimming = loop.call_at(due, self._trim)
                 return
             self._turn_away(victim, "too many connections have given no token yet")
+
+    def _trim_no_more(self) -> None:
+        if self._trimming is not None:
+            self._trimming.cancel()
 
     def _too_many(self) -> Arrival | None:
         """The stranger to go, if there are too many."""

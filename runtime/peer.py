@@ -207,9 +207,9 @@ class Peer(asyncio.BufferedProtocol):
         while not self._ended and (now := self._loop.time()) < min(max(self._heard, answered) + SILENT_S, latest):
             await asyncio.sleep(min(max(self._heard, answered) + SILENT_S, latest) - now)
         await self._until_quiet(CLOSE_S)
-        if self._ended:
-            self.close()
-        elif busy or self._heard > began:
+        if self._ended:  # and is being closed
+            return
+        if busy or self._heard > began:
             self.refuse(Code.SHUTTING_DOWN, "the server is shutting down", FAREWELL_S)
         else:
             self._end()

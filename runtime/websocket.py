@@ -25,11 +25,12 @@ from runtime.timers import Timers
 
 logger = logging.getLogger(__name__)
 
+_READ_BYTES = 1 << 14  # at a time: of the smallest frames some 2,700, after which other connections have their turn
 PING_S = 20.0  # without a byte of the client, after which it is sent a ping
 PONG_S = 20.0  # for it to send anything then
 
 
-class WebSocketLink(asyncio.Protocol):
+class WebSocketLink(asyncio.BufferedProtocol):
     """A connection that is to become a WebSocket, and then a `Link`: what an asyncio transport is to a peer.
 
     `new_peer` makes the peer when the handshake is done, with Framing.FRAMES. `on_lost` is called when it is closed.
@@ -45,7 +46,8 @@ class WebSocketLink(asyncio.Protocol):
         # attack.
         self._protocol = ServerProtocol(max_size=min(limits.max_message_bytes, HELLO_BYTES))
         self._peer: Peer | None = None
-        self._parts: list[bytes] = []  # of a message that comes in several frames
+        self._inbox = bytearray(_READ_BYTES)
+        self._parts = bytearray()  # of a message that comes in several frames
         self._in_parts = False
         self._unfinished = False  # a message has begun
         self._loop = asyncio.get_running_loop()
@@ -64,7 +66,11 @@ class WebSocketLink(asyncio.Protocol):
         self._name = "{}:{}".format(*address[:2]) if isinstance(address, tuple) else "a client that has gone"
         self._timers.start("handshake", self._limits.handshake_timeout_s, self._give_up_waiting)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:
+        del sizehint
+        return self._inbox
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self._over:
             return
         self._heard, self._pinged = self._loop.time(), False
@@ -72,7 +78,7 @@ class WebSocketLink(asyncio.Protocol):
             # A frame is taken in whole, so a client that has not given its token may send small ones only.
             most = self._limits.max_message_bytes
             self._protocol.max_message_size = most if self._peer.door.open else min(most, HELLO_BYTES)
-        self._protocol.receive_data(data)
+        self._protocol.receive_data(self._inbox[:nbytes])
         self._take(self._protocol.events_received())
 
     def eof_received(self) -> None:
@@ -145,10 +151,10 @@ class WebSocketLink(asyncio.Protocol):
             elif isinstance(event, Frame) and not text:
                 text = event.opcode is TEXT
                 if event.opcode in (BINARY, CONT):
-                    self._parts.append(bytes(event.data))
+                    self._parts += event.data
                     self._in_parts = not event.fin
                     if event.fin:
-                        messages.append(b"".join(self._parts))
+                        messages.append(bytes(self._parts))
                         self._parts.clear()
         self._flush()
         if self._peer is None:
@@ -191,18 +197,19 @@ class WebSocketLink(asyncio.Protocol):
             self._peer.refuse(Code.DEADLINE_EXCEEDED, f"no pong, nor anything else, within {PONG_S:g} s of a ping")
 
     def _flush(self) -> None:
-        for data in self._protocol.data_to_send():
-            if data != SEND_EOF:
-                self._transport.write(data)
-                continue
-            # What the client still sends is read, and dropped, until it closes: unread, it would reset the connection.
-            self._over = True
-            self._timers.stop("handshake")
-            self._timers.start("abort", CLOSE_S, self._transport.abort)
-            if self._transport.can_write_eof():
-                self._transport.write_eof()
-            else:
-                self._transport.close()
+        written = self._protocol.data_to_send()
+        if data := b"".join(written):
+            self._transport.write(data)
+        if SEND_EOF not in written:  # it is an empty one, and the last
+            return
+        # What the client still sends is read, and dropped, until it closes: unread, it would reset the connection.
+        self._over = True
+        self._timers.stop("handshake")
+        self._timers.start("abort", CLOSE_S, self._transport.abort)
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
 
     def _end(self) -> None:
         """The client has closed the connection, or sent what is no WebSocket frame."""
