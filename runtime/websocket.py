@@ -143,14 +143,16 @@ class WebSocketLink(asyncio.BufferedProtocol):
 
     def _take(self, events: Sequence[object]) -> None:
         """Hand over what has come whole, and see what has not."""
-        messages: list[bytes] = []
+        messages: list[bytes | memoryview] = []
         text = False
         for event in events:
             if isinstance(event, Request):
                 self._shake_hands(event)
             elif isinstance(event, Frame) and not text:
                 text = event.opcode is TEXT
-                if event.opcode in (BINARY, CONT):
+                if event.opcode is BINARY and event.fin:
+                    messages.append(memoryview(event.data))
+                elif event.opcode in (BINARY, CONT):
                     self._parts += event.data
                     self._in_parts = not event.fin
                     if event.fin:
