@@ -25,11 +25,13 @@ def float32(value: float) -> bytes:
     return b"\xca" + struct.pack(">f", value)
 
 
-@pytest.mark.parametrize("form", [float64, float32])
-@pytest.mark.parametrize("x", [0, -0.0, 1, -256, 1 << 24, -(1 << 40), (1 << 53) - 1, -(1 << 53)])
+WHOLE = [0, -0.0, 1, -256, 1 << 24, -(1 << 40), -(1 << 53)]
+
+
+@pytest.mark.parametrize(
+    ("form", "x"), [*((form, x) for form in (float64, float32) for x in WHOLE), (float64, (1 << 53) - 1)]
+)
 def test_a_whole_float_is_the_integer(form, x):
-    if form is float32 and struct.unpack(">f", struct.pack(">f", x))[0] != x:
-        pytest.skip("no float32")
     sent = b"\x91\x82\xa4seed\x07\xa1x" + form(x)
     request = parse(one_map(msgpack.unpackb(sent)), TerrainRequest)
     assert type(request.x) is int
