@@ -14,7 +14,7 @@ import threading
 from types import FrameType
 
 from runtime import logs, status
-from runtime.access import Tokens, read_tokens
+from runtime.access import Tokens, is_loopback, read_tokens
 from runtime.cache import Cache, DiskCache
 from runtime.content.levels.solving import warm_up
 from runtime.engine import Engine
@@ -23,7 +23,7 @@ from runtime.registry import Registry
 from runtime.runner import Runner
 from runtime.server import Server
 from runtime.service import Service, package_version
-from runtime.settings import Settings, is_loopback
+from runtime.settings import Settings
 from runtime.workers import Workers, default_count
 
 _LEAVE_S = 5.0  # for work that can't be interrupted, after the time to drain
@@ -132,7 +132,7 @@ async def _serve(
     if server.websocket_port is not None:
         print(f"and on {'ws' if tls is None else 'wss'}://{settings.host}:{server.websocket_port}", flush=True)
     if watched is not None:
-        print(f"metrics on http://{settings.metrics_host}:{watched.sockets[0].getsockname()[1]}/metrics", flush=True)
+        print(f"metrics on http://{settings.metrics_host}:{watched.port}/metrics", flush=True)
     _tell_systemd("READY=1")
     warming_stops = threading.Event()
     warming = asyncio.create_task(_warm_up_then_reload(service, warming_stops, settings.reload_s))
@@ -144,7 +144,7 @@ async def _serve(
     logger.info("stopping; what runs has %g s to end", settings.drain_s)
     await server.close(settings.drain_s)
     if watched is not None:
-        watched.close()
+        await watched.stop()
     with contextlib.suppress(asyncio.CancelledError):
         await warming  # raises what ended it
 

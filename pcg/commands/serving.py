@@ -75,6 +75,7 @@ def serve(
     :param tls_cert: Certificate chain (PEM); TCP and WebSocket are then served with TLS only.
     :param tls_key: Its private key (PEM).
     :param origins: Site whose pages may use the WebSocket, such as https://game.example; again for more, * for all.
+        By default pages of this machine, where --host is a loopback address.
     :param cache_mb: Memory for finished results, by default 256.
     :param cache_dir: Folder for finished results, kept over restarts.
     :param cache_dir_mb: The most that is kept there, by default 4096.
