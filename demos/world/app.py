@@ -77,12 +77,18 @@ def run(
             return found
         with Client(found.host, found.port, timeout_s=CALL_S) as client:
             styles = known_styles(client, style)
-        # Unattended, nothing beyond the view: the picture then says the same however fast chunks come.
-        margin = 1 if frames is None else 0
         stream = Stream(lambda: Client(found.host, found.port, timeout_s=CALL_S))
         try:
+            # Unattended, nothing but the view: the picture then says the same however fast chunks come.
             explorer = Explorer(
-                stream, seed, screen.get_size(), styles=styles, style=style, theme=view, zoom=zoom, margin=margin
+                stream,
+                seed,
+                screen.get_size(),
+                styles=styles,
+                style=style,
+                theme=view,
+                zoom=zoom,
+                ahead=frames is None,
             )
             return _explore(explorer, stream, runtime, frames, screenshot)
         finally:
