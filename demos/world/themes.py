@@ -80,9 +80,7 @@ def colours(
     return shading.lit(np.array(palette, np.float32)[biome], light)
 
 
-def reading(
-    theme: str, layers: Layers, names: Sequence[str], meters_per_pixel: float, column: int, row: int
-) -> str:
+def reading(theme: str, layers: Layers, names: Sequence[str], meters_per_pixel: float, column: int, row: int) -> str:
     """What a theme says of a pixel, for people; empty where it says nothing. `names`: of biomes.
 
     >>> reading("slope", {"slope": np.array([[0, 27]])}, (), 90.0, 1, 0)

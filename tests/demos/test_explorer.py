@@ -344,7 +344,7 @@ def test_keys_do_not_move_while_a_seed_is_typed(explorer: Explorer, wait: Wait) 
     assert explorer.camera == before
 
 
-def test_what_was_seen_is_not_fetched_again(explorer: Explorer, connection: Any, stream: Stream, wait: Wait) -> None:
+def test_what_was_seen_is_not_fetched_again(explorer: Explorer, connection: Any, wait: Wait) -> None:
     settle_all(explorer, wait)
     count = len(connection.asked)
     mouse(explorer, pygame.MOUSEBUTTONDOWN, button=1, pos=(400, 300))

@@ -167,7 +167,9 @@ def test_parts_of_a_coarse_chunk_meet_without_a_seam() -> None:
 
 
 def test_the_right_level_is_preferred_then_finer_ones() -> None:
-    grey = {lod: tile_of([np.full((side, side, 3), 40 * lod + 40) for side in (256, 128, 64, 32, 16)]) for lod in range(5)}
+    grey = {
+        lod: tile_of([np.full((side, side, 3), 40 * lod + 40) for side in (256, 128, 64, 32, 16)]) for lod in range(5)
+    }
     camera = Camera(512, 512, 0.25, 256, 256)  # one chunk of level 2
 
     def seen(*here: tuple[int, int, int]) -> set[int]:

@@ -13,7 +13,10 @@ MODULES = [
     "runtime.content.levels.rules",
     "runtime.content.levels.runner",
     "runtime.errors",
-    "demos.world.runtime_process",
+    "runtime.address",
+    "demos.world.camera",
+    "demos.world.themes",
+    "demos.world.view",
 ]
 
 
