@@ -49,7 +49,7 @@ def test_an_authority_that_can_not_be_used(content: str | None, tmp_path: Path) 
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(ValueError, match="ca.pem can't be used"):
+    with pytest.raises(ValueError, match=r"ca\.pem can't be used"):
         parse("tls://localhost", tls_ca=path).connect()
 
 
