@@ -239,7 +239,7 @@ class Explorer:
             return
         self._asked = asked
         # Room for all of it, or they would push each other out.
-        most = (len(view) + len(near)) * CHUNK_BYTES + (len(coarse) + len(far)) * CHUNK_BYTES // 2
+        most = max(len(view), len(near)) * CHUNK_BYTES + (len(coarse) + len(far)) * CHUNK_BYTES // 2
         self._tiles.capacity_bytes = max(self._cache_bytes, most)
         orders = [order for keys in (coarse, view, far, near) for order in self._orders(keys)]
         self._stream.want(list({order.key: order for order in orders}.values()))

@@ -83,7 +83,7 @@ def open_runtime(remote: Remote | None, models: Path | None = None, device: Devi
         try:
             return where.connect(timeout_s=CALL_S)
         except ValueError as error:
-            raise UserError(f"--tls-ca: {error}") from error
+            raise UserError(str(error)) from error
     from runtime.local import Local
 
     return Local(models, device)

@@ -140,7 +140,7 @@ def test_the_wheel_zooms_around_the_pointer(explorer: Explorer, wait: Wait) -> N
 
 def test_the_cache_is_bounded_and_holds_what_the_window_needs(stream: Stream, wait: Wait) -> None:
     explorer = Explorer(stream, 7, SIZE, cache_bytes=5 * CHUNK_BYTES)
-    needed = (5 * 4 + 7 * 6) * CHUNK_BYTES + (4 + 5 * 4) * CHUNK_BYTES // 2  # at most, with what is beside the view
+    needed = 7 * 6 * CHUNK_BYTES + (4 + 5 * 4) * CHUNK_BYTES // 2  # at most, with what is beside the view
     for _ in range(4):
         for _ in range(40):
             explorer.update(1 / 30, (1, 0), hurry=True)
