@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from pcg.commands.shared import SERVING, Device, Models, Server, UserError, app, open_runtime
+from pcg.commands.shared import SERVING, Device, Models, Server, UserError, address, app, open_runtime
 
 
 @app.command(group=SERVING)
@@ -106,7 +106,7 @@ def serve(
 def demo(
     *,
     seed: int = 7,
-    server: str | None = None,
+    server: Server = None,
     headless: bool = False,
     frames: int | None = None,
     screenshot: Path | None = None,
@@ -116,14 +116,16 @@ def demo(
 ) -> int:
     """Open the endless world in a window: drag, zoom, type a seed; T another style, V another view.
 
+    Without --server it looks for a runtime on 127.0.0.1:7767, and starts one of its own if there is none.
+
     Examples:
 
         pcg demo --seed 42
         pcg demo --style archipelago --zoom 0.125
+        pcg demo --server tls://game.example:7767 --token-file token
         pcg demo --headless --frames 120 --screenshot world.png
 
     :param seed: Which world.
-    :param server: HOST:PORT of a running runtime; without it the demo looks on 127.0.0.1:7767, then starts its own.
     :param headless: No window; for tests and screenshots.
     :param frames: Frames to draw before closing.
     :param screenshot: PNG of the last frame.
@@ -135,7 +137,7 @@ def demo(
 
     return run(
         seed=seed,
-        server=server,
+        server=address(server),
         headless=headless,
         frames=frames,
         screenshot=screenshot,

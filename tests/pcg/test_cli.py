@@ -14,7 +14,6 @@ import pytest
 from PIL import Image
 
 from pcg.cli import main
-from pcg.commands.shared import UserError, parse_address
 
 
 def run(*arguments: str | Path) -> int:
@@ -244,11 +243,3 @@ def test_call_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_train_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("train", "terrain-detail", "--data", tmp_path, "--steps", "5", "--dry-run") == 0
     assert "steps = 5" in capsys.readouterr().out
-
-
-def test_addresses() -> None:
-    assert parse_address("example:9000") == ("example", 9000)
-    assert parse_address(":9000") == ("127.0.0.1", 9000)
-    assert parse_address("example") == ("example", 7767)
-    with pytest.raises(UserError):
-        parse_address("a:99999")

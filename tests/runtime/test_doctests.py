@@ -13,8 +13,11 @@ MODULES = [
     "runtime.content.levels.rules",
     "runtime.content.levels.runner",
     "runtime.errors",
+    "runtime.address",
     "runtime.parameters",
-    "demos.world.runtime_process",
+    "demos.world.camera",
+    "demos.world.themes",
+    "demos.world.view",
 ]
 
 
