@@ -32,8 +32,8 @@ def worlds(draw: st.DrawFn) -> list[str]:
 def hillsides(draw: st.DrawFn) -> list[str]:
     """A level that can be walked through: flat pieces, and slopes of 1 to 4 tiles that follow each other in any order.
 
-    The ceiling leaves a tile over the tile that is highest among those beside and under it, or more. The start is
-    anywhere on the ground, the goal in the sky. No piece leads down first, so that the first columns are flat.
+    Its ends are flat. The ceiling of a column is one to three tiles over the highest ground of that column and those
+    beside it. The start is anywhere on the ground, the goal in the sky.
     """
     pieces = draw(st.lists(st.tuples(st.sampled_from("//\\#"), st.integers(1, 4)), min_size=1, max_size=6))
     columns = [("#", 0)] * 3  # the top tile of each, and its row counted from the lowest upwards
