@@ -14,7 +14,8 @@ from pathlib import Path
 
 from runtime.content.levels.picking import pick
 from runtime.content.levels.platformer import LETTERS
-from runtime.content.levels.platformer_step import DEATHS, Level, State, first_state, read_level, step
+from runtime.content.levels.platformer_level import Level, read_level
+from runtime.content.levels.platformer_step import DEATHS, State, first_state, step
 from runtime.content.levels.rules import PLATFORMER
 
 FILE = Path(__file__).parents[2] / "docs" / "vectors" / "platformer.json"

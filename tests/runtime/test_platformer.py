@@ -12,6 +12,7 @@ from made_platformers import KEYS, hillsides, worlds
 
 from runtime.content.levels import platformer_motion as motion
 from runtime.content.levels.platformer import solve
+from runtime.content.levels.platformer_level import read_level
 from runtime.content.levels.platformer_physics import DIRECTIONS, HEIGHT, HELD
 from runtime.content.levels.platformer_reach import reach
 from runtime.content.levels.platformer_replay import path, replay
@@ -23,7 +24,6 @@ from runtime.content.levels.platformer_step import (
     HURT,
     State,
     first_state,
-    read_level,
     step,
 )
 from runtime.content.levels.rules import TILE, IllegalMove

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -19,6 +22,13 @@ LEFT, TOP = TILE * motion.MARGIN, TILE * motion.ABOVE  # of the level, in the se
 
 def test_the_file_is_what_the_rules_give() -> None:
     assert FILE.read_text() == vectors()
+
+
+def test_the_reference_needs_no_library() -> None:
+    found = "import sys, runtime.content.levels.platformer_step; print({m.partition('.')[0] for m in sys.modules})"
+    modules = subprocess.run([sys.executable, "-S", "-c", found], check=True, capture_output=True, text=True).stdout
+    assert "runtime" in modules
+    assert not {"numpy", "numba", "torch", "msgspec"} & set(ast.literal_eval(modules))
 
 
 def test_all_tiles_letters_and_outcomes_are_there() -> None:

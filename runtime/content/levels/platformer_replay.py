@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from runtime.content.levels.platformer_level import read_level
 from runtime.content.levels.platformer_physics import DIRECTIONS, HEIGHT
-from runtime.content.levels.platformer_step import COMPLETE, DEATHS, State, first_state, read_level, step
+from runtime.content.levels.platformer_step import COMPLETE, DEATHS, State, first_state, step
 from runtime.content.levels.rules import PLATFORMER, IllegalMove, check_rows
 
 
