@@ -49,7 +49,7 @@ def decode_ldtk(data: bytes, path: Path, named: str | None, find: Find) -> Level
     facts = {text(one.get("__identifier"), "a field's name") or "": one.get("__value") for one in fields}
     if named is None and not isinstance(facts.get("game"), str):
         raise ValueError('the level has no field "game"; say which with --game')
-    game = find(named or facts["game"])
+    game = find(named or str(facts["game"]))
     layers = {
         text(layer.get("__identifier"), "a layer's name"): layer
         for layer in objects(levels[0].get("layerInstances"), "layerInstances")
@@ -187,7 +187,7 @@ def _pictures(game: Game, ground: list[str]) -> list[dict[str, Any]]:
 
 def _value(game: Game, char: str) -> int:
     """A tile's IntGrid value: its place in the game's table, from 1; 0 for nothing that also looks like nothing."""
-    invisible = char == game.empty and not draw(game.name, game.tiles[char]).pixels.any()
+    invisible = char == game.empty and not draw(game, game.tiles[char]).pixels.any()
     return 0 if invisible else list(game.tiles).index(char) + 1
 
 
@@ -208,7 +208,7 @@ def _picture(game: Game, char: str) -> dict[str, int]:
 
 def _color(game: Game, tile: Tile) -> str:
     """The mean colour of a tile's picture; black for an invisible one."""
-    pixels = draw(game.name, tile).pixels
+    pixels = draw(game, tile).pixels
     opaque = pixels[pixels[..., 3] > 0][:, :3]
     mean = opaque.sum(axis=0) // max(len(opaque), 1)
     return "#{:02X}{:02X}{:02X}".format(*(int(part) for part in mean))

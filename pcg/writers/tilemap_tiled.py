@@ -188,7 +188,7 @@ def _tile_layer(game: Game, ground: list[str]) -> dict[str, Any]:
 
 def _invisible(game: Game, char: str) -> bool:
     """Whether the tile is nothing, and looks it: then its number is 0, as where nothing was painted."""
-    return char == game.empty and not draw(game.name, game.tiles[char]).pixels.any()
+    return char == game.empty and not draw(game, game.tiles[char]).pixels.any()
 
 
 def _tile_object(game: Game, actor: Actor) -> dict[str, Any]:

@@ -128,7 +128,12 @@ def test_a_text_from_elsewhere(tmp_path: Path) -> None:
         ("l.tmj", '{"width": 1, "height": 1, "layers": 3}', "sokoban", "layers is 3; it must be an array"),
         ("l.tmj", '{"width": 1, "height": 1, "layers": [3]}', "sokoban", "layers, number 0, is 3; it must be an obj"),
         ("l.ldtk", '{"levels": [3]}', "sokoban", "levels, number 0, is 3; it must be an object"),
-        ("l.ldtk", '{"levels": [{"fieldInstances": [{"__identifier": 4}]}]}', "sokoban", "a field's name is 4; it must"),
+        (
+            "l.ldtk",
+            '{"levels": [{"fieldInstances": [{"__identifier": 4}]}]}',
+            "sokoban",
+            "a field's name is 4; it must",
+        ),
         (
             "l.ldtk",
             '{"levels": [{"layerInstances": [{"__identifier": "Ground", "__cWid": 1}]}]}',
@@ -227,7 +232,14 @@ def tell_or_read(path: Path) -> None:
     except ValueError as error:
         told = str(error)
         assert str(path) in told
-        for raw in ("invalid literal", "Error(", "object is not", "has no attribute", "not supported between", "convert"):
+        for raw in (
+            "invalid literal",
+            "Error(",
+            "object is not",
+            "has no attribute",
+            "not supported between",
+            "convert",
+        ):
             assert raw not in told
 
 
