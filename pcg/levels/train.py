@@ -213,7 +213,7 @@ def train(config: LevelConfig, data_folder: Path, folder: Path, device: str = "a
                 break
         if done == config.steps and config.served == "nearer":
             network.load_state_dict(best.get("network", network.state_dict()))
-            save(done, nearer_ngram(quantise(network.eval()), corpus))
+            save(done, nearer_ngram(quantise(network.cpu().eval()), corpus))
         else:
             save(done)
     return done == config.steps

@@ -85,6 +85,7 @@ def _poll(
     while not ended.wait(POLL_S):
         if not wanted():
             numbers[STOP] = 1
+            return
         if report is not None and (done := int(numbers[DONE])) > told:
             report(done)
             told = done
