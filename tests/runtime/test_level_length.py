@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -161,3 +163,14 @@ def test_the_likeliest_platformer_is_not_two_moves_long() -> None:
         runtime.call("levels.generate", seed=1, game="platformer", temperature=0, candidates=1)
     assert caught.value.code is Code.UNSATISFIED
     assert "length (too short) 1 times" in caught.value.message
+
+
+def test_the_document_has_the_figures() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "levels.md").read_text()
+    table = page.partition("**Length.**")[2].partition("Whoever asks")[0]
+    rows = {
+        name: (int(least), int(tenth))
+        for name, least, tenth in re.findall(r"\| ([^|]+) \|.*\| (\d+) \| (\d+) \|", table)
+    }
+    names = {"Sokoban": "sokoban", "platformer": "platformer", "Lode Runner kind": "runner", "dungeon": "dungeon"}
+    assert {names[name]: figures for name, figures in rows.items()} == dict(SHORTEST)

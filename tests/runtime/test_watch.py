@@ -84,8 +84,9 @@ def test_telling_reports_and_stops() -> None:
         wanted.clear()
         while not numbers[STOP]:
             threading.Event().wait(0.01)
-        del numbers
+        numbers[STOP] = 0
     assert reported == [7]
+    assert numbers[STOP]  # what may still search, in another process
     assert not Path(path).exists()
 
 
@@ -147,3 +148,17 @@ def test_an_interrupt_ends_a_search_of_this_process(method: str) -> None:
         runtime.call_reporting(method, report, **asked)
     # Closing has waited for the search, which would have gone on for minutes.
     assert interrupted[-1][0] < interrupted[-1][1] // 2
+
+
+def test_without_a_place_for_its_file_a_search_goes_on_untold(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError("no usable temporary directory")
+
+    monkeypatch.setattr(watch.tempfile, "mkstemp", full)
+    told: list[tuple[int, int]] = []
+    hands: Hands = InThisThread()  # type: ignore[assignment]
+    answer = search(hands, MAZE, SolveRequest("maze", ["S.G"], 100), lambda done, of: told.append((done, of)))
+    assert (answer["status"], told) == ("solved", [])
+    assert "no temporary file can be written" in caplog.text

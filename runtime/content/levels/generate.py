@@ -82,7 +82,12 @@ def generate(
 
 
 def _first_that_will_do(
-    hands: Hands, model: ModelFile, wishes: Wishes, request: GenerateRequest, progress: Progress | None, path: str
+    hands: Hands,
+    model: ModelFile,
+    wishes: Wishes,
+    request: GenerateRequest,
+    progress: Progress | None,
+    path: str | None,
 ) -> dict[str, Any]:
     """As `generate`. `path`: the file that stops a solver that is not wanted any more."""
     failed: Counter[str] = Counter()

@@ -8,6 +8,7 @@ Neither changes what a search finds: one that is stopped gives nothing at all.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import tempfile
 import threading
@@ -17,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
 
 DONE, STOP = 0, 1
 EVERY = 1024  # nodes of a search in Python between two looks
@@ -59,13 +62,18 @@ def watching(path: str | None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def telling(wanted: Callable[[], bool], report: Callable[[int], object] | None) -> Iterator[str]:
+def telling(wanted: Callable[[], bool], report: Callable[[int], object] | None) -> Iterator[str | None]:
     """A file for `watching`. Meanwhile another thread stops the search once it is not `wanted`, and `report`s the nodes
-    looked at, as often as they have grown.
+    looked at, as often as they have grown. Afterwards what still searches is stopped.
+
+    None where no temporary file can be written: then the search goes on untold, to its end.
     """
-    handle, path = tempfile.mkstemp(prefix="pcg-search-")
-    os.write(handle, bytes(16))
-    os.close(handle)
+    try:
+        path = _new_file()
+    except OSError as error:
+        logger.warning("searches can't be stopped and tell nothing: no temporary file can be written (%s)", error)
+        yield None
+        return
     ended = threading.Event()
     thread = threading.Thread(target=_poll, args=(path, wanted, report, ended), name="watch of a search", daemon=True)
     thread.start()
@@ -74,8 +82,22 @@ def telling(wanted: Callable[[], bool], report: Callable[[int], object] | None) 
     finally:
         ended.set()
         thread.join()
+        np.memmap(path, np.int64, "r+", shape=(2,))[STOP] = 1  # what still goes on, in a worker, is wanted by nobody
         with contextlib.suppress(PermissionError):  # Windows, while a worker still has it: it lies in the system's
             Path(path).unlink()  # folder of temporary files
+
+
+def _new_file() -> str:
+    """A temporary file of two numbers. Its bytes are written, since a page of a hole can't be had on a full disk."""
+    handle, path = tempfile.mkstemp(prefix="pcg-search-")
+    try:
+        os.write(handle, bytes(16))
+    except OSError:
+        Path(path).unlink()
+        raise
+    finally:
+        os.close(handle)
+    return path
 
 
 def _poll(
