@@ -19,7 +19,7 @@ def from_xml(data: bytes) -> dict[str, Any]:
     """The map of a TMX file as TMJ has it. Raises ValueError if it is none."""
     try:
         root = ElementTree.fromstring(data)
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # the latter two: an encoding it can't read
         raise ValueError(f"this is no XML: {error}") from error
     if root.tag != "map":
         raise ValueError(f"this is no map of Tiled: its root is {root.tag!r:.40}")

@@ -98,6 +98,7 @@ def test_a_text_from_elsewhere(tmp_path: Path) -> None:
         ("l.csv", '"' + "1" * 200_000 + '"', "sokoban", "this is no CSV"),
         ("l.csv", "9" * 5000, "sokoban", "is no tile; sokoban has 0 to 6"),
         ("l.csv", "\u0663", "sokoban", "is no tile; sokoban has 0 to 6"),
+        ("l.tmx", "<?xml version='1.0' encoding='TF-8'?><map/>", "sokoban", "this is no XML: unknown encoding: TF-8"),
         ("l.tmx", '<map width="x" height="1"/>', "sokoban", "the map's width is 'x'; it must be a whole number"),
         ("l.tmx", '<map width="1" height="1"><tileset firstgid=""/></map>', "sokoban", "firstgid is ''; it must be"),
         (
