@@ -6,15 +6,39 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 SHOWN_AFTER_S = 2.0
 
 
+class Advance(Protocol):
+    """Told the units that were done since the last time, and the new total where that changes."""
+
+    def __call__(self, units: int, total: int | None = None, /) -> None: ...
+
+
 @contextmanager
-def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Gives a function to call with the units done. The bar is on stderr, and none where that is no terminal."""
+def reporting(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Gives a function to call, from any thread, with how much of how much is done. The bar is as `progress` has it."""
+    told = 0
+    with progress(title, None) as advance:
+
+        def report(done: int, of: int) -> None:
+            nonlocal told
+            advance(done - told, of)
+            told = done
+
+        yield report
+
+
+@contextmanager
+def progress(title: str, total: int | None) -> Iterator[Advance]:
+    """Gives a function to call with the units done, and with the new total where that changes.
+
+    The bar is on stderr, and none where that is no terminal.
+    """
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield lambda _units, _total=None: None
         return
     from rich.console import Console
     from rich.progress import (
@@ -30,8 +54,8 @@ def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
     bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), redirect_stdout=False)
     task, began = bar.add_task(title, total=total), time.monotonic()
 
-    def advance(units: int) -> None:
-        bar.advance(task, units)
+    def advance(units: int, total: int | None = None) -> None:
+        bar.update(task, advance=units, total=total)  # None leaves the total as it is
         if time.monotonic() - began > SHOWN_AFTER_S:
             bar.start()
 

@@ -25,6 +25,8 @@ class Runtime(Protocol):
 
     def call(self, method: str, /, **params: Any) -> Any: ...
 
+    def call_reporting(self, method: str, report: Callable[[int, int], None], /, **params: Any) -> Any: ...
+
 
 @dataclass(frozen=True)
 class Region:

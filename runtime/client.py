@@ -20,7 +20,7 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
 from ssl import SSLContext
@@ -85,6 +85,19 @@ class Client:
                     return replies.result(answer)
         raise AssertionError  # `_ask` ends with a response, or raises
 
+    def call_reporting(self, method: str, report: Callable[[int, int], None], /, **params: Any) -> Any:
+        """As `call`; `report` is told how much of how much is done, by methods that know.
+
+        `timeout_s` is for each part.
+        """
+        with self._turn:
+            for answer in self._ask(method, params | {"stream": True}):
+                if isinstance(answer, Response):
+                    return replies.result(answer)
+                if replies.is_progress(answer):
+                    report(*replies.progress(answer))
+        raise AssertionError  # `_ask` ends with a response, or raises
+
     def stream(self, method: str, /, **params: Any) -> Iterator[dict[str, Any]]:
         """The items of a method that streams, as they come; `timeout_s` is for each. Errors as the module says.
 
@@ -95,7 +108,7 @@ class Client:
             for answer in self._ask(method, params | {"stream": True}):
                 if isinstance(answer, Response):
                     replies.result(answer)
-                else:
+                elif replies.is_item(answer):
                     yield replies.item(answer)
 
     def close(self) -> None:
@@ -154,7 +167,7 @@ class Client:
                 raise ConnectionLost(self._ended) from error
             found: list[Response | Notification] = []
             for event in self._wire.receive_data(data) if data else [None]:
-                if isinstance(event, Response) or replies.is_item(event):
+                if replies.is_part(event):
                     found += [event] if replies.msgid_of(event) == msgid else []
                 elif (farewell := replies.farewell(event, self._address)) is not None:
                     self._end(str(farewell))
@@ -245,6 +258,19 @@ class AsyncClient:
                     return replies.result(answer)
         raise AssertionError  # `_ask` ends with a response, or raises
 
+    async def call_reporting(self, method: str, report: Callable[[int, int], None], /, **params: Any) -> Any:
+        """As `call`; `report` is told how much of how much is done, by methods that know.
+
+        `timeout_s` is for each part.
+        """
+        async with aclosing(self._ask(method, params | {"stream": True})) as answers:
+            async for answer in answers:
+                if isinstance(answer, Response):
+                    return replies.result(answer)
+                if replies.is_progress(answer):
+                    report(*replies.progress(answer))
+        raise AssertionError  # `_ask` ends with a response, or raises
+
     async def stream(self, method: str, /, **params: Any) -> AsyncGenerator[dict[str, Any], None]:
         """The items of a method that streams, as they come; `timeout_s` is for each. Errors as the module says.
 
@@ -254,7 +280,7 @@ class AsyncClient:
             async for answer in answers:
                 if isinstance(answer, Response):
                     replies.result(answer)
-                else:
+                elif replies.is_item(answer):
                     yield replies.item(answer)
 
     async def _ask(self, method: str, params: dict[str, Any]) -> AsyncGenerator[Response | Notification, None]:
@@ -307,7 +333,7 @@ class AsyncClient:
                 self._end(ConnectionLost(f"the connection to the runtime at {self._address} is lost: {error}"))
                 return
             for event in self._wire.receive_data(data) if data else [None]:
-                if isinstance(event, Response) or replies.is_item(event):
+                if replies.is_part(event):
                     if (arrived := self._waiting.get(replies.msgid_of(event))) is not None:
                         arrived.put_nowait(event)
                 elif (farewell := replies.farewell(event, self._address)) is not None:

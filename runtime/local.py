@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,6 +26,13 @@ class Local:
     def call(self, method: str, /, **params: Any) -> Any:
         """The result of one method. Raises RpcError."""
         return self.service.call_blocking(method, params)
+
+    def call_reporting(self, method: str, report: Callable[[int, int], None], /, **params: Any) -> Any:
+        """As `call`; `report` is told how much of how much is done, in another thread, by methods that know.
+
+        Raises RpcError.
+        """
+        return self.service.call_blocking(method, params, report)
 
     def stream(self, method: str, /, **params: Any) -> Iterator[dict[str, Any]]:
         """The items of a method that streams, each made when it is asked for. Raises RpcError."""

@@ -40,6 +40,25 @@ def is_item(event: Event | None) -> TypeGuard[Notification]:
     return False
 
 
+def is_progress(event: Event | None) -> TypeGuard[Notification]:
+    """Whether it tells how far a call is."""
+    match event:
+        case Notification("progress", [{"msgid": int(), "done": int(), "of": int()}]):
+            return True
+    return False
+
+
+def is_part(event: Event | None) -> TypeGuard[Response | Notification]:
+    """Whether it is about a call: its response, an item of it, or how far it is."""
+    return isinstance(event, Response) or is_item(event) or is_progress(event)
+
+
+def progress(notification: Notification) -> tuple[int, int]:
+    """How much of how much of a call is done."""
+    said = notification.params[0]
+    return said["done"], said["of"]
+
+
 def msgid_of(event: Response | Notification) -> int:
     """Which call a response or an item is of."""
     msgid: int = event.msgid if isinstance(event, Response) else event.params[0]["msgid"]

@@ -73,7 +73,6 @@ class Runner:
         self.scheduler = Scheduler(
             engine.submit, self._run, hand_back=self._answering.put, max_queued=max_queued, observe=observe
         )
-        self._in_engine = InEngine(engine)
         self._beside = Searches(engine, self.scheduler, None, max_queued, observe)
         self._searches = Searches(engine, self.scheduler, workers, max_queued, observe) if workers else None
         self._all = [s for s in (self._searches, self._beside) if s is not None]
@@ -106,13 +105,19 @@ class Runner:
         return self._queue(work, options, flow)
 
     def run(self, work: Work | Search, options: Options) -> Any:
-        """The result itself, waited for, by a thread without an event loop. Nothing is kept. Errors as `start`."""
+        """The result itself, waited for, by a thread without an event loop. Nothing is kept. Errors as `start`.
+
+        Where the wait is interrupted, the work is given up.
+        """
         call = self._submit(work, options, Flow())
         try:
             return call.future.result(call.deadline_s)
         except TimeoutError:
             call.expire()
             return call.future.result()
+        except KeyboardInterrupt:
+            call.future.cancel()
+            raise
 
     def close(self) -> None:
         """Answer what waits with SHUTTING_DOWN, finish what runs, stop the engine."""
@@ -127,7 +132,8 @@ class Runner:
     def _run(self, job: Job) -> Any:
         """In the engine's thread."""
         work = job.work
-        run = functools.partial(work.run, self._in_engine) if isinstance(work, Search) else work.run
+        hands = InEngine(self._engine, lambda: not job.abandoned)
+        run = functools.partial(work.run, hands) if isinstance(work, Search) else work.run
         return self._engine.run_while_wanted(run, lambda: job.abandoned)
 
     def _queue(self, work: Work | Search, options: Options, flow: Flow) -> asyncio.Future[Packed]:

@@ -26,10 +26,13 @@ _FOR_EACH_WORKER = 4  # searches at a time: while some wait for their model, and
 
 
 class InEngine:
-    """Hands of a process without workers: everything is done where it is asked for, in the engine's thread."""
+    """Hands of a process without workers: everything is done where it is asked for, in the engine's thread.
 
-    def __init__(self, engine: Engine) -> None:
-        self.run = engine.run
+    `wanted`: whether anybody still waits for the result.
+    """
+
+    def __init__(self, engine: Engine, wanted: Callable[[], bool] = lambda: True) -> None:
+        self.run, self.wanted = engine.run, wanted
 
     def turn(self, queue: str, function: Callable[[], T]) -> T:
         """At once."""
@@ -37,8 +40,10 @@ class InEngine:
         return function()
 
     def each(self, function: Callable[..., T], arguments: Iterable[tuple[Any, ...]]) -> Generator[T, None, None]:
-        """One by one, each when it is asked for."""
+        """One by one, each when it is asked for; Abandoned once nobody waits for the result."""
         for given in arguments:
+            if not self.wanted():
+                raise Abandoned
             yield function(*given)
 
 
@@ -95,6 +100,10 @@ class _InTurn:
         call = self._scheduler.submit(Work(queue, key, function, batch), Flow(), self._job.priority)
         made: T = self._result(call.future)
         return made
+
+    def wanted(self) -> bool:
+        """Whether a call still waits for the search."""
+        return not self._job.abandoned
 
     def each(self, function: Callable[..., T], arguments: Iterable[tuple[Any, ...]]) -> Generator[T, None, None]:
         """All at once, as far as there are workers; without any, one by one."""

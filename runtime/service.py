@@ -88,6 +88,7 @@ class Service:
         # Of these, those that tell how far they are where `stream` is asked for.
         self._reporting: dict[str, Callable[[dict[str, Any], streaming.Report], Search]] = {
             "levels.generate": self._levels_generate,
+            "levels.solve": self._levels_solve,
         }
         # Of several works; what each gives is an item of this name.
         self._streamed: dict[str, tuple[str, Callable[[dict[str, Any]], list[Work | Search]]]] = {
@@ -185,8 +186,11 @@ class Service:
             return asyncio.ensure_future(streaming.reporting(make, start, connection.notify))
         return start(self._work(method, params))
 
-    def call_blocking(self, method: str, params: dict[str, Any]) -> Any:
-        """As `call`, without an event loop, and without the packing. Nothing is streamed, whatever `stream` says."""
+    def call_blocking(self, method: str, params: dict[str, Any], report: streaming.Report | None = None) -> Any:
+        """As `call`, without an event loop, and without the packing. Nothing is streamed, whatever `stream` says.
+
+        `report` is told how far it is, in another thread, by methods that know.
+        """
         options, params = take_options(params)
         if quick := self._quick.get(method):
             return quick(params)
@@ -194,6 +198,8 @@ class Service:
             name, works = self._streamed[method]
             results = [self._runner.run(work, options) for work in works(params)]
             return {"count": len(results), f"{name}s": results}
+        if report is not None and method in self._reporting:
+            return self._runner.run(self._reporting[method](params, report), options)
         return self._runner.run(self._work(method, params), options)
 
     def stream_blocking(self, method: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -305,8 +311,8 @@ class Service:
         key = key_of(model, "levels.generate", request)
         return Search("levels.generate", key, lambda hands: generate.generate(hands, model, wishes, request, report))
 
-    def _levels_solve(self, params: dict[str, Any]) -> Search:
+    def _levels_solve(self, params: dict[str, Any], report: streaming.Report | None = None) -> Search:
         game, request = solving.check(parse(params, solving.SolveRequest), self.registry)
         legend = game.legend if isinstance(game, OwnGame) else None
         key = msgspec.msgpack.encode(["levels.solve", request, legend])
-        return Search("levels.solve", key, lambda hands: next(hands.each(solving.solve, [(game, request)])))
+        return Search("levels.solve", key, lambda hands: solving.search(hands, game, request, report))

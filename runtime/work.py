@@ -34,6 +34,9 @@ class Hands(Protocol):
     def turn(self, queue: str, function: Callable[[], T]) -> T:
         """What a function gives that calls the engine, in its thread's next turn for that model."""
 
+    def wanted(self) -> bool:
+        """Whether anybody still waits for the result. From any thread."""
+
     def each(self, function: Callable[..., T], arguments: Iterable[tuple[Any, ...]]) -> Generator[T, None, None]:
         """What a function of a module gives for each of the arguments, in their order; close it to do no more."""
 

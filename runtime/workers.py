@@ -6,8 +6,8 @@ kill its process. What is handed in waits until a worker is free.
 
 - A worker that dies is replaced. Its task is done once more, and where that one dies too, answered with
   WORKER_FAILED.
-- A task that is cancelled while it runs has GRACE_S to end, as most do; then its worker is killed and replaced. (The
-  searches are compiled loops that look at nothing outside: they can't be asked to stop.)
+- A task that is cancelled while it runs has GRACE_S to end, as most do (solvers look whether they are still wanted,
+  runtime/content/levels/watch.py); then its worker is killed and replaced.
 - Processes are spawned, not forked: a fork of a process with torch's threads may hang.
 """
 

@@ -221,19 +221,35 @@ def solve(
     :param out: Also write the level there, with its solution if there is one; the format follows from the suffix.
     :param json_: The whole answer as JSON; otherwise the moves.
     """
+    import functools
+    from contextlib import ExitStack
     from dataclasses import replace
 
     from pcg.levels.make import finder
+    from pcg.progress import reporting
     from pcg.writers.tilemap import check_suffix, read_level, write_level
+    from runtime.content.levels.rules import GAMES, Game, check_tiles, find_game
 
     if out is not None:
         check_suffix(out)
-    with open_runtime(server, models) as runtime:
-        level = read_level(file, game, finder(runtime))
+    with ExitStack() as stack:
+        # A runtime takes seconds to import: it is opened once the file is known to hold a level.
+        opened = functools.cache(lambda: stack.enter_context(open_runtime(server, models)))
+
+        def find(name: str) -> Game:
+            return find_game(name) if name in GAMES else finder(opened())(name)
+
+        level = read_level(file, game, find)
+        try:
+            check_tiles(level.rules, level.rows)
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}") from error
+        runtime = opened()
         params: dict[str, Any] = {"game": level.game, "rows": list(level.rows)}
         if budget is not None:
             params["budget"] = budget
-        answer = runtime.call("levels.solve", **params)
+        with reporting("nodes looked at") as report:
+            answer = runtime.call_reporting("levels.solve", report, **params)
     if json_:
         print(json.dumps(answer, indent=1))
     else:

@@ -61,7 +61,7 @@ def train(
     :param data: Folder of training data; of level-custom, text levels and a legend.json (docs/own-games.md).
     :param out: The run's folder; by default a new numbered one in runs/.
     :param preset: Named options: "standard" (the default), or "smoke" for a few tiny steps; of a level model also
-        "small", for a few minutes.
+        "small", for a few minutes; of level-custom also "network" and "ngram", which decide what the model file holds.
     :param device: auto, cpu, cuda or cuda:N.
     :param steps: Steps in all; by default the preset's. The learning rate falls with them, so more steps on --resume
         also raise it again.

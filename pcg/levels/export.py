@@ -12,10 +12,12 @@ import msgspec
 import torch
 
 from pcg.export import SEED_MAX, measure_golden, read_quality, read_run, run_model, write_model
+from pcg.levels.context import Context
+from pcg.levels.exact_ngram import ExactNgram
 from pcg.levels.games import Alphabet, LevelGame, find_game
 from pcg.levels.own import own_level_game
 from pcg.levels.quantise import quantise
-from pcg.levels.sampler import ExactLSTM
+from pcg.levels.sampler import ExactLSTM, TileModel
 from pcg.levels.samples import make_sampler
 from pcg.levels.train import LevelConfig, new_network
 from runtime import card as cards
@@ -26,17 +28,23 @@ from runtime.registry import ModelFile
 
 CANDIDATE_MAX = 2**31 - 1
 TEMPERATURES = (0, 400)  # hundredths
+DEFAULT_WIDTH, DEFAULT_HEIGHT = 200, 20  # tiles, where the game's sides allow
+NGRAM_LIMIT = (
+    "It sees the eight tiles around that are written already, and remembers nothing. It writes no more of a count than "
+    "asked for, but often fewer, and knows nothing of difficulty: those wishes take more candidates."
+)
 GOLDEN_SIDE = 20  # tiles; of the levels that prove a model
 
 
 def level_parameters(game: LevelGame, alphabet: Alphabet) -> dict[str, Parameter]:
     """The parameters of level requests and their ranges."""
     (narrowest, widest), (lowest, highest) = game.sides
+    wide, high = max(narrowest, min(widest, DEFAULT_WIDTH)), max(lowest, min(highest, DEFAULT_HEIGHT))
     return {
         "seed": Parameter("integer", "which level", None, 0, SEED_MAX),
         "candidate": Parameter("integer", "which of the levels of a seed", 0, 0, CANDIDATE_MAX),
-        "width": Parameter("integer", "tiles across", min(widest, 200), narrowest, widest, unit="tiles"),
-        "height": Parameter("integer", "tiles from top to bottom", min(highest, 20), lowest, highest, unit="tiles"),
+        "width": Parameter("integer", "tiles across", wide, narrowest, widest, unit="tiles"),
+        "height": Parameter("integer", "tiles from top to bottom", high, lowest, highest, unit="tiles"),
         "difficulty": Parameter(
             "integer",
             "share of its training levels that are easier; -1 leaves it to the model",
@@ -95,7 +103,7 @@ def limits(game: LevelGame) -> list[str]:
     ]
 
 
-def scripted(exact: ExactLSTM, game: LevelGame, alphabet: Alphabet) -> Any:
+def scripted(exact: TileModel, game: LevelGame, alphabet: Alphabet) -> Any:
     """The module that is shipped."""
     return torch.jit.script(make_sampler(exact, alphabet, by_columns=game.by_columns, joined=game.joined, due=game.due))
 
@@ -144,17 +152,27 @@ def export_level(run: Path, out: Path) -> Card:
     state, options, about = read_run(run, model)
     game = own_level_game(about) if "legend" in about else find_game(model.removeprefix("level-"))
     alphabet = Alphabet(about["tiles"], about["counts"])
-    network = new_network(LevelConfig(model=model, **options), len(alphabet.tiles), len(alphabet.counts))
-    network.load_state_dict(state.get("best", {}).get("network", state["network"]))
-    module = scripted(quantise(network.eval()), game, alphabet)
+    ngram = state.get("ngram")
+    if ngram is None:
+        network = new_network(LevelConfig(model=model, **options), len(alphabet.tiles), len(alphabet.counts))
+        network.load_state_dict(state.get("best", {}).get("network", state["network"]))
+        module = scripted(quantise(network.eval()), game, alphabet)
+    else:
+        bases = torch.from_numpy(Context(len(alphabet.tiles), len(alphabet.counts)).around_base)
+        held = ExactNgram(len(alphabet.tiles), ngram["keys"], ngram["row"], ngram["table"], bases)
+        module = scripted(held, game, alphabet)
     data = [TrainingData(s["name"], s["licence"], s["levels"], "levels") for s in about["sources"]]
     card = Card(
         name=game.model,
         version=version("pcg-plugin"),
         family=FAMILY,
         format=cards.MODULE_FORMAT,
-        description=f"Levels of the {game.name} kind, written tile by tile by an LSTM: of a size, difficulty and "
-        "counts asked for, around tiles that are given.",
+        description=f"Levels of the {game.name} kind, written tile by tile by "
+        + (
+            "an LSTM: of a size, difficulty and counts asked for, around tiles that are given."
+            if ngram is None
+            else "an n-gram: of a size, around tiles that are given; a difficulty or counts by trying candidates."
+        ),
         licence="as its training data: " + "; ".join(sorted({d.licence for d in data})),
         parameters=level_parameters(game, alphabet),
         outputs={
@@ -176,7 +194,7 @@ def export_level(run: Path, out: Path) -> Card:
             config=options,
         ),
         quality=read_quality(run),
-        limits=limits(game),
+        limits=limits(game) if ngram is None else [*limits(game)[:-1], NGRAM_LIMIT],
         golden=measure_golden(module, golden_calls(game, alphabet)),
         credits=about["credits"],
         threads=1,  # a step is too short to share: two threads take as long, and several times that on a busy machine

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from pcg.progress import progress
+from pcg.progress import progress, reporting
 from pcg.region import Runtime, other_version
 from pcg.writers.level import Find, Level
 from pcg.writers.provenance import read_asset
@@ -108,9 +109,13 @@ def make_levels(
         raise ValueError(f"--count {count}: at least 1")
     suffix = resolve_suffix(out, form, folder=count is not None)
     find = functools.cache(finder(runtime))
-    with progress("levels", count or 1) as advance:
+    with nullcontext(lambda _: None) if count is None else progress("levels", count) as advance:
         for s in range(seed, seed + (count or 1)):
-            answer = runtime.call(METHOD, seed=s, **params)
+            if count is None:  # what there is to wait for is one level's candidates
+                with reporting("candidates") as report:
+                    answer = runtime.call_reporting(METHOD, report, seed=s, **params)
+            else:
+                answer = runtime.call(METHOD, seed=s, **params)
             path = out if out.suffix.lower() == suffix else out.with_name(out.name + suffix)
             if count is not None:
                 path = out / f"{answer['game']}-{s}{suffix}"

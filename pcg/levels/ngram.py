@@ -17,6 +17,7 @@ from pcg.levels.patterns import Tiles
 
 # (lines, cells) from a tile, the most telling first. Of the two ahead it is only seen whether the level ends there.
 NEIGHBOURS = ((0, 1), (1, 0), (0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))
+AHEAD = 2
 BACK_OFF = (8, 6, 4, 2, 0)  # how many of them are looked at, until they have been seen together
 MARGIN = 2
 

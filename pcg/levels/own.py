@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +13,11 @@ import numpy as np
 
 from pcg.levels.data import Corpus, Level
 from pcg.levels.games import Alphabet, LevelGame
+from pcg.levels.lengths import least_and_tenth
 from pcg.progress import progress
+from pcg.writers.tilemap_values import read_json
 from runtime.content.levels.difficulty import labour
+from runtime.content.levels.length import length
 from runtime.content.levels.own import OwnGame, counted, own_game
 from runtime.content.levels.rules import find, goals_of, starts_of
 from runtime.content.levels.solving import prove
@@ -27,8 +30,8 @@ SMALLEST, LARGEST = 4, 400  # tiles a side
 def load_own(folder: Path) -> Corpus:
     """The levels in a folder's *.txt files, one each, of the game that its legend.json describes.
 
-    The legend gets the number of their goals and the tenths of their labour. How many levels can be completed is said
-    on stderr.
+    The legend gets what is learned of them: how many goals they have, where starts and goals stand, the tenths of their
+    labour and how long their solutions are. How many levels can be completed is said on stderr.
 
     Raises:
         FileNotFoundError: no legend, or no levels.
@@ -38,8 +41,8 @@ def load_own(folder: Path) -> Corpus:
     if not path.exists():
         raise FileNotFoundError(f"no {path}; a folder of a game's own levels has {LEGEND}, as docs/own-games.md says")
     try:
-        game = own_game(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:  # of which JSON's and UTF-8's are kinds
+        game = own_game(read_json(path.read_bytes(), "this"))
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     levels = [
         Level(file.stem, game.name, file.stem, game.legend.licence, tuple(read_rows(file, game)))
@@ -48,8 +51,12 @@ def load_own(folder: Path) -> Corpus:
     if len(levels) < FEWEST:
         raise ValueError(f"{folder} has {len(levels)} levels (*.txt); a model needs at least {FEWEST} to learn from")
     goals = {len(find(level.rows, goals_of(game))) for level in levels}
-    learned = {"goals": min(goals) if len(goals) == 1 else 0, "tenths": tenths(game, levels)}
-    game = own_game(msgspec.to_builtins(game.legend) | learned)
+    learned = {
+        "goals": min(goals) if len(goals) == 1 else 0,
+        "start_area": area(levels, starts_of(game), game.legend.mirror),
+        "goal_area": area(levels, goals_of(game), game.legend.mirror),
+    }
+    game = own_game(msgspec.to_builtins(game.legend) | learned | measured(game, levels))
     about = {"legend": msgspec.to_builtins(game.legend), "sides": sides_of(levels, square=game.legend.mirror == "all")}
     training = [level for level in levels if not level.held_out] or levels
     alphabet = Alphabet("".join(game.tiles), counted(game))
@@ -105,26 +112,48 @@ def read_rows(path: Path, game: OwnGame) -> list[str]:
     return rows
 
 
-def tenths(game: OwnGame, levels: Sequence[Level]) -> list[int]:
-    """Labour of those levels that can be completed: the least, the first tenth, ..., the most.
+def measured(game: OwnGame, levels: Sequence[Level]) -> dict[str, list[int]]:
+    """Of those levels that can be completed: `tenths`, their labour, from the least by tenths to the most; `lengths`,
+    the least length of their solutions and the first tenth.
 
     Raises:
         ValueError: none can.
     """
-    found, why = [], ""
+    labours, lengths, why = [], [], ""
     with progress("completing levels", len(levels)) as advance:
         for level in levels:
             outcome = prove(game, level.rows, game.budget)
             if outcome.status == "solved":
-                found.append(labour(game, level.rows, outcome.moves))
+                labours.append(labour(game, level.rows, outcome.moves))
+                lengths.append(length(game, level.rows, outcome.moves))
             else:
                 why = why or f"{level.name}: {outcome.why}"
             advance(1)
-    if not found:
+    if not labours:
         raise ValueError(f"none of the {len(levels)} levels can be completed as the legend has it; {why}")
     rest = f"; {why}" if why else ""
-    print(f"{len(found)} of {len(levels)} levels can be completed as the legend has it{rest}", file=sys.stderr)
-    return [int(np.quantile(found, tenth / 10)) for tenth in range(11)]
+    print(f"{len(labours)} of {len(levels)} levels can be completed as the legend has it{rest}", file=sys.stderr)
+    tenths = [int(np.quantile(labours, tenth / 10)) for tenth in range(11)]
+    return {"tenths": tenths, "lengths": list(least_and_tenth(lengths))}
+
+
+def area(levels: Sequence[Level], chars: str, mirror: str) -> list[int]:
+    """Where these tiles stand in eight of ten levels: left, top, right, bottom, in hundredths of the way from the first
+    column or row to the last. Images of a level that are levels as good count as well.
+    """
+    across, down = [], []
+    for level in levels:
+        last_row, last_column = len(level.rows) - 1, len(level.rows[0]) - 1
+        for y, x in find(level.rows, chars):
+            across.append(100 * x / last_column)
+            down.append(100 * y / last_row)
+    if mirror != "none":
+        across += [100 - place for place in across]
+    if mirror == "all":
+        down += [100 - place for place in down]
+        across = down = across + down
+    (left, right), (top, bottom) = (np.quantile(places, (0.1, 0.9)) for places in (across, down))
+    return [math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)]
 
 
 def sides_of(levels: Sequence[Level], *, square: bool) -> list[list[int]]:

@@ -7,7 +7,7 @@ integer logits plus hashed Gumbel noise from a table (Gumbel-max sampling), in w
 are level.
 """
 
-from typing import Final
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +43,26 @@ def gumbel_table() -> Tensor:
     """float64 (65536,): the quantiles of the Gumbel distribution, -ln(-ln(u)), in whole steps of a logit."""
     u = (torch.arange(2**NOISE_BITS, dtype=torch.float64) + 0.5) / 2**NOISE_BITS
     return (-(-u.log()).log() * LOGIT_STEPS).round()
+
+
+class TileModel(Protocol):
+    """What gives the logits of each tile, in whole steps: ExactLSTM, or the n-gram of pcg/levels/exact_ngram.py."""
+
+    weight: Tensor
+    out: Tensor
+
+    @property
+    def memory(self) -> int:
+        """Cells of the state."""
+
+    def look(self, rows: Tensor, starts: Tensor) -> Tensor:
+        """What is seen of the surroundings, from rows of the context's table int64 (N, J)."""
+
+    def step(self, seen: Tensor, state: Tensor, cell: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """The next state and cell, float32 (N, memory) each."""
+
+    def logits(self, seen: Tensor, state: Tensor, out: Tensor) -> Tensor:
+        """float32 (N, tiles)."""
 
 
 class ExactLSTM(nn.Module):
@@ -133,7 +153,7 @@ class LevelSampler(nn.Module):
     gumbel: Tensor
 
     def __init__(
-        self, lstm: ExactLSTM, context: Context, members: Tensor, due: Tensor, entered: Tensor, *, by_columns: bool
+        self, lstm: TileModel, context: Context, members: Tensor, due: Tensor, entered: Tensor, *, by_columns: bool
     ) -> None:
         super().__init__()
         self.lstm = lstm

@@ -13,15 +13,15 @@ from pcg.levels.context import Context
 from pcg.levels.data import Corpus, Level, decode
 from pcg.levels.examples import members
 from pcg.levels.games import Alphabet
-from pcg.levels.sampler import ExactLSTM, LevelSampler
+from pcg.levels.sampler import LevelSampler, TileModel
 
 SAMPLES = 8
 
 
 def make_sampler(
-    exact: ExactLSTM, alphabet: Alphabet, *, by_columns: bool, joined: str = "", due: Sequence[str] = ()
+    exact: TileModel, alphabet: Alphabet, *, by_columns: bool, joined: str = "", due: Sequence[str] = ()
 ) -> LevelSampler:
-    """The sampling module of a quantised network; `joined` and `due` as in LevelGame."""
+    """The sampling module of a quantised network or an n-gram; `joined` and `due` as in LevelGame."""
     context = Context(len(alphabet.tiles), len(alphabet.counts))
     kinds = torch.from_numpy(members(alphabet.tiles, list(alphabet.counts.values())))
     owed = torch.tensor([int(name in due) for name in alphabet.counts])
@@ -29,7 +29,7 @@ def make_sampler(
     return LevelSampler(exact, context, kinds, owed, entered, by_columns=by_columns).eval()
 
 
-def sample_text(exact: ExactLSTM, corpus: Corpus, seed: int) -> str:
+def sample_text(exact: TileModel, corpus: Corpus, seed: int) -> str:
     """Levels of the size and counts of a training level of middling size, beside it."""
     alphabet, game = corpus.alphabet, corpus.game
     by_size = sorted((level for level in corpus.training if fits(level, corpus)), key=lambda level: len(level.rows))

@@ -20,12 +20,15 @@ from pcg.learning.devices import open_place
 from pcg.learning.loop import Run, describe_run
 from pcg.levels.context import Context
 from pcg.levels.data import Corpus, load_corpus
+from pcg.levels.exact_ngram import ExactNgram
 from pcg.levels.examples import Batch, Examples
 from pcg.levels.games import find_game
 from pcg.levels.networks import LevelNetwork
 from pcg.levels.own import load_own
 from pcg.levels.quantise import exact_logits, quantise
+from pcg.levels.sampler import ExactLSTM
 from pcg.levels.samples import sample_text
+from pcg.levels.served import distance, ngram_of, too_few
 
 HELD_OUT = 64  # levels that the loss is measured on
 GRADIENT_NORM = 1.0
@@ -59,6 +62,8 @@ class LevelConfig:
     """Steps between sample levels and measurements on the held-out ones."""
     seed: int = 0
     """Of the weights and the batches."""
+    served: str = "network"
+    """What the model file holds: "network", "ngram", or "nearer", the one whose levels are nearer to held-out ones."""
 
 
 STANDARD = {
@@ -66,16 +71,17 @@ STANDARD = {
     "level-sokoban": LevelConfig(),
     "level-dungeon": LevelConfig(model="level-dungeon", dropout=0.15),
     "level-runner": LevelConfig(model="level-runner", steps=3000, memory=192, dropout=0.3),
-    OWN_MODEL: LevelConfig(model=OWN_MODEL, steps=2000, memory=192, dropout=0.3),
+    OWN_MODEL: LevelConfig(model=OWN_MODEL, steps=2000, memory=192, dropout=0.3, served="nearer"),
 }
 PRESETS = {
     model: {
         "standard": config,
-        "smoke": replace(config, steps=20, tokens=400, span=200, seen=16, memory=16, sample_every=10),
+        "smoke": replace(config, steps=20, tokens=400, span=200, seen=16, memory=16, sample_every=10, served="network"),
         "small": replace(config, steps=150, tokens=2000, span=320, seen=48, memory=96, sample_every=75),
     }
     for model, config in STANDARD.items()
 }
+PRESETS[OWN_MODEL] |= {name: replace(STANDARD[OWN_MODEL], served=name) for name in ("network", "ngram")}
 
 
 def rate_at(config: LevelConfig, step: int) -> float:
@@ -158,11 +164,23 @@ def train(config: LevelConfig, data_folder: Path, folder: Path, device: str = "a
     )
     began = time.monotonic()
 
-    def save(step: int) -> None:
+    def save(step: int, ngram: ExactNgram | None = None) -> None:
         about = {"step": step, "wall_s": earlier_s + time.monotonic() - began, "device": str(place.device)}
         parts = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "best": best}
-        checkpoint.save(folder, {**parts, **about, "world": 1, "commit": commit})
+        served = {} if ngram is None else {"ngram": ngram.state_dict()}
+        checkpoint.save(folder, {**parts, **served, **about, "world": 1, "commit": commit})
 
+    if config.served == "ngram" or (config.served == "nearer" and too_few(corpus)):
+        if config.served == "nearer":
+            print(
+                f"{len(corpus.training)} levels are too few for a network: the model is their n-gram. "
+                "--preset network trains one all the same",
+                file=sys.stderr,
+            )
+        ngram = ngram_of(corpus)
+        (folder / "samples" / "000000.txt").write_text(sample_text(ngram, corpus, config.seed), encoding="utf-8")
+        save(0, ngram)
+        return True
     with Run(folder, config.steps, leads=True) as run:
         done = start
         for step in range(start, config.steps):
@@ -193,5 +211,19 @@ def train(config: LevelConfig, data_folder: Path, folder: Path, device: str = "a
                 save(done)
             if run.stop_asked:
                 break
-        save(done)
+        if done == config.steps and config.served == "nearer":
+            network.load_state_dict(best.get("network", network.state_dict()))
+            save(done, nearer_ngram(quantise(network.cpu().eval()), corpus))
+        else:
+            save(done)
     return done == config.steps
+
+
+def nearer_ngram(network: ExactLSTM, corpus: Corpus) -> ExactNgram | None:
+    """The n-gram of a corpus, where its levels are nearer to the held-out ones than a network's; which is said."""
+    ngram = ngram_of(corpus)
+    far = {"network": distance(network, corpus), "n-gram": distance(ngram, corpus)}
+    nearer = min(far, key=lambda name: far[name])
+    told = ", ".join(f"{name} {nats:.3f} nats" for name, nats in far.items())
+    print(f"patterns of held-out levels: {told}; the model is the {nearer}", file=sys.stderr)
+    return ngram if nearer == "n-gram" else None

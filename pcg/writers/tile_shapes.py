@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 from pcg.writers.pixels import Canvas, Colour, shade
@@ -279,3 +280,40 @@ def flame(c: Canvas) -> Canvas:
 def nothing(c: Canvas) -> Canvas:
     """Air: only the background shows."""
     return c
+
+
+def gem(colour: Colour) -> Drawing:
+    """A cut stone to collect."""
+    return lambda c: c.triangle(3, 3, 10, 5, shade(colour, 130)).mask(GEM, 3, 8, {"x": colour})
+
+
+GEM = ("xxxxxxxxxx", ".xxxxxxxx.", "..xxxxxx..", "...xxxx...", "....xx....")
+
+
+def vine(colour: Colour) -> Drawing:
+    """A stem with leaves, to climb."""
+
+    def draw(c: Canvas) -> Canvas:
+        c.rect(7, 0, 2, 16, shade(colour, 75))
+        for y in (1, 6, 11):
+            c.disc(2, y, 5, colour).disc(9, y, 5, colour)
+        return c
+
+    return draw
+
+
+def pane(colour: Colour) -> Drawing:
+    """A framed pane, for what is only seen."""
+    return lambda c: c.rect(1, 1, 14, 14, shade(colour, 60)).rect(2, 2, 12, 12, shade(colour, 120))
+
+
+def mark(char: str) -> Drawing:
+    """A sign of five by five pixels, the same on both sides, that follows from a character."""
+    bits = (
+        int.from_bytes(hashlib.sha256(char.encode()).digest()[:2], "big") | 1 << 7
+    )  # of the middle: it is never empty
+    shape = [
+        "".join("x" if bits >> (3 * row + min(column, 4 - column)) & 1 else "." for column in range(5))
+        for row in range(5)
+    ]
+    return lambda c: c.rect(4, 5, 7, 7, NIGHT).mask(shape, 5, 6, {"x": PAPER})

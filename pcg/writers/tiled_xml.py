@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from xml.etree import ElementTree
 
+from pcg.writers.tilemap_values import whole
+
 
 def to_xml(made: dict[str, Any]) -> bytes:
     """A TMX file of a map as TMJ has it."""
@@ -17,13 +19,13 @@ def from_xml(data: bytes) -> dict[str, Any]:
     """The map of a TMX file as TMJ has it. Raises ValueError if it is none."""
     try:
         root = ElementTree.fromstring(data)
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # the latter two: an encoding it can't read
         raise ValueError(f"this is no XML: {error}") from error
     if root.tag != "map":
         raise ValueError(f"this is no map of Tiled: its root is {root.tag!r:.40}")
     return {
-        "width": int(root.get("width", 0)),
-        "height": int(root.get("height", 0)),
+        "width": whole(root.get("width", "0"), "the map's width"),
+        "height": whole(root.get("height", "0"), "the map's height"),
         "infinite": root.get("infinite") == "1",
         "properties": _read_properties(root),
         "tilesets": [_read_tileset(one) for one in root.iter("tileset")],
@@ -39,8 +41,11 @@ def _read_properties(element: ElementTree.Element) -> list[dict[str, Any]]:
 
 def _read_tileset(element: ElementTree.Element) -> dict[str, Any]:
     source = element.get("source")
-    tiles = [{"id": int(one.get("id", 0)), "properties": _read_properties(one)} for one in element.findall("tile")]
-    made: dict[str, Any] = {"firstgid": int(element.get("firstgid", 1)), "tiles": tiles}
+    tiles = [
+        {"id": whole(one.get("id", "0"), "a tile's id"), "properties": _read_properties(one)}
+        for one in element.findall("tile")
+    ]
+    made: dict[str, Any] = {"firstgid": whole(element.get("firstgid", "1"), "a tileset's firstgid"), "tiles": tiles}
     return made | ({"source": source} if source else {})
 
 
@@ -48,12 +53,13 @@ def _read_layer(element: ElementTree.Element) -> dict[str, Any]:
     made: dict[str, Any] = {"name": element.get("name"), "objects": []}
     data = element.find("data")
     if data is not None:
-        text = data.text or ""
-        made["data"] = [int(one) for one in text.split(",")] if data.get("encoding") == "csv" else text
+        text, where = data.text or "", f"layer {made['name']!r:.40}"
+        csv = data.get("encoding") == "csv"
+        made["data"] = [whole(one, f"{where}: a tile") for one in text.split(",")] if csv else text
     for one in element.findall("object"):
-        place = {axis: float(one.get(axis, 0)) for axis in ("x", "y")}
+        at = {axis: one.get(axis, "0") for axis in ("x", "y")}
         gid = one.get("gid")
-        made["objects"].append({"id": one.get("id"), **place} | ({"gid": int(gid)} if gid else {}))
+        made["objects"].append({"id": one.get("id"), **at} | ({"gid": gid} if gid else {}))
     return made
 
 

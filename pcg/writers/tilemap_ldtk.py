@@ -14,6 +14,7 @@ from typing import Any
 from pcg.writers import ldtk_parts as parts
 from pcg.writers.level import Find, Level
 from pcg.writers.tilemap_objects import Actor, corners, goal_areas, kind_of, put_together, take_apart
+from pcg.writers.tilemap_values import array, objects, read_json, shown, text, told, whole
 from pcg.writers.tiles import background, draw
 from pcg.writers.tileset import COLUMNS, tileset_name, tileset_png, tileset_rows
 from runtime.content.levels.playing import player_of
@@ -40,41 +41,49 @@ def decode_ldtk(data: bytes, path: Path, named: str | None, find: Find) -> Level
         ValueError: it is none, has several levels, or values and entities that the game does not know.
     """
     del path
-    made = json.loads(data)
-    levels = made.get("levels") if isinstance(made, dict) else None
-    if not isinstance(levels, list) or len(levels) != 1:
-        raise ValueError(f"a project of LDtk with one level can be read; this has {len(levels or [])}")
-    facts = {one["__identifier"]: one["__value"] for one in levels[0].get("fieldInstances", [])}
+    made = read_json(data)
+    levels = objects(made.get("levels"), "levels") if isinstance(made, dict) else []
+    if len(levels) != 1:
+        raise ValueError(f"a project of LDtk with one level can be read; this has {len(levels)}")
+    fields = objects(levels[0].get("fieldInstances"), "fieldInstances")
+    facts = {text(one.get("__identifier"), "a field's name") or "": one.get("__value") for one in fields}
     if named is None and not isinstance(facts.get("game"), str):
         raise ValueError('the level has no field "game"; say which with --game')
-    game = find(named or facts["game"])
-    layers = {layer["__identifier"]: layer for layer in levels[0].get("layerInstances") or []}
+    game = find(named or str(facts["game"]))
+    layers = {
+        text(layer.get("__identifier"), "a layer's name"): layer
+        for layer in objects(levels[0].get("layerInstances"), "layerInstances")
+    }
     if GROUND not in layers:
         raise ValueError(f"the level has no layer {GROUND!r}")
     rows = _read_ground(game, layers[GROUND])
     known = {_identifier(tile): tile for tile in game.tiles.values() if kind_of(tile)}
     actors = []
-    for one in layers.get(OBJECTS, {}).get("entityInstances", []):
-        name, (column, row) = one["__identifier"], one["__grid"]
+    for one in objects(layers.get(OBJECTS, {}).get("entityInstances"), "entityInstances"):
+        name = text(one.get("__identifier"), "an entity's name")
+        grid = array(one.get("__grid"), f"{name!r:.40}: __grid")
+        if len(grid) != 2:
+            raise ValueError(f"{name!r:.40}: __grid has {len(grid)} numbers; it must be a column and a row")
+        column, row = (whole(value, f"{name!r:.40}: __grid") for value in grid)
         if name in known:
             actors.append(Actor(kind_of(known[name]) or "", known[name].char, column, row))
         elif name not in (GOAL, SOLUTION):
             raise ValueError(f"{game.name} has no tile for the entity {name!r:.40} at row {row}, column {column}")
-    provenance = json.loads(facts["provenance"]) if facts.get("provenance") else None
-    return Level(game.name, tuple(put_together(game, rows, actors)), facts.get("solution"), provenance)
+    return Level(game.name, tuple(put_together(game, rows, actors)), *told(facts))
 
 
 def _read_ground(game: Game, layer: dict[str, Any]) -> list[str]:
-    width, height, values = layer["__cWid"], layer["__cHei"], layer["intGridCsv"]
+    width, height = (whole(layer.get(side), f"{GROUND}: {side}") for side in ("__cWid", "__cHei"))
+    values = array(layer.get("intGridCsv"), f"{GROUND}: intGridCsv")
     if min(width, height) < 1 or width * height > MOST_TILES or len(values) != width * height:
         raise ValueError(
             f"{GROUND} has {len(values)} values for {width}x{height} tiles; up to {MOST_TILES} can be read"
         )
     chars = [game.empty, *game.tiles]
     for at, value in enumerate(values):
-        if not 0 <= value < len(chars):
-            where = f"{GROUND}, row {at // width}, column {at % width}"
-            raise ValueError(f"{where}: {value} is no tile; {game.name} has 0 to {len(chars) - 1}")
+        where = f"{GROUND}, row {at // width}, column {at % width}"
+        if not 0 <= whole(value, where) < len(chars):
+            raise ValueError(f"{where}: {shown(value)} is no tile; {game.name} has 0 to {len(chars) - 1}")
     return ["".join(chars[value] for value in values[y * width : (y + 1) * width]) for y in range(height)]
 
 
@@ -178,7 +187,7 @@ def _pictures(game: Game, ground: list[str]) -> list[dict[str, Any]]:
 
 def _value(game: Game, char: str) -> int:
     """A tile's IntGrid value: its place in the game's table, from 1; 0 for nothing that also looks like nothing."""
-    invisible = char == game.empty and not draw(game.name, game.tiles[char]).pixels.any()
+    invisible = char == game.empty and not draw(game, game.tiles[char]).pixels.any()
     return 0 if invisible else list(game.tiles).index(char) + 1
 
 
@@ -199,7 +208,7 @@ def _picture(game: Game, char: str) -> dict[str, int]:
 
 def _color(game: Game, tile: Tile) -> str:
     """The mean colour of a tile's picture; black for an invisible one."""
-    pixels = draw(game.name, tile).pixels
+    pixels = draw(game, tile).pixels
     opaque = pixels[pixels[..., 3] > 0][:, :3]
     mean = opaque.sum(axis=0) // max(len(opaque), 1)
     return "#{:02X}{:02X}{:02X}".format(*(int(part) for part in mean))

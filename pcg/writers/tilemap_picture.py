@@ -43,7 +43,7 @@ def picture(level: Level) -> NDArray[np.uint8]:
     """
     game = level.rules
     ground, actors = take_apart(game, level.rows)
-    tiles = {char: draw(game.name, tile).pixels for char, tile in game.tiles.items()}
+    tiles = {char: draw(game, tile).pixels for char, tile in game.tiles.items()}
     pixels = np.empty((TILE * len(ground), TILE * len(ground[0]), 3), np.uint8)
     pixels[:] = background(game.name)
     for y, row in enumerate(ground):

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
-import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pcg.writers.level import Find, Level
 from pcg.writers.provenance import sidecar_bytes, sidecar_path
+from pcg.writers.tilemap_values import read_json, shown
 
 
 def encode_text(level: Level, path: Path) -> dict[Path, bytes]:
@@ -56,10 +58,10 @@ def decode_csv(data: bytes, path: Path, game: str | None, find: Find) -> Level:
         raise ValueError("numbers of tiles say nothing without their game; say which with --game")
     chars = list(find(named).tiles)
     rows = []
-    for y, cells in enumerate(csv.reader(io.StringIO(data.decode()))):
+    for y, cells in enumerate(_cells(data)):
         row = ""
         for x, cell in enumerate(cells):
-            if not cell.strip().isdecimal() or int(cell) >= len(chars):
+            if not re.fullmatch(r"\s*[0-9]{1,9}\s*", cell) or int(cell) >= len(chars):
                 raise ValueError(f"row {y}, column {x}: {cell!r:.40} is no tile; {named} has 0 to {len(chars) - 1}")
             row += chars[int(cell)]
         rows.append(row)
@@ -73,13 +75,21 @@ def decode_json(data: bytes, path: Path, game: str | None, find: Find) -> Level:
         ValueError: it is not such an object.
     """
     del path, game, find
-    said = json.loads(data)
+    said = read_json(data)
     if not isinstance(said, dict) or not _strings(said.get("rows")):
         raise ValueError('a level in JSON is an object with "rows", an array of strings')
     for name, kind in (("game", str), ("solution", str), ("provenance", dict)):
         if not isinstance(said.get(name), kind | None):
-            raise ValueError(f"{name} is {said[name]!r:.40}; it must be a {kind.__name__}")
+            raise ValueError(f"{name} is {shown(said[name])}; it must be a {kind.__name__}")
     return Level(said.get("game") or "", tuple(said["rows"]), said.get("solution"), said.get("provenance"))
+
+
+def _cells(data: bytes) -> Iterator[list[str]]:
+    """The cells of each line. Raises ValueError where this is no CSV."""
+    try:
+        yield from csv.reader(io.StringIO(data.decode()))
+    except csv.Error as error:
+        raise ValueError(f"this is no CSV: {error}") from error
 
 
 def _strings(value: Any) -> bool:
@@ -93,7 +103,7 @@ def _sidecar(level: Level, path: Path, form: str, **more: Any) -> dict[Path, byt
 def _read_sidecar(path: Path) -> dict[str, Any]:
     """What stands beside a file; nothing if there is no sidecar."""
     beside = sidecar_path(path)
-    said = json.loads(beside.read_bytes()) if beside.exists() else {}
+    said = read_json(beside.read_bytes(), f"{beside.name} beside it") if beside.exists() else {}
     if not isinstance(said, dict) or not isinstance(said.get("game", ""), str):
         raise ValueError(f"{beside.name} beside it is no sidecar of a level")
     return said

@@ -14,6 +14,7 @@ from typing import Any
 from pcg.writers.level import Find, Level
 from pcg.writers.tiled_xml import from_xml, to_xml
 from pcg.writers.tilemap_objects import KINDS, Actor, corners, goal_areas, kind_of, put_together, take_apart
+from pcg.writers.tilemap_values import array, objects, place, read_json, shown, text, told, whole
 from pcg.writers.tiles import background, draw
 from pcg.writers.tileset import COLUMNS, tileset_name, tileset_png, tileset_rows
 from runtime.content.levels.playing import player_of
@@ -39,7 +40,7 @@ def encode_tmx(level: Level, path: Path) -> dict[Path, bytes]:
 def decode_tmj(data: bytes, path: Path, game: str | None, find: Find) -> Level:
     """A level from a TMJ map. Raises ValueError if it is none, or uses what is not understood here."""
     del path
-    made = json.loads(data)
+    made = read_json(data)
     if not isinstance(made, dict) or made.get("type", "map") != "map":
         raise ValueError("this is no map of Tiled")
     return from_map(made, game, find)
@@ -59,33 +60,44 @@ def from_map(made: dict[str, Any], named: str | None, find: Find) -> Level:
     Raises:
         ValueError: naming what is wrong.
     """
-    facts = {one["name"]: one["value"] for one in made.get("properties", [])}
+    facts = _facts_of(made, "the map")
     if named is None and not isinstance(facts.get("game"), str):
         raise ValueError('the map has no property "game"; say which with --game')
     game = find(named or facts["game"])
-    chars = _chars(game, made.get("tilesets", []))
-    width, height = made.get("width", 0), made.get("height", 0)
+    chars = _chars(game, objects(made.get("tilesets"), "tilesets"))
+    width, height = (whole(made.get(side, 0), f"the map's {side}") for side in ("width", "height"))
     if made.get("infinite") or min(width, height) < 1 or width * height > MOST_TILES:
         raise ValueError(f"the map is infinite or has {width}x{height} tiles; up to {MOST_TILES} can be read")
     ground = [[game.empty] * width for _ in range(height)]
     actors = []
-    for layer in made.get("layers", []):
-        data = layer.get("data", [])
-        if isinstance(data, str) or (data and len(data) != width * height):
-            raise ValueError(f"layer {layer.get('name')!r}: only CSV is read; choose it as the map's Tile Layer Format")
-        for at, number in enumerate(data):
+    for layer in objects(made.get("layers"), "layers"):
+        name = f"layer {shown(layer.get('name'))}"
+        data = layer.get("data")
+        if isinstance(data, str) or (data and len(array(data, name)) != width * height):
+            raise ValueError(f"{name}: only CSV is read; choose it as the map's Tile Layer Format")
+        for at, number in enumerate(array(data, name)):
             if number:
-                ground[at // width][at % width] = _char(chars, number, f"layer {layer.get('name')!r}")
-        for one in layer.get("objects", []):
+                where = f"{name}, row {at // width}, column {at % width},"
+                ground[at // width][at % width] = _char(chars, number, where)
+        for one in objects(layer.get("objects"), f"{name}: objects"):
             if "gid" in one:
-                char = _char(chars, one["gid"], f"object {one.get('id')}")
+                what = f"object {shown(one.get('id'))}"
+                char = _char(chars, one["gid"], what)
                 if (kind := kind_of(game.tiles[char])) is None:
-                    raise ValueError(f"object {one.get('id')} is {game.tiles[char].name}, which belongs to the tiles")
-                column, row = (round(one[axis] / TILE) for axis in ("x", "y"))
+                    raise ValueError(f"{what} is {game.tiles[char].name}, which belongs to the tiles")
+                column, row = (round(place(one.get(axis), f"{what}: {axis}") / TILE) for axis in ("x", "y"))
                 actors.append(Actor(kind, char, column, row - 1))  # an object's place is its bottom left
     rows = put_together(game, ["".join(row) for row in ground], actors)
-    provenance = json.loads(facts["provenance"]) if "provenance" in facts else None
-    return Level(game.name, tuple(rows), facts.get("solution"), provenance)
+    return Level(game.name, tuple(rows), *told(facts))
+
+
+def _facts_of(holder: dict[str, Any], what: str) -> dict[str, Any]:
+    """The properties of something: name to value."""
+    return {
+        name: one.get("value")
+        for one in objects(holder.get("properties"), f"{what}: properties")
+        if (name := text(one.get("name"), f"{what}: a property's name")) is not None
+    }
 
 
 def _chars(game: Game, tilesets: list[dict[str, Any]]) -> dict[int, str]:
@@ -94,18 +106,22 @@ def _chars(game: Game, tilesets: list[dict[str, Any]]) -> dict[int, str]:
     for tileset in tilesets:
         if "source" in tileset:
             raise ValueError(f"the tileset {tileset['source']!r} is a file of its own; embed it in the map")
-        for tile in tileset.get("tiles", []):
-            for one in tile.get("properties", []):
-                if one["name"] == "char" and one["value"] in game.tiles:
-                    chars[tileset["firstgid"] + tile["id"]] = one["value"]
+        first = whole(tileset.get("firstgid"), "a tileset's firstgid")
+        for tile in objects(tileset.get("tiles"), "a tileset's tiles"):
+            char = _facts_of(tile, "a tile").get("char")
+            if isinstance(char, str) and char in game.tiles:
+                chars[first + whole(tile.get("id"), "a tile's id")] = char
     return chars
 
 
-def _char(chars: dict[int, str], number: int, where: str) -> str:
-    number &= ~FLIPS
-    if number not in chars:
-        raise ValueError(f'{where} uses tile {number}, which has no property "char" that the game knows')
-    return chars[number]
+def _char(chars: dict[int, str], value: Any, where: str) -> str:
+    """The tile of a number in a map, which may say that it is turned."""
+    number = whole(value, f"{where} a tile")
+    if not 0 <= number < 1 << 32:
+        raise ValueError(f"{where} uses tile {shown(number)}; the numbers of tiles are 0 to {(1 << 32) - 1}")
+    if number & ~FLIPS not in chars:
+        raise ValueError(f'{where} uses tile {number & ~FLIPS}, which has no property "char" that the game knows')
+    return chars[number & ~FLIPS]
 
 
 def to_map(level: Level) -> dict[str, Any]:
@@ -172,7 +188,7 @@ def _tile_layer(game: Game, ground: list[str]) -> dict[str, Any]:
 
 def _invisible(game: Game, char: str) -> bool:
     """Whether the tile is nothing, and looks it: then its number is 0, as where nothing was painted."""
-    return char == game.empty and not draw(game.name, game.tiles[char]).pixels.any()
+    return char == game.empty and not draw(game, game.tiles[char]).pixels.any()
 
 
 def _tile_object(game: Game, actor: Actor) -> dict[str, Any]:

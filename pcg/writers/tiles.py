@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from pcg.writers import tile_shapes as s
 from pcg.writers.pixels import Canvas, Colour, shade
 from pcg.writers.tile_shapes import Drawing, over
-from runtime.content.levels.rules import Tile
+from runtime.content.levels.rules import Game, Tile
 
 SAND, FLAGSTONE, CLAY = (222, 208, 176), (86, 80, 96), (178, 84, 58)
 BACKGROUNDS = {"platformer": (148, 204, 240), "runner": (24, 22, 36), "sokoban": SAND, "dungeon": (18, 16, 26)}
@@ -80,9 +82,39 @@ RUNNER: dict[str, Drawing] = {
 DRAWINGS = {"sokoban": SOKOBAN, "dungeon": DUNGEON, "platformer": PLATFORMER, "runner": RUNNER}
 
 
-def draw(game: str, tile: Tile) -> Canvas:
-    """One tile; one that nobody has drawn is shown by what it does."""
-    return DRAWINGS.get(game, {}).get(tile.char, _by_what_it_does(tile))(Canvas())
+# What the tiles of a custom game look like, by what they do: the first of a kind in the first colour and shape, and
+# each further one in the next of both, with a mark made from its character.
+Shape = Callable[[Colour], Drawing]
+COLOURS: tuple[Colour, ...] = (
+    *(s.STONE, (190, 104, 66), (92, 140, 88), (206, 178, 92), (120, 98, 168), (88, 142, 176)),
+    *((176, 92, 128), (150, 150, 70), (96, 84, 72), (70, 160, 150), (214, 140, 120), (140, 160, 210)),
+)
+KINDS: Mapping[str, tuple[Shape, ...]] = {
+    "start": (lambda _: s.figure(s.BLUE),),
+    "goal": (lambda _: s.flag,),
+    "enemy": (s.creature, lambda c: s.creature(c, wings=True), lambda c: s.creature(c, spikes=True)),
+    "hazard": (lambda _: s.spikes, s.waves, lambda _: s.flame),
+    "collectible": (s.coin, s.gem),
+    "climbable": (s.ladder, s.vine),
+    "oneway": (lambda c: s.plank(c, shade(c, 60)),),
+    "solid": (s.block, s.bricks, s.ground),
+    "": (s.pane,),  # a door, stairs, a flower: it does nothing but be seen
+}
+FIRST_COLOURS = {"enemy": s.RED, "collectible": s.GOLD, "climbable": s.WOOD, "oneway": s.WOOD}
+
+
+def draw(game: Game, tile: Tile) -> Canvas:
+    """One tile; those of a custom game are shown by what they do, no two alike, and the empty one not at all."""
+    if (drawings := DRAWINGS.get(game.name)) is not None:
+        return drawings[tile.char](Canvas())
+    if tile.char == game.empty:
+        return Canvas()
+    kind = _kind(tile)
+    number = [char for char, one in game.tiles.items() if char != game.empty and _kind(one) == kind].index(tile.char)
+    shapes = KINDS[kind]
+    colour = COLOURS[number % len(COLOURS)] if number else FIRST_COLOURS.get(kind, COLOURS[0])
+    drawn = shapes[number % len(shapes)](shade(colour, 100 - 12 * (number // len(COLOURS) % 4)))(Canvas())
+    return s.mark(tile.char)(drawn) if number or not kind else drawn
 
 
 def background(game: str) -> Colour:
@@ -90,16 +122,6 @@ def background(game: str) -> Colour:
     return BACKGROUNDS.get(game, BACKGROUNDS["platformer"])
 
 
-def _by_what_it_does(tile: Tile) -> Drawing:
-    drawings = (
-        (tile.start, s.figure(s.BLUE)),
-        (tile.goal, s.flag),
-        (tile.enemy, s.creature(s.RED)),
-        (tile.hazard, s.spikes),
-        (tile.collectible, s.coin(s.GOLD)),
-        (tile.pushable, s.box(s.WOOD, s.EARTH)),
-        (tile.oneway, s.plank(s.WOOD, s.EARTH)),
-        (tile.diggable, s.bricks(s.EARTH)),
-        (tile.solid, s.block(s.STONE)),
-    )
-    return next((drawing for does, drawing in drawings if does), s.nothing)
+def _kind(tile: Tile) -> str:
+    """What a tile of a custom game is drawn as: the first of KINDS that it is; "" for none."""
+    return next((kind for kind in KINDS if kind and getattr(tile, kind)), "")

@@ -20,7 +20,7 @@ def tileset(game: Game) -> NDArray[np.uint8]:
     sheet = np.zeros((tileset_rows(game) * TILE, COLUMNS * TILE, 4), np.uint8)
     for number, tile in enumerate(game.tiles.values()):
         y, x = (TILE * at for at in divmod(number, COLUMNS))
-        sheet[y : y + TILE, x : x + TILE] = tiles.draw(game.name, tile).pixels
+        sheet[y : y + TILE, x : x + TILE] = tiles.draw(game, tile).pixels
     return sheet
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,29 @@ def test_solve_writes_the_level_with_its_solution(tmp_path: Path) -> None:
     assert (said["game"], said["solution"]) == ("sokoban", "rRR")
     assert run("solve", tmp_path / "box.json") == 0
     assert run("solve", tmp_path / "box.txt", "--out", tmp_path / "box.exe") == 1
+
+
+@pytest.mark.parametrize(("content", "words"), [("", "it has no row of tiles"), ("@$.\n@$?\n", "no game has together")])
+def test_what_is_wrong_with_the_file_is_told_before_a_runtime_is_opened(
+    content: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(*_: object) -> None:
+        raise AssertionError("a runtime takes seconds to import")
+
+    monkeypatch.setattr("pcg.commands.making.open_runtime", opened)
+    (tmp_path / "level.txt").write_text(content)
+    assert run("solve", tmp_path / "level.txt") == 1
+    assert words in capsys.readouterr().err
+    (tmp_path / "level.txt").write_text("#####\n#@$.?\n")
+    assert run("solve", tmp_path / "level.txt", "--game", "sokoban") == 1
+    assert "level.txt: row 1, column 4: '?' is no tile of sokoban" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_level_imports_no_torch(tmp_path: Path) -> None:
+    (tmp_path / "level.txt").write_text("")
+    program = (
+        "import sys\nfrom pcg.cli import main\ntry:\n    main(['solve', sys.argv[1]])\n"
+        "except SystemExit as ended:\n    print(ended.code, {'torch', 'numba'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "level.txt")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "1 set()\n"

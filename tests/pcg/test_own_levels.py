@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pickle
 import re
@@ -10,11 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 
 from pcg.cli import main
+from pcg.levels.export import level_parameters
 from pcg.levels.own import FEWEST, load_own
 from pcg.writers.tilemap import ENCODERS, read_level, write_level
 from runtime.content.levels import generate
@@ -176,7 +179,7 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     level.write_bytes(b"\xff\xfe")
     assert "level3.txt is no text" in refused(caves)
     (caves / "legend.json").write_text("{")
-    assert "legend.json: Expecting" in refused(caves)
+    assert "legend.json: this is no JSON: Expecting" in refused(caves)
     shut = write_folder(tmp_path / "shut", LEGEND | {"jump": 0})
     assert "none of the 14 levels can be completed as the legend has it; first: none of the" in refused(shut)
 
@@ -188,3 +191,49 @@ def test_training_says_how_many_can_be_completed(tmp_path: Path, capsys: pytest.
     assert "14 of 15 levels can be completed" in capsys.readouterr().err
     assert corpus.game.sides == ((8, 20), (4, 8))
     assert corpus.game.by_columns
+
+
+def test_sizes_default_to_the_models_own_range(tmp_path: Path) -> None:
+    tall = tmp_path / "tall"
+    write_folder(tall)
+    for file in tall.glob("*.txt"):
+        rows = file.read_text().splitlines()
+        file.write_text("\n".join(["." * 20] * 32 + [row for row in rows if row]))  # 40 high, all of them
+    corpus = load_own(tall)
+    assert corpus.game.sides[1] == (40, 40)
+    parameters = level_parameters(corpus.game, corpus.alphabet)
+    height = parameters["height"]
+    assert (height.minimum, height.default, height.maximum) == (40, 40, 40)
+    width = parameters["width"]
+    assert (width.minimum, width.default, width.maximum) == (20, 20, 20)
+
+
+def test_a_default_out_of_the_models_range_is_brought_into_it(folder: Path) -> None:
+    with Local(folder / "models", "cpu", 1) as runtime:
+        registry = runtime.service.registry
+        model = registry.find("level-caves")
+        stated = model.card.parameters["height"]
+        old = dict(model.card.parameters) | {"height": msgspec.structs.replace(stated, minimum=40, maximum=40)}
+        card = msgspec.structs.replace(model.card, parameters=old)
+        registry.models["level-caves"] = dataclasses.replace(model, card=card)
+        assert generate.check(GenerateRequest(1, "caves"), registry)[1].shape == (40, 20)
+
+
+def test_where_starts_and_goals_stand_is_learned(tmp_path: Path) -> None:
+    caves = write_folder(tmp_path / "caves")
+    game = load_own(caves).game.own
+    assert game is not None
+    assert game.legend.start_area == [5, 71, 6, 72]  # column 1 of 0 to 19, row 5 of 0 to 7
+    assert game.legend.goal_area == [89, 85, 90, 86]
+    least, tenth = game.legend.lengths
+    assert 60 <= least <= tenth  # moves in hundredths of the width
+    mirrored = write_folder(tmp_path / "mirrored", LEGEND | {"mirror": "sideways"})
+    game = load_own(mirrored).game.own
+    assert game is not None
+    assert game.legend.start_area == [5, 71, 95, 72]
+
+
+def test_a_legend_that_is_nested_too_deeply_is_told(tmp_path: Path) -> None:
+    caves = write_folder(tmp_path / "caves")
+    (caves / "legend.json").write_text("[" * 100_000)
+    assert "legend.json: this is nested too deeply" in refused(caves)

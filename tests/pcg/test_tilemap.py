@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -93,6 +93,54 @@ def test_a_text_from_elsewhere(tmp_path: Path) -> None:
         ("l.json", '{"rows": ["@"], "game": "chess"}', None, "unknown game 'chess'"),
         ("l.json", '{"rows": ["@"], "game": "dungeon"}', "sokoban", "holds a level of dungeon, not of sokoban"),
         ("l.json", '{"rows": []}', "sokoban", "no row of tiles"),
+        ("l.json", "[" * 100_000, None, "l.json: the file is nested too deeply"),
+        ("l.json", '{"rows": ["@"], "game": ' + "9" * 5000 + "}", None, "l.json: the file is no JSON"),
+        ("l.csv", '"' + "1" * 200_000 + '"', "sokoban", "this is no CSV"),
+        ("l.csv", "9" * 5000, "sokoban", "is no tile; sokoban has 0 to 6"),
+        ("l.csv", "\u0663", "sokoban", "is no tile; sokoban has 0 to 6"),
+        ("l.tmx", "<?xml version='1.0' encoding='TF-8'?><map/>", "sokoban", "this is no XML: unknown encoding: TF-8"),
+        ("l.tmx", '<map width="x" height="1"/>', "sokoban", "the map's width is 'x'; it must be a whole number"),
+        ("l.tmx", '<map width="1" height="1"><tileset firstgid=""/></map>', "sokoban", "firstgid is ''; it must be"),
+        (
+            "l.tmx",
+            '<map width="1" height="1"><layer name="g"><data encoding="csv">1,two</data></layer></map>',
+            "sokoban",
+            "layer 'g': a tile is 'two'; it must be a whole number",
+        ),
+        (
+            "l.tmx",
+            '<map width="1" height="1"><layer name="g"><data encoding="csv">-5</data></layer></map>',
+            "sokoban",
+            "layer 'g', row 0, column 0, uses tile -5; the numbers of tiles are 0 to 4294967295",
+        ),
+        (
+            "l.tmj",
+            '{"width": 1, "height": 1, "layers": [{"name": "g", "data": [null, "x"]}]}',
+            "sokoban",
+            "layer 'g': only CSV is read",
+        ),
+        (
+            "l.tmj",
+            '{"width": 1, "height": 1, "layers": [{"name": "g", "data": ["x"]}]}',
+            "sokoban",
+            "layer 'g', row 0, column 0, a tile is 'x'; it must be a whole number",
+        ),
+        ("l.tmj", '{"width": 1.5, "height": 1}', "sokoban", "the map's width is 1.5; it must be a whole number"),
+        ("l.tmj", '{"width": 1, "height": 1, "layers": 3}', "sokoban", "layers is 3; it must be an array"),
+        ("l.tmj", '{"width": 1, "height": 1, "layers": [3]}', "sokoban", "layers, number 0, is 3; it must be an obj"),
+        ("l.ldtk", '{"levels": [3]}', "sokoban", "levels, number 0, is 3; it must be an object"),
+        (
+            "l.ldtk",
+            '{"levels": [{"fieldInstances": [{"__identifier": 4}]}]}',
+            "sokoban",
+            "a field's name is 4; it must",
+        ),
+        (
+            "l.ldtk",
+            '{"levels": [{"layerInstances": [{"__identifier": "Ground", "__cWid": 1}]}]}',
+            "sokoban",
+            "Ground: __cHei is None; it must be a whole number",
+        ),
     ],
 )
 def test_what_is_no_level_is_told(name: str, content: str, game: str | None, words: str, tmp_path: Path) -> None:
@@ -175,5 +223,61 @@ def test_any_value_in_json_may_be_wrong(suffix: str, choice: int, other: object,
     container, key = places[choice % len(places)]
     container[key] = other
     path.write_text(json.dumps(content))
-    with contextlib.suppress(ValueError):
+    tell_or_read(path)
+
+
+def tell_or_read(path: Path) -> None:
+    """A level is read, or what is wrong is told in words, not as Python's own exceptions put it."""
+    try:
         read_level(path)
+    except ValueError as error:
+        told = str(error)
+        assert str(path) in told
+        for raw in (
+            "invalid literal",
+            "Error(",
+            "object is not",
+            "has no attribute",
+            "not supported between",
+            "convert",
+        ):
+            assert raw not in told
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".tmj", ".ldtk"])
+@given(choice=st.integers(0, 10**6), other=VALUES)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+def test_any_value_in_json_may_be_anything(suffix: str, choice: int, other: object, tmp_path: Path) -> None:
+    path = write_level(tmp_path / f"level{suffix}", BOX)[0]
+    content = json.loads(path.read_text())
+    places = branches(content)
+    container, key = places[choice % len(places)]
+    container[key] = other
+    path.write_text(json.dumps(content))
+    tell_or_read(path)
+
+
+@given(
+    choice=st.integers(0, 10**6),
+    other=st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=8)
+    | st.sampled_from(["-5", "4294967296", "1e999", "nan", "inf", "9" * 5000, "1_0", "0x10", " 3 "]),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+def test_any_attribute_in_xml_may_be_anything(choice: int, other: str, tmp_path: Path) -> None:
+    path = write_level(tmp_path / "level.tmx", BOX)[0]
+    root = ElementTree.fromstring(path.read_bytes())
+    places = [(one, name) for one in root.iter() for name in one.attrib] + [(one, None) for one in root.iter("data")]
+    element, name = places[choice % len(places)]
+    if name is None:
+        element.text = other
+    else:
+        element.set(name, other)
+    path.write_bytes(ElementTree.tostring(root))
+    tell_or_read(path)

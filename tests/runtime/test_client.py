@@ -28,6 +28,9 @@ class Blocking:
     async def call(self, method: str, /, **params):
         return await asyncio.to_thread(self.client.call, method, **params)
 
+    async def call_reporting(self, method: str, report, /, **params):
+        return await asyncio.to_thread(self.client.call_reporting, method, report, **params)
+
     async def close(self) -> None:
         self.client.close()
 
@@ -202,6 +205,20 @@ async def test_notifications_and_requests_from_the_server_are_ignored(kind):
 
     async with scripted(answer) as (port, _), opened(kind, port) as client:
         assert await client.call("m") == 5
+
+
+async def test_a_call_tells_how_far_it_is(kind):
+    def answer(event, wire):
+        told = [{"msgid": event.msgid, "done": done, "of": 9} for done in (3, 9)]
+        notifications = [wire.send_notification("progress", [one]) for one in told]
+        return b"".join(notifications) + wire.send_response(event.msgid, result=5)
+
+    async with scripted(answer) as (port, requests), opened(kind, port) as client:
+        told = []
+        assert await client.call_reporting("m", lambda done, of: told.append((done, of)), seed=1) == 5
+        assert told == [(3, 9), (9, 9)]
+        assert requests[0].params == [{"seed": 1, "stream": True}]
+        assert await client.call("m") == 5  # which is not told of
 
 
 async def test_errors_of_another_make(kind):

@@ -204,10 +204,11 @@ def _size(request: GenerateRequest, model: ModelFile, by_columns: bool) -> tuple
     found = {}
     for side, size in sizes.items():
         stated = model.card.parameters[side]
-        default = stated.default
+        least, most = _limits(model, side)
+        default = min(max(stated.default, least), most)  # some model files state one that is out of their own range
         if size is None and request.prefix:  # what goes on is longer than what there is
             default = max(default, len(request.prefix) if side == "height" else len(request.prefix[0]))
-        found[side] = within(side, default if size is None else size, *_limits(model, side))
+        found[side] = within(side, default if size is None else size, least, most)
     return found["height"], found["width"]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 
 from runtime.content.levels.rules import DUNGEON, OFFSETS, Cell, Outcome, check_rows, find, traced
+from runtime.content.levels.watch import EVERY, look, watched
 
 State = tuple[int, int, bool]  # row, column, whether the player has a key
 ENTERED = frozenset(c for c, tile in DUNGEON.tiles.items() if not tile.solid and c != "L")
@@ -26,7 +27,7 @@ def solve(rows: Sequence[str], budget: int = DUNGEON.budget) -> Outcome:
     came: dict[State, tuple[State, str]] = {start: (start, "")}
     waiting = [(0, 0, start)]  # hurts, steps, state
     best = {start: (0, 0)}
-    nodes = 0
+    numbers, nodes = watched(), 0
     while waiting:
         hurts, steps, state = heappop(waiting)
         if best[state] < (hurts, steps):
@@ -34,6 +35,8 @@ def solve(rows: Sequence[str], budget: int = DUNGEON.budget) -> Outcome:
         if nodes == budget:
             return Outcome("unknown", "", nodes, f"no way down among the nearest {budget} places")
         nodes += 1
+        if nodes % EVERY == 0:
+            look(numbers, nodes)
         if rows[state[0]][state[1]] == ">":
             why = f"{steps} steps, through {hurts} monsters or traps, the fewest there are"
             return Outcome("solved", traced(came, state), nodes, why)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from runtime.content.levels import dungeon
 from runtime.content.levels.asking import GenerateRequest, Wishes, asked_game, read_wishes
 from runtime.content.levels.difficulty import measured
+from runtime.content.levels.length import length, shortest
 from runtime.content.levels.own import OwnGame
 from runtime.content.levels.picking import pick
 from runtime.content.levels.possible import check_possible
@@ -27,6 +28,7 @@ from runtime.content.levels.repairs import asked_pairs, repair_of
 from runtime.content.levels.rules import DUNGEON, PLATFORMER, RUNNER, Cell, Outcome, find, goals_of, starts_of
 from runtime.content.levels.runner_guards import place_guards
 from runtime.content.levels.solving import prove
+from runtime.content.levels.watch import telling, watching
 from runtime.content.provenance import provenance
 from runtime.errors import Code, RpcError
 from runtime.registry import ModelFile, Registry
@@ -34,6 +36,7 @@ from runtime.work import Hands
 
 BATCHES = (4, 8, 16)  # candidates written at a time: few at first, since most often one of them will do
 REPAIR_SHARE = 8  # an attempt at repair gets so many nodes less than a candidate
+EASY = 10  # hundredths: whoever asks for a lower difficulty may get a level that is shorter than nine in ten
 Progress = Callable[[int, int], None]  # told how many of how many candidates were looked at
 
 
@@ -70,14 +73,30 @@ def generate(
 
     Raises:
         RpcError: INVALID_PARAMS for what no level could be; UNSATISFIED, saying which wish failed how often.
+        Stopped: nobody waits for it any more.
     """
     for _ in hands.each(check_possible, [(wishes,)]):
         pass
+    with telling(hands.wanted, None) as path:
+        return _first_that_will_do(hands, model, wishes, request, progress, path)
+
+
+def _first_that_will_do(
+    hands: Hands,
+    model: ModelFile,
+    wishes: Wishes,
+    request: GenerateRequest,
+    progress: Progress | None,
+    path: str | None,
+) -> dict[str, Any]:
+    """As `generate`. `path`: the file that stops a solver that is not wanted any more."""
     failed: Counter[str] = Counter()
     for numbers in _batches(wishes.candidates):
         fixed = [fixed_for(wishes, number) for number in numbers]
         levels = write(hands, model, wishes, numbers, fixed)
-        candidates = [(wishes, wishes.rows(level), *rest) for level, *rest in zip(levels, fixed, numbers, strict=True)]
+        candidates = [
+            (wishes, wishes.rows(level), *rest, path) for level, *rest in zip(levels, fixed, numbers, strict=True)
+        ]
         with contextlib.closing(hands.each(look_at, candidates)) as looks:
             for number, look in zip(numbers, looks, strict=True):
                 if isinstance(look, Made):
@@ -164,10 +183,16 @@ def told_counts(wishes: Wishes, number: int, given: NDArray[np.int64]) -> list[i
     return [told.get(name, -1) for name in wishes.counted]
 
 
-def look_at(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: int) -> Made | str:
-    """A candidate that is all that was wished for, or what it lacks. In a worker, where there are workers."""
+def look_at(
+    wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: int, path: str | None = None
+) -> Made | str:
+    """A candidate that is all that was wished for, or what it lacks. In a worker, where there are workers.
+
+    `path`: the file that says whether its solver is to stop (runtime/content/levels/watch.py).
+    """
     try:
-        return examine(wishes, rows, given, number)
+        with watching(path):
+            return examine(wishes, rows, given, number)
     except Missed as missed:
         return str(missed)
 
@@ -188,7 +213,7 @@ def examine(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: i
     outcome, hard, guards = None, None, len(find(arranged, "E"))
     if wishes.solved:
         _see_counts(wishes, arranged)  # before what takes time; a repair may still change them
-        arranged, outcome = _solved(wishes, arranged, kept)
+        arranged, outcome = _solved(wishes, arranged, kept, _least_length(wishes, arranged, kept))
     changed = sum(a != b for old, new in zip(rows, arranged, strict=True) for a, b in zip(old, new, strict=True))
     if outcome is not None:
         if wishes.game is RUNNER:  # by rule as well
@@ -202,17 +227,36 @@ def examine(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: i
     return Made(arranged, outcome, hard, changed)
 
 
-def _solved(wishes: Wishes, rows: list[str], kept: Set[Cell]) -> tuple[list[str], Outcome]:
-    """The level and its solution, repaired if that is needed. Raises Missed."""
+def _least_length(wishes: Wishes, rows: Sequence[str], kept: Set[Cell]) -> int:
+    """How long the solution has to be, as `length` measures it: 0 where the user decides it.
+
+    That is so in variations of a level, and where both the start and a goal are given. Whoever asks for a low
+    difficulty, or says how much gold there is, may get a level as short as the shortest training level.
+    """
+    game = wishes.game
+    if wishes.base is not None or all(kept & set(find(rows, ends(game))) for ends in (starts_of, goals_of)):
+        return 0
+    easy = wishes.difficulty is not None and wishes.difficulty[0] < EASY
+    return shortest(game, easy=easy or (game is RUNNER and "gold" in wishes.ranges))
+
+
+def _solved(wishes: Wishes, rows: list[str], kept: Set[Cell], least: int) -> tuple[list[str], Outcome]:
+    """The level and its solution, of at least that length, repaired if that is needed. Raises Missed."""
     game = wishes.game
     outcome = prove(game, rows, wishes.budget)
-    closed = game is DUNGEON and outcome.status == "solved" and bool(dungeon.unreached(rows))
-    if outcome.status == "solved" and not closed:
+    solved = outcome.status == "solved"
+    closed = game is DUNGEON and solved and bool(dungeon.unreached(rows))
+    short = solved and length(game, rows, outcome.moves) < least
+    if solved and not closed and not short:
         return rows, outcome
+    if short and not isinstance(game, OwnGame):  # in a custom game a repair moves the goal
+        raise Missed("length (too short)")
     budget = max(1, wishes.budget // REPAIR_SHARE)
     mended = repair_of(game).mend(rows, kept, lambda tried: prove(game, tried, budget))
-    if mended is not None:
+    if mended is not None and length(game, mended[0], mended[1].moves) >= least:
         return mended
+    if mended is not None or short:
+        raise Missed("length (too short)")
     if closed:
         raise Missed("every room open")
     raise Missed("solution (none)" if outcome.status == "unsolvable" else "solution (none found within the budget)")

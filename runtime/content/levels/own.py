@@ -49,7 +49,10 @@ class Legend(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     `jump`: tiles that a jump rises, where one walks. `order`: what the model writes one after the other. `mirror`:
     which images of a level are levels as good. Training fills in the rest: `goals`, how many each level has, 0 where
-    that differs; `tenths`, the labour of the levels trained on, from the least to the most.
+    that differs; `tenths`, the labour of the levels trained on, from the least to the most; `lengths`, the least length
+    of their solutions and the first tenth (runtime/content/levels/length.py); `start_area` and `goal_area`, where eight
+    of ten starts and goals stand: left, top, right and bottom, in hundredths of the way from a level's first column or
+    row to its last. Each of these is empty in model files from before it was learned.
     """
 
     movement: Literal["walk", "four-way"]
@@ -61,6 +64,9 @@ class Legend(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     licence: str = "not stated"
     goals: int = 0
     tenths: list[int] = []
+    lengths: list[int] = []
+    start_area: list[int] = []
+    goal_area: list[int] = []
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from runtime.content.levels.own import OwnGame
 from runtime.content.levels.rules import OFFSETS, Cell, Outcome, check_rows, find, goals_of, starts_of, traced
+from runtime.content.levels.watch import EVERY, look, watched
 
 State = tuple[int, int, int]  # row, column, and how many tiles a jump may still rise
 Steps = Callable[[State], Iterator[tuple[str, State]]]
@@ -54,8 +55,12 @@ def _search(
     start = (*find(rows, starts_of(game))[0], 0)
     came: dict[State, tuple[State, str]] = {start: (start, "")}
     queue = deque([start])
+    numbers, looked = watched(), 0
     while queue and len(came) <= budget:
         state = queue.popleft()
+        looked += 1
+        if looked % EVERY == 0:
+            look(numbers, looked)
         for letter, following in steps(state):
             if following not in came:
                 came[following] = state, letter

@@ -40,6 +40,7 @@ from runtime.content.levels.platformer_physics import HEIGHT, RUN
 from runtime.content.levels.platformer_reach import reach
 from runtime.content.levels.queue import add, pop, push, table_for
 from runtime.content.levels.rules import PLATFORMER, TILE, Outcome, check_rows
+from runtime.content.levels.watch import DONE, STOP, look, watched
 
 LETTERS = ".rlJRL"  # the keys of an action: sideways (none, right, left) + 3 * jump
 HOLD_GROUNDED, HOLD_AIRBORNE = 4, 6  # ticks that keys are held in a node; to the landing at most
@@ -96,7 +97,9 @@ def _moves(
     """The moves to the best node from the start's tile, how many nodes were kept, whether the moves end at a goal."""
     start = TILE * column + TILE // 2, TILE * (row + 1)
     near = _enemies_near(enemies, tiles.shape[1])
-    actions, nodes, there = _search(tiles, enemies, *near, steps, *start, budget)
+    numbers = watched()
+    actions, nodes, there = _search(tiles, enemies, *near, steps, *start, budget, numbers)
+    look(numbers, nodes)
     return "".join(LETTERS[action] for action in actions), nodes, there
 
 
@@ -157,8 +160,12 @@ def _search(
     x: int,
     y: int,
     budget: int,
+    numbers: NDArray[np.int64],
 ) -> tuple[NDArray[np.int8], int, bool]:
-    """The action of every tick to a goal or to the node nearest to one, the count of nodes, whether it is a goal."""
+    """The action of every tick to a goal or to the node nearest to one, the count of nodes, whether it is a goal.
+
+    `numbers`: how far it is, and whether it is to stop (runtime/content/levels/watch.py).
+    """
     nodes = np.empty((budget, 10), np.int64)
     nodes[0] = np.array((x, y, 0, 0, 0, 0, 0, 0, 0, 0))
     stomped = np.zeros((budget + 1, 2), np.int64)  # of each stomp: the enemy, and the stomp before; 0 is none
@@ -168,7 +175,8 @@ def _search(
     count, waiting = 1, 1
     best, best_left = 0, FAR
     table = table_for(budget)  # keys of the nodes there are
-    while waiting:
+    while waiting and not numbers[STOP]:
+        numbers[DONE] = count
         parent = pop(heap, waiting) & 0xFFFFFFFF
         waiting -= 1
         at = nodes[parent]

@@ -13,6 +13,7 @@ from runtime.content.levels.graphs import components, nearest
 from runtime.content.levels.rules import RUNNER, IllegalMove, Outcome, check_rows, find
 from runtime.content.levels.runner_graph import Graph, closing, dig_graph, kinds, relaxed_graph, step_graph
 from runtime.content.levels.runner_replay import replay
+from runtime.content.levels.watch import EVERY, look, watched
 
 TRIALS = 20  # pieces of gold tried as the last, and waits tried to leave out
 
@@ -151,9 +152,12 @@ def _orders(level: _Level, graph: Graph) -> Iterator[list[list[int]]]:
         for to in following[at]:
             beyond[at] |= beyond[to]
     left = (1 << len(level.gold)) - 1
-    seen = set()
+    seen: set[tuple[int, int]] = set()
     stack: list[tuple[int, int, list[int]]] = [(component[level.start], left, [])]
+    numbers = watched()
     while stack and level.nodes < level.budget:
+        if len(seen) % EVERY == 0:
+            look(numbers, level.nodes)
         at, left, passed = stack.pop()
         if left & ~beyond[at] or (at, left) in seen:
             continue

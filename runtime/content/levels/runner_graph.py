@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from runtime.content.levels.queue import add, table_for
 from runtime.content.levels.rules import HOLE_TICKS
+from runtime.content.levels.watch import look, watched
 
 FREE, BRICK, STONE, LADDER, ROPE = range(5)
 SIDE, DEPTH = 5, 5  # digs reach that many columns to either side, and rows down
@@ -65,10 +66,11 @@ def dig_graph(level: NDArray[np.int8], gold: Sequence[int], budget: int) -> tupl
     width = level.shape[1]
     found = np.empty((FOUND, 3), np.int64)
     path = np.empty((FOUND, HOLE_TICKS + 1), np.int8)
-    states, nodes = 0, level.size
+    numbers, states, nodes = watched(), 0, level.size
     for source in sorted({edge[0] for edge in edges if edge[2] != "."}):
         if states >= budget:
             break
+        look(numbers, states)
         count, looked = digs(level, pockets, source // width, source % width, found, path)
         states += looked
         for (to, length, _), letters in zip(found[:count].tolist(), path[:count].tolist(), strict=True):

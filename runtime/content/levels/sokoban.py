@@ -9,6 +9,7 @@ import numpy as np
 
 from runtime.content.levels import sokoban_search as search
 from runtime.content.levels.rules import OFFSETS, SOKOBAN, Cell, Outcome, check_rows
+from runtime.content.levels.watch import look, watched
 
 LARGEST, MOST_BOXES = 2_500, 50  # tiles, boxes: each position costs more the more there are
 FIRST_POSITIONS, GROWTH = 4096, 8
@@ -41,10 +42,13 @@ def solve(rows: Sequence[str], budget: int = SOKOBAN.budget) -> Outcome:
     # A box is lost where no target can be reached from. With boxes to spare, one may be.
     dead = (distances == search.FAR).all(axis=0) & (len(boxes) == len(targets))
     kept = min(budget, FIRST_POSITIONS)
-    status, nodes, found = search.search(neighbours, distances, dead, boxes, player, kept)
+    numbers = watched()
+    status, nodes, found = search.search(neighbours, distances, dead, boxes, player, kept, numbers)
     while status == search.UNKNOWN and kept < budget:  # begin anew with more memory, which easy levels never need
+        look(numbers, nodes)
         kept = min(budget, kept * GROWTH)
-        status, nodes, found = search.search(neighbours, distances, dead, boxes, player, kept)
+        status, nodes, found = search.search(neighbours, distances, dead, boxes, player, kept, numbers)
+    look(numbers, nodes)
     if status == search.UNKNOWN:
         return Outcome("unknown", "", nodes, f"no solution among the first {budget} positions")
     if status == search.UNSOLVABLE:

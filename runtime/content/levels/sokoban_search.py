@@ -12,6 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from runtime.content.levels.watch import DONE, STOP
+
 SOLVED, UNSOLVABLE, UNKNOWN = 0, 1, 2
 FAR = 1 << 20  # pushes: more than any box needs
 OPPOSITE = (1, 0, 3, 2)  # of up, down, left, right
@@ -150,12 +152,19 @@ def _slot(keys: Cells, key: Cells, table: Cells) -> int:
 
 @njit(cache=True, nogil=True)
 def search(
-    neighbours: Cells, distances: Cells, dead: NDArray[np.bool_], start: Cells, player: int, budget: int
+    neighbours: Cells,
+    distances: Cells,
+    dead: NDArray[np.bool_],
+    start: Cells,
+    player: int,
+    budget: int,
+    numbers: NDArray[np.int64],
 ) -> tuple[int, int, Cells]:
     """Find the fewest pushes that fill all targets: (SOLVED, UNSOLVABLE or UNKNOWN, positions, pushes).
 
     `start`: the boxes' cells, ascending. `dead`: cells a box must not be pushed to. `budget`: positions to keep, at
-    most. A push is 4 * (the box's cell before it) + the way it goes, 0 to 3.
+    most. `numbers`: how far it is, and whether it is to stop, which gives UNKNOWN (runtime/content/levels/watch.py). A
+    push is 4 * (the box's cell before it) + the way it goes, 0 to 3.
     """
     count, cells = len(start), len(neighbours)
     spare = count - len(distances)  # boxes that need no target
@@ -190,6 +199,7 @@ def search(
     value = estimate[0]
     heads[value] = 1
     while True:
+        numbers[DONE] = known
         while value < len(heads) and heads[value] == 0:
             value += 1
         if value == len(heads):
@@ -207,6 +217,8 @@ def search(
         _walk(neighbours, box_at, keys[state, count], reached, stamp, queue)
         opened = stamp
         for b in range(count):
+            if numbers[STOP]:
+                return UNKNOWN, known, boxes[:0]
             cell = keys[state, b]
             for way in range(4):
                 behind, ahead = neighbours[cell, OPPOSITE[way]], neighbours[cell, way]

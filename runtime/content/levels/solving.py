@@ -14,8 +14,10 @@ from runtime.content.levels.dungeon_places import place_stairs
 from runtime.content.levels.own import OwnGame
 from runtime.content.levels.playing import player_of
 from runtime.content.levels.rules import DUNGEON, Game, Outcome, check_tiles, find, find_game
+from runtime.content.levels.watch import telling, watching
 from runtime.errors import Code, RpcError
 from runtime.registry import Registry
+from runtime.work import Hands
 
 SOLVERS: Mapping[str, Callable[[Sequence[str], int], Outcome]] = {
     "sokoban": sokoban.solve,
@@ -84,8 +86,26 @@ def check(request: SolveRequest, registry: Registry) -> tuple[Game, SolveRequest
     return game, SolveRequest(game.name, request.rows, budget)
 
 
-def solve(game: Game, request: SolveRequest) -> dict[str, Any]:
-    """The answer to a checked request; a dungeon without both stairs gets them by rule. In a worker, if there are any.
+def search(
+    hands: Hands, game: Game, request: SolveRequest, report: Callable[[int, int], None] | None = None
+) -> dict[str, Any]:
+    """As `solve`, in a worker if there are any; `report` is told how many nodes of the budget were looked at.
+
+    Raises:
+        RpcError: as `solve`.
+        Stopped: nobody waits for it any more.
+    """
+    assert request.budget is not None  # since check
+    budget = request.budget
+    tell = None if report is None else lambda nodes: report(min(nodes, budget), budget)
+    with telling(hands.wanted, tell) as path:
+        return next(hands.each(solve, [(game, request, path)]))
+
+
+def solve(game: Game, request: SolveRequest, path: str | None = None) -> dict[str, Any]:
+    """The answer to a checked request; a dungeon without both stairs gets them by rule.
+
+    `path`: the file that tells how far it is, and whether it is to stop (runtime/content/levels/watch.py).
 
     Raises:
         RpcError: INVALID_PARAMS for rows that are no level of the game, or one too large for its solver.
@@ -96,7 +116,8 @@ def solve(game: Game, request: SolveRequest) -> dict[str, Any]:
         check_tiles(game, rows)
         if game is DUNGEON and (len(find(rows, "<")) != 1 or not find(rows, ">")):
             rows = place_stairs(rows)
-        outcome = prove(game, rows, request.budget)
+        with watching(path):
+            outcome = prove(game, rows, request.budget)
         closed = dungeon.unreached(rows) if game is DUNGEON else []
     except ValueError as error:
         raise wrong("rows", str(error)) from error
