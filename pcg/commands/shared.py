@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Group, Parameter
 
+from runtime.version import VERSION
+
 app = App(
     name="pcg",
     help="Learned procedural content for games: make terrain, serve it to an engine, train your own.",
+    version=VERSION,
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,
 )
@@ -25,6 +29,9 @@ Server = Annotated[
 ]
 Models = Annotated[Path | None, Parameter(help="Models folder with its SHA256SUMS; by default the bundled models.")]
 Device = Literal["auto", "cpu", "cuda"]
+Force = Annotated[
+    bool, Parameter(negative="", help="Make again what is there already, and replace what holds something else.")
+]
 DEFAULT_PORT = 7767
 INTERRUPTED = 130  # exit code
 
@@ -36,6 +43,15 @@ class UserError(Exception):
 def say(text: str) -> None:
     """Progress and notes go to stderr; stdout is for data."""
     print(text, file=sys.stderr)
+
+
+def report_failed(failed: Mapping[int, str], count: int | None) -> int:
+    """Say of which seeds nothing came, and why; gives the exit code."""
+    for seed, why in failed.items():
+        say(f"seed {seed}: {why}")
+    if failed:
+        say(f"{len(failed)} of {count} failed: {', '.join(map(str, failed))}")
+    return 1 if failed else 0
 
 
 def parse_address(address: str) -> tuple[str, int]:
