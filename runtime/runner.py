@@ -106,13 +106,19 @@ class Runner:
         return self._queue(work, options, flow)
 
     def run(self, work: Work | Search, options: Options) -> Any:
-        """The result itself, waited for, by a thread without an event loop. Nothing is kept. Errors as `start`."""
+        """The result itself, waited for, by a thread without an event loop. Nothing is kept. Errors as `start`.
+
+        Where the thread is interrupted, the work is abandoned.
+        """
         call = self._submit(work, options, Flow())
         try:
             return call.future.result(call.deadline_s)
         except TimeoutError:
             call.expire()
             return call.future.result()
+        except KeyboardInterrupt:
+            call.future.cancel()
+            raise
 
     def close(self) -> None:
         """Answer what waits with SHUTTING_DOWN, finish what runs, stop the engine."""
