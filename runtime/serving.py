@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -13,7 +14,7 @@ import threading
 from types import FrameType
 
 from runtime import logs, status
-from runtime.access import Tokens, read_tokens
+from runtime.access import Tokens, is_loopback, read_tokens
 from runtime.cache import Cache, DiskCache
 from runtime.content.levels.solving import warm_up
 from runtime.engine import Engine
@@ -22,7 +23,7 @@ from runtime.registry import Registry
 from runtime.runner import Runner
 from runtime.server import Server
 from runtime.service import Service
-from runtime.settings import Settings, is_loopback
+from runtime.settings import Settings
 from runtime.version import VERSION
 from runtime.workers import Workers, default_count
 
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 def serve_until_stopped(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM; the address is printed to stdout once it answers.
+    """Serve until SIGINT or SIGTERM; the address is printed to stdout once it answers. The models are proved meanwhile.
 
     The first signal drains: nothing new is taken, and what runs has `drain_s` to end. The second ends it at once.
 
@@ -50,7 +51,13 @@ def serve_until_stopped(settings: Settings) -> None:
     if settings.cache_dir is not None:
         disk = DiskCache(settings.cache_dir, settings.cache_dir_mb << 20, salt=VERSION)
     models_bytes = None if settings.models_mb is None else settings.models_mb << 20
-    engine = Engine(settings.device, settings.threads, models_bytes, settings.max_batch_ms / 1000)
+    engine = Engine(
+        settings.device,
+        settings.threads,
+        models_bytes,
+        settings.max_batch_ms / 1000,
+        share=not settings.dedicated,
+    )
     cache, runs = Cache(settings.cache_mb << 20), Runs()
     count = default_count() if settings.workers is None else settings.workers
     workers = Workers(count, settings.worker_mb, warm_up) if count else None
@@ -59,12 +66,8 @@ def serve_until_stopped(settings: Settings) -> None:
     )
     service = Service(registry, engine, runner)
     try:
-        service.warm_up()
-        _tell_refused(service)
         if not registry.models:
-            raise ValueError(f"no usable model in {registry.folder}")
-        gc.collect()
-        gc.freeze()  # what is loaded now stays; to look through all of it for garbage would hold every thread for 0.1 s
+            _check_models(service)
         asyncio.run(_serve(service, settings, tls, tokens, runs))
     finally:
         _close(service)
@@ -130,22 +133,56 @@ async def _serve(
     if server.websocket_port is not None:
         print(f"and on {'ws' if tls is None else 'wss'}://{settings.host}:{server.websocket_port}", flush=True)
     if watched is not None:
-        print(f"metrics on http://{settings.metrics_host}:{watched.sockets[0].getsockname()[1]}/metrics", flush=True)
+        print(f"metrics on http://{settings.metrics_host}:{watched.port}/metrics", flush=True)
     _tell_systemd("READY=1")
-    reloading = asyncio.create_task(_keep_reloading(service, settings.reload_s))
+    warming_stops = threading.Event()
+    warming = asyncio.create_task(_warm_up_then_reload(service, warming_stops, settings.reload_s))
+    warming.add_done_callback(lambda _: stopped.set())
     await stopped.wait()
-    reloading.cancel()
+    warming_stops.set()
+    warming.cancel()
     _tell_systemd("STOPPING=1")
     logger.info("stopping; what runs has %g s to end", settings.drain_s)
     await server.close(settings.drain_s)
     if watched is not None:
-        watched.close()
+        await watched.stop()
+    with contextlib.suppress(asyncio.CancelledError):
+        await warming  # raises what ended it
+
+
+async def _warm_up_then_reload(service: Service, stop: threading.Event, every_s: float) -> None:
+    """Prove the models, then serve what is in their folder as it changes, without end.
+
+    Raises:
+        ValueError: no model is any good.
+    """
+    await asyncio.to_thread(_warm_up, service, stop)
+    await _keep_reloading(service, every_s)
+
+
+def _warm_up(service: Service, stop: threading.Event) -> None:
+    service.warm_up(stop)
+    if stop.is_set():
+        return
+    _check_models(service)
+    logger.info("all models are ready: %s", ", ".join(service.registry.models))
+    gc.collect()
+    gc.freeze()  # what is loaded now stays; to look through all of it for garbage would hold every thread for 0.1 s
+
+
+def _check_models(service: Service) -> None:
+    """Say which models are refused. ValueError when none is left."""
+    _tell_refused(service)
+    if not service.registry.models:
+        raise ValueError(f"no usable model in {service.registry.folder}")
 
 
 async def _keep_reloading(service: Service, every_s: float) -> None:
     """Serve what is in the models folder, as it changes."""
     told = service.registry.refused
-    while every_s:
+    if not every_s:
+        await asyncio.Event().wait()
+    while True:
         await asyncio.sleep(every_s)
         try:
             if await asyncio.to_thread(service.reload):

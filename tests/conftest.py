@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import settings
 
+import runtime  # noqa: F401  (before torch: it says how torch's threads wait)
+
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 

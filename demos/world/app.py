@@ -22,9 +22,9 @@ from demos.world import themes
 from demos.world.camera import ZOOMS
 from demos.world.explorer import VARIED, Explorer, keys_held
 from demos.world.hud import MAX_SEED, draw_message
-from demos.world.runtime_process import Address, Runtime, parse_address
+from demos.world.runtime_process import Runtime
 from demos.world.streaming import METHOD, Connection, Stream
-from runtime.client import Client
+from runtime.address import Address
 from runtime.errors import Code, RpcError
 
 FRAMES_A_SECOND = 60
@@ -35,7 +35,7 @@ MODEL = "terrain-detail"
 
 def run(
     seed: int = 7,
-    server: str | None = None,
+    server: Address | None = None,
     headless: bool = False,
     frames: int | None = None,
     screenshot: Path | None = None,
@@ -49,13 +49,12 @@ def run(
     It begins with the land in a `style`, a name or a blend such as "alpine:0.7,lowland:0.3", as `view` shows it (one
     of themes.THEMES), at so many screen pixels a pixel of 90 m.
 
-    `server` is HOST:PORT; without it a runtime at 127.0.0.1:7767 is used, or one is started, and stopped at the end.
+    `server` is a running runtime; without it one at 127.0.0.1:7767 is used, or one is started, and stopped at the end.
     With `frames` (or `headless`, which needs no display, and where 60 is the default) the run is unattended: it draws
     so many frames, waits until all that is in view has arrived, writes `screenshot` (a PNG; beside it NAME.png.json
     says what made it) if asked to, and ends.
     """
     try:
-        given = None if server is None else parse_address(server)
         _check(seed, frames, screenshot, size)
         _check_view(view, zoom)
     except ValueError as error:
@@ -65,7 +64,7 @@ def run(
         os.environ["SDL_VIDEODRIVER"] = "dummy"
         frames = 60 if frames is None else frames
     before = _end_on_sigterm()
-    runtime = Runtime(given)
+    runtime = Runtime(server)
     try:
         pygame.display.init()
         pygame.font.init()
@@ -75,14 +74,20 @@ def run(
         found = _wait_for_runtime(screen, runtime, attended=frames is None)
         if not isinstance(found, Address):
             return found
-        with Client(found.host, found.port, timeout_s=CALL_S) as client:
+        with found.connect(timeout_s=CALL_S) as client:
             styles = known_styles(client, style)
-        # Unattended, nothing beyond the view: the picture then says the same however fast chunks come.
-        margin = 1 if frames is None else 0
-        stream = Stream(lambda: Client(found.host, found.port, timeout_s=CALL_S))
+        stream = Stream(lambda: found.connect(timeout_s=CALL_S))
         try:
+            # Unattended, nothing but the view: the picture then says the same however fast chunks come.
             explorer = Explorer(
-                stream, seed, screen.get_size(), styles=styles, style=style, theme=view, zoom=zoom, margin=margin
+                stream,
+                seed,
+                screen.get_size(),
+                styles=styles,
+                style=style,
+                theme=view,
+                zoom=zoom,
+                ahead=frames is None,
             )
             return _explore(explorer, stream, runtime, frames, screenshot)
         finally:

@@ -69,9 +69,12 @@ class Camera:
         """
         return min(max(math.ceil(-math.log2(self.zoom) - 1e-9), 0), LODS - 1)
 
-    def chunks(self, margin: int = 0) -> list[tuple[int, int]]:
-        """(column, row) of the level's chunks in view, nearest to the centre first, and `margin` more on every side."""
-        side = CHUNK << self.lod  # world pixels
+    def chunks(self, margin: int = 0, lod: int | None = None) -> list[tuple[int, int]]:
+        """(column, row) of the chunks in view, nearest to the centre first, and `margin` more on every side.
+
+        They are those of the level `lod`, by default of the one that fits.
+        """
+        side = CHUNK << (self.lod if lod is None else lod)  # world pixels
         left, top = self.to_world((0, 0))
         right, bottom = self.to_world((self.width, self.height))
         columns = range(math.floor(left / side) - margin, math.ceil(right / side) + margin)

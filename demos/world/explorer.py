@@ -11,10 +11,10 @@ import pygame
 
 from demos.world import themes
 from demos.world.cache import Cache
-from demos.world.camera import CHUNK, Camera, Point, approach, next_zoom
+from demos.world.camera import CHUNK, LODS, ZOOMS, Camera, Point, approach, next_zoom
 from demos.world.hud import Hud, Readout, SeedBox
 from demos.world.streaming import METHOD, Ground, Key, Order, Stream, World
-from demos.world.view import CHUNK_BYTES, Tile, View, to_tile
+from demos.world.view import CHUNK_BYTES, At, Tile, View, to_tile
 
 CACHE_BYTES = 400 << 20  # more only where the window alone needs more
 VARIED = "varied"  # the style that changes from place to place
@@ -32,8 +32,8 @@ _FARTHER = frozenset({pygame.K_MINUS, pygame.K_KP_MINUS})
 class Explorer:
     """Where one is in which world, and what the map shows of it. `stream` is the caller's to close.
 
-    `styles` are those to choose from, `style` the one to begin with, whether it is among them or a blend. `margin` is
-    how many chunks beyond the view are fetched too.
+    `styles` are those to choose from, `style` the one to begin with, whether it is among them or a blend. With `ahead`
+    more is fetched than the view needs: first a coarse picture of it, and last what one will see who moves or zooms.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Explorer:
         style: str = VARIED,
         theme: str = themes.THEMES[0],
         zoom: float = 1.0,
-        margin: int = 1,
+        ahead: bool = True,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self.world = World(seed, style)
@@ -56,7 +56,7 @@ class Explorer:
         self.seeking = True  # the place to begin at is not known yet
         self.screenshot_wanted = False
         self._stream = stream
-        self._margin = margin
+        self._ahead = ahead
         self._tiles: Cache[Key, Tile] = Cache(cache_bytes)
         self._cache_bytes = cache_bytes
         self._styles = tuple(styles) if style in styles else (style, *styles)
@@ -193,7 +193,7 @@ class Explorer:
             self._scene = pygame.Surface(target.get_size()).convert(target)
             self._drawn = ()
         if (self.camera, edition) != self._drawn:
-            self._view.draw(self._scene, self.camera, self._best, edition)
+            self._view.draw(self._scene, self.camera, self._best, self._places, edition)
             self._drawn = (self.camera, edition)
         target.blit(self._scene, (0, 0))
         if self._hud_shown:
@@ -212,6 +212,11 @@ class Explorer:
         key = Key(self.world, lod, column, row, self.theme)
         return self._tiles.get(key) or self._tiles.get(key._replace(theme=themes.LAND))
 
+    def _places(self) -> list[At]:
+        """The level, column and row of all that `_best` can find."""
+        themes_shown = (self.theme, themes.LAND)
+        return list({key[1:4] for key in self._tiles if key.world == self.world and key.theme in themes_shown})
+
     def _ground(self, key: Key) -> Ground | None:
         """What any tile of a place knows of its ground."""
         for theme in (themes.LAND, *themes.THEMES):
@@ -223,21 +228,47 @@ class Explorer:
     def _ask(self) -> None:
         """Tell the stream what is missing, if that has changed: what is in view, then what is near it.
 
-        Of both first the land, then what the theme shows of it.
+        Of both first the land, then what the theme shows of it. Before all, a coarse picture of the whole view; between
+        the two, one of all that can be seen from the farthest zoom, so that neither zooming out nor moving fast ends
+        in the dark.
         """
-        keys = [] if self.seeking else list(dict.fromkeys(self._visible() + self._visible(self._margin)))
-        asked = (self._arrived, *keys)
+        view = [] if self.seeking else self._visible()
+        coarse, far, near = ([], [], []) if self.seeking or not self._ahead else self._surroundings()
+        asked = (self._arrived, *coarse, *view, *far, *near)
         if asked == self._asked:
             return
         self._asked = asked
-        self._tiles.capacity_bytes = max(self._cache_bytes, len(keys) * CHUNK_BYTES)  # or they'd push each other out
-        visible = len(self._visible())
-        orders: list[Order] = []
-        for group in (keys[:visible], keys[visible:]):
-            missing = [(key, self._ground(key)) for key in group if self._tiles.get(key) is None]
-            orders += [Order(key._replace(theme=themes.LAND)) for key, ground in missing if ground is None]
-            orders += [Order(key, ground) for key, ground in missing if ground is not None]
-        self._stream.want(orders)
+        # Room for all of it, or they would push each other out.
+        most = max(len(view), len(near)) * CHUNK_BYTES + (len(coarse) + len(far)) * CHUNK_BYTES // 2
+        self._tiles.capacity_bytes = max(self._cache_bytes, most)
+        orders = [order for keys in (coarse, view, far, near) for order in self._orders(keys)]
+        self._stream.want(list({order.key: order for order in orders}.values()))
+
+    def _surroundings(self) -> tuple[list[Key], list[Key], list[Key]]:
+        """What to fetch beside the view: the land of the coarsest level in it, and in all that can be seen from the
+        farthest zoom; and the chunks around it.
+        """
+        aim = self._aim()
+        farthest = aim.zoomed(ZOOMS[0], self._pointer or (aim.width / 2, aim.height / 2))
+        coarse, far = (
+            [Key(self.world, LODS - 1, *at) for at in places]
+            for places in (aim.chunks(lod=LODS - 1), farthest.chunks())
+        )
+        return coarse, far, self._visible(margin=1)
+
+    def _orders(self, keys: Sequence[Key]) -> list[Order]:
+        """What has to be made of `keys`, the land that is missing first."""
+        land: list[Order] = []
+        details: list[Order] = []
+        for key in keys:
+            if self._tiles.get(key) is not None:
+                continue
+            ground = self._ground(key)
+            if key.theme != themes.LAND and ground is not None:
+                details.append(Order(key, ground))
+            elif key.theme != themes.LAND or self._best(*key[1:4]) is None:
+                land.append(Order(key._replace(theme=themes.LAND)))
+        return land + details
 
     def _move(self, seconds: float, held: tuple[int, int], speed: float) -> None:
         if self._dragging:
@@ -303,13 +334,20 @@ class Explorer:
         else:
             self.box = self.box.typed(character)
 
+    def _under(self, at: tuple[int, int]) -> tuple[Tile | None, int, int]:
+        """The tile that is shown at a world pixel, or else the finest that is here, and the pixel's place in it."""
+        for lod in (self.camera.lod, *range(LODS)):
+            column, row = at[0] >> lod, at[1] >> lod
+            tile = self._best(lod, column // CHUNK, row // CHUNK)
+            if tile is not None:
+                return tile, column % CHUNK, row % CHUNK
+        return None, 0, 0
+
     def _readout(self, trouble: str) -> Readout:
         x, y = self.camera.to_world(self._pointer or (self.camera.width / 2, self.camera.height / 2))
         at = (math.floor(x), math.floor(y))
         lod = self.camera.lod
-        column, row = at[0] >> lod, at[1] >> lod
-        tile = self._best(lod, column // CHUNK, row // CHUNK)
-        column, row = column % CHUNK, row % CHUNK
+        tile, column, row = self._under(at)
         status = self._stream.status()
         shown, visible = self.shown
         note = "Looking for land …" if self.seeking else self._note if self._note_s > 0 else ""
@@ -324,8 +362,10 @@ class Explorer:
             lod=lod,
             meters_per_pixel=self._meters_per_pixel,
             zoom=self.camera.zoom,
+            land=sum(self._ground(key) is not None for key in self._visible()),
             shown=shown,
             visible=visible,
+            empty=self._view.empty,
             pending=status.waiting + status.busy,
             note=note,
             trouble=trouble or (f"{status.trouble} (trying again)" if status.trouble else ""),

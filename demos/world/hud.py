@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 import pygame
 
+from demos.world.themes import DETAILS
+
 MAX_SEED = 2**53 - 1
 HELP = (
     "drag or WASD: move    wheel or + -: zoom    V: view    T: style    Tab: seed    Home: back to the start    "
@@ -20,6 +22,7 @@ _BOX = (60, 78, 98)
 _PAD = 10  # screen pixels, as is what follows
 _LINE = 20
 _WIDTH = 290
+PANEL_PIXELS = _WIDTH - 2 * _PAD  # how wide a line of the panel may be
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,10 @@ class Readout:
     lod: int  # the level of detail shown
     meters_per_pixel: float | None  # of the world
     zoom: float  # screen pixels a world pixel
-    shown: int  # chunks in view that are here
+    land: int  # chunks in view whose land is here
+    shown: int  # chunks in view that are here with all that the view shows
     visible: int  # chunks in view
+    empty: bool  # whether a place in view has no picture at all yet, not even one of another level of detail
     pending: int  # chunks asked for, in view or near it
     note: str = ""  # what was just done
     trouble: str = ""  # what is wrong
@@ -80,12 +85,23 @@ def lines(readout: Readout) -> list[str]:
                       f"{'south' if y >= 0 else 'north'} of the origin")  # fmt: skip
     result.append(height_text(readout.metres))
     result.append(readout.reading)
-    chunks = f"{readout.shown} of {readout.visible} chunks"
-    result.append(f"{chunks}, {readout.pending} pending" if readout.pending else chunks)
+    result += arrivals(readout)
     if scale is not None:
         result.append(f"{scale / readout.zoom:,.4g} m a screen pixel, level {readout.lod}")
     result.append(f"View: {readout.theme}   Style: {readout.style}")
     return result
+
+
+def arrivals(readout: Readout) -> list[str]:
+    """What of the view is here, and what is still to come."""
+    land = f"Land: {readout.land} of {readout.visible} chunks"
+    if readout.land < readout.visible:
+        land += ", some places empty" if readout.empty else ", the rest blurred"
+    details = f"{DETAILS[readout.theme]}: {readout.shown} of {readout.visible} chunks"
+    if readout.shown < readout.visible:
+        return [land, details, f"Waiting for {readout.pending} chunks"]
+    around = f", {readout.pending} more around it" if readout.pending else ""
+    return [land, details, f"View complete{around}"]
 
 
 def height_text(metres: float | None) -> str:

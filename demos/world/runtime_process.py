@@ -15,40 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime.client import Client
+from runtime.address import Address
 from runtime.errors import RpcError
 
 READY_S = 180.0  # how long a runtime may load its models before we give up
+MODEL = "terrain-detail"  # the one that the map needs; the others may be proved while it is looked at
 _LOOK_AGAIN_S = 0.2
 _TAIL_CHARS = 2000  # how much of a failed runtime's output is shown
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a runtime listens."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-USUAL = Address("127.0.0.1", 7767)
-
-
-def parse_address(text: str) -> Address:
-    """HOST:PORT or [HOST]:PORT. ValueError, with what would do, for anything else.
-
-    >>> str(parse_address("localhost:7767")), str(parse_address("[::1]:7767"))
-    ('localhost:7767', '[::1]:7767')
-    """
-    host, _, port = text.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    if not host or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
-        raise ValueError(f"{text!r} is no address of a runtime; write HOST:PORT, such as {USUAL}")
-    return Address(host, int(port))
+USUAL = Address()
 
 
 @dataclass(frozen=True)
@@ -141,7 +115,7 @@ class Runtime:
                 self.state = State("", error=death)
                 return
             health = _health(address, patient=self._process is None)
-            if health is not None and health.get("ready") is True:
+            if health is not None and (health.get("ready") is True or MODEL in health.get("models", ())):
                 self.state = State("", address)
                 return
             seconds = int(time.monotonic() - began)
@@ -164,7 +138,7 @@ def _health(address: Address, *, patient: bool) -> dict[str, Any] | None:
     (`patient` is for an address where a runtime must be; the others may be free, or have something else.)
     """
     try:
-        with Client(address.host, address.port, connect_timeout_s=3.0, timeout_s=10.0 if patient else 3.0) as client:
+        with address.connect(connect_timeout_s=3.0, timeout_s=10.0 if patient else 3.0) as client:
             health = client.call("server.health")
     except RpcError as error:
         if patient:

@@ -25,12 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demos.world import start, themes
-from demos.world.camera import CHUNK
+from demos.world.camera import CHUNK, LODS
 from demos.world.shading import Floats, Picture, pyramid
 from runtime.errors import Code, RpcError
 
 METHOD = "terrain.chunk"
-PYRAMID = 3  # pictures a chunk: 256, 128 and 64 pixels a side
+PYRAMID = LODS  # pictures a chunk, 256 to 16 pixels a side: as it looks from every level
 _BUSY = frozenset({Code.OVERLOADED, Code.SHUTTING_DOWN, Code.DEADLINE_EXCEEDED, Code.CANCELLED})
 
 

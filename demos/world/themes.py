@@ -24,9 +24,21 @@ LAYERS = {
     "slope": ("slope",),
 }
 THEMES = tuple(LAYERS)
+DETAILS = {  # what a theme adds to the land, for people
+    "relief": "Lakes and rivers",
+    "biome": "Biomes",
+    "flow": "Water's ways",
+    "slope": "Slopes",
+}
 
 DEPTH_M = 0.25  # of one step of `water`
 STEEPNESS_DEGREES = 0.5  # of one step of `slope`
+
+# Where water runs all year and can be placed: a catchment that feeds it, and enough pixels of it to make a valley.
+WET_KM2, WET_PIXELS = 1.0, 32
+# Width in metres over catchment in km^2, as of the rivers of `terrain.rivers` (docs/layers.md).
+CHANNEL_M, CHANNEL_POWER = 2.70, 0.352
+WATERCOURSES = ((20.0, "river"), (5.0, "stream"), (0.0, "brook"))  # from how many metres of width on
 
 # Doublings of the pixels that drain through one, and the colour there; straight lines between.
 FLOW = (
@@ -68,10 +80,10 @@ def colours(
     return shading.lit(np.array(palette, np.float32)[biome], light)
 
 
-def reading(theme: str, layers: Layers, names: Sequence[str], column: int, row: int) -> str:
+def reading(theme: str, layers: Layers, names: Sequence[str], meters_per_pixel: float, column: int, row: int) -> str:
     """What a theme says of a pixel, for people; empty where it says nothing. `names`: of biomes.
 
-    >>> reading("slope", {"slope": np.array([[0, 27]])}, (), 1, 0)
+    >>> reading("slope", {"slope": np.array([[0, 27]])}, (), 90.0, 1, 0)
     '13.5° steep'
     """
     here = {name: layer[row, column].item() for name, layer in layers.items()}
@@ -81,13 +93,28 @@ def reading(theme: str, layers: Layers, names: Sequence[str], column: int, row: 
         return names[here["biome"]]
     if here["flow"] == 0:  # the sea, whose depth is its height
         return ""
-    if here["water"] > 0:
-        return f"lake, {here['water'] * DEPTH_M:,.0f} m deep"
-    return (
-        f"{here['flow']:,.3g} km² drain through here"
-        if here["flow"] < 1000
-        else (f"{here['flow']:,.0f} km² drain through here")
+    what = (
+        f"lake, {here['water'] * DEPTH_M:,.0f} m deep"
+        if here["water"] > 0
+        else watercourse(here["flow"], meters_per_pixel)
     )
+    if theme != "flow":
+        return what
+    digits = ",.0f" if here["flow"] >= 1000 else ".3g"
+    return f"{what}; fed by {here['flow']:{digits}} km²"
+
+
+def watercourse(flow: float, meters_per_pixel: float) -> str:
+    """What runs through a pixel that so many km^2 drain through: nothing, or water of a width.
+
+    >>> watercourse(0.0081, 90.0), watercourse(50.0, 90.0)
+    ('dry ground', 'stream, about 11 m wide')
+    """
+    if flow < max(WET_KM2, WET_PIXELS * meters_per_pixel**2 / 1e6):
+        return "dry ground"
+    width = CHANNEL_M * flow**CHANNEL_POWER
+    name = next(name for least, name in WATERCOURSES if width >= least)
+    return f"{name}, about {width:,.0f} m wide"
 
 
 def _ramp(

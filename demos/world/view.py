@@ -2,14 +2,16 @@
 
 Chunks of the level of detail that fits the zoom are pasted onto a canvas, and the canvas is scaled by 1 to 2, or more
 where one looks closer than the finest level; never by less, for to shrink smoothly takes ten times as long. Where a
-chunk is not here yet, what other levels have of its ground stands in for it: finer chunks, of which smaller pictures
-are kept (a mip pyramid; Williams 1983, "Pyramidal parametrics"), and beneath them a part of a coarser one.
+chunk is not here yet, what other levels have of its ground stands in for it: finer chunks of every level, of which
+smaller pictures are kept (a mip pyramid; Williams 1983, "Pyramidal parametrics"), and beneath them an enlarged part of
+a coarser one. So a place is empty only while no level has it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import pygame
@@ -32,7 +34,7 @@ _ALIGN = 4
 
 @dataclass(frozen=True)
 class Tile:
-    """A chunk, ready to draw: surfaces of 256, 128 and 64 pixels, and what can be said of its pixels."""
+    """A chunk, ready to draw: surfaces of 256, 128, 64, 32 and 16 pixels, and what can be said of its pixels."""
 
     theme: str
     surfaces: list[pygame.Surface]
@@ -48,7 +50,9 @@ class Tile:
 
     def reading(self, column: int, row: int) -> str:
         """What the theme says of a pixel of the chunk."""
-        return themes.reading(self.theme, self.layers, self.biomes, column, row) if self.layers else ""
+        if not self.layers:
+            return ""
+        return themes.reading(self.theme, self.layers, self.biomes, self.ground.meters_per_pixel, column, row)
 
 
 def to_tile(chunk: Chunk) -> Tile:
@@ -60,23 +64,35 @@ def to_tile(chunk: Chunk) -> Tile:
     return Tile(chunk.key.theme, surfaces, chunk.ground, chunk.layers, chunk.biomes)
 
 
-Find = Callable[[int, int, int], Tile | None]  # the tile of a level, column and row, if it is here
 At = tuple[int, int, int]  # level, column and row
+Find = Callable[[int, int, int], Tile | None]  # the tile of a level, column and row, if it is here
 
 
 class View:
-    """Draws the map; keeps the canvas between frames, and what stands in for chunks."""
+    """Draws the map; keeps the canvas between frames, and what stands in for chunks.
+
+    `empty` is whether the last picture had a place of which no level knows anything.
+    """
 
     def __init__(self) -> None:
+        self.empty = True
         self._canvas: pygame.Surface | None = None
         self._edition: Hashable = None
         self._stand_ins = _stand_ins()
+        self._finer: dict[At, list[At]] | None = None  # of this edition, once it is needed
 
-    def draw(self, target: pygame.Surface, camera: Camera, find: Find, edition: Hashable) -> None:
-        """Fill `target` with what the camera sees. `edition` differs from the last if `find` may find other tiles."""
+    def draw(
+        self, target: pygame.Surface, camera: Camera, find: Find, here: Callable[[], Iterable[At]], edition: Hashable
+    ) -> None:
+        """Fill `target` with what the camera sees.
+
+        `here` gives the places of all tiles that `find` may find. `edition` differs from the last one if those two
+        may give something else than before.
+        """
         if edition != self._edition:
-            self._edition, self._stand_ins = edition, _stand_ins()
-        self._draw(target, camera, lambda *at: self._surface(at, find))
+            self._edition, self._stand_ins, self._finer = edition, _stand_ins(), None
+        self.empty = False
+        self._draw(target, camera, lambda *at: self._surface(at, find, here))
 
     def _draw(self, target: pygame.Surface, camera: Camera, surface: Callable[..., pygame.Surface | None]) -> None:
         lod = camera.lod
@@ -102,13 +118,17 @@ class View:
             self._canvas = pygame.Surface((width, height))
         return self._canvas
 
-    def _surface(self, at: At, find: Find) -> pygame.Surface | None:
+    def _surface(self, at: At, find: Find, here: Callable[[], Iterable[At]]) -> pygame.Surface | None:
         tile = find(*at)
         if tile is not None:
             return tile.surfaces[0]
         if at not in self._stand_ins:
-            self._stand_ins.put(at, stand_in(*at, find), CHUNK * CHUNK * 4)
-        return self._stand_ins.get(at)
+            if self._finer is None:
+                self._finer = finer(here())
+            self._stand_ins.put(at, stand_in(*at, find, self._finer.get(at, ())), CHUNK * CHUNK * 4)
+        surface = self._stand_ins.get(at)
+        self.empty |= surface is None
+        return surface
 
 
 def _stand_ins() -> Cache[At, pygame.Surface | None]:
@@ -135,10 +155,24 @@ def placeholder(column: int, row: int) -> tuple[int, int, int]:
     return PLACEHOLDERS[(column + row) % 2]
 
 
-def stand_in(lod: int, column: int, row: int, find: Find) -> pygame.Surface | None:
+def finer(here: Iterable[At]) -> dict[At, list[At]]:
+    """For each place the places of finer levels that lie within it, of those that are `here`; finest first.
+
+    >>> finer([(1, 0, 1), (0, 1, 2)])[2, 0, 0]
+    [(0, 1, 2), (1, 0, 1)]
+    """
+    within: dict[At, list[At]] = defaultdict(list)
+    for lod, column, row in sorted(here):
+        for up in range(1, LODS - lod):
+            within[lod + up, column >> up, row >> up].append((lod, column, row))
+    return within
+
+
+def stand_in(lod: int, column: int, row: int, find: Find, finer_here: Sequence[At]) -> pygame.Surface | None:
     """A picture of a chunk that is not here, by what other levels have of its ground; None if they have nothing.
 
-    The nearest levels are used: of coarser ones the first that has it, over it what the two finer ones have.
+    The nearest levels are preferred: of coarser ones the first that has it is used, and drawn over it the finer ones
+    (`finer_here`, finest first), each over those that are finer still.
     """
     picture = pygame.Surface((CHUNK, CHUNK))
     picture.fill(placeholder(column, row))
@@ -146,18 +180,31 @@ def stand_in(lod: int, column: int, row: int, find: Find) -> pygame.Surface | No
     for up in range(1, LODS - lod):
         tile = find(lod + up, column >> up, row >> up)
         if tile is not None:
-            side = CHUNK >> up
-            corner = (column % (1 << up) * side, row % (1 << up) * side)
-            part = tile.surfaces[0].subsurface((*corner, side, side))
-            pygame.transform.smoothscale(part, (CHUNK, CHUNK), picture)
+            enlarge(tile.surfaces[0], up, column % (1 << up), row % (1 << up), picture)
             known = True
             break
-    for down in range(min(lod, PYRAMID - 1), 0, -1):
-        side = CHUNK >> down
-        for i in range(1 << down):
-            for j in range(1 << down):
-                tile = find(lod - down, (column << down) + j, (row << down) + i)
-                if tile is not None:
-                    picture.blit(tile.surfaces[down], (j * side, i * side))
-                    known = True
+    for level, tile_column, tile_row in finer_here:
+        tile = find(level, tile_column, tile_row)
+        if tile is not None:
+            down = lod - level
+            side = CHUNK >> down
+            corner = ((tile_column - (column << down)) * side, (tile_row - (row << down)) * side)
+            picture.blit(tile.surfaces[down], corner)
+            known = True
     return picture if known else None
+
+
+def enlarge(coarse: pygame.Surface, up: int, column: int, row: int, target: pygame.Surface) -> None:
+    """Fill `target` with one of the 2^up by 2^up parts of a chunk's picture, 2^up times as large.
+
+    The pixels about the part are scaled with it, so that neighbouring parts meet without a seam.
+    """
+    side, scale = CHUNK >> up, 1 << up
+    left, top = column * side, row * side
+    pygame.transform.scale(coarse.subsurface((left, top, side, side)), (CHUNK, CHUNK), target)  # for the chunk's rim
+    wide = pygame.Rect(left - 1, top - 1, side + 2, side + 2).clip(coarse.get_rect())
+    # n + 1 source pixels make n * scale, the first of which is the first source pixel's middle: see View._draw.
+    smooth = pygame.transform.smoothscale(
+        coarse.subsurface(wide), ((wide.width - 1) * scale, (wide.height - 1) * scale)
+    )
+    target.blit(smooth, ((wide.x - left) * scale + scale // 2, (wide.y - top) * scale + scale // 2))

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Group, Parameter
 
 from runtime.version import VERSION
+
+if TYPE_CHECKING:
+    from runtime.address import Address
 
 app = App(
     name="pcg",
@@ -21,19 +25,34 @@ app = App(
 )
 SERVING, MAKING, TRAINING = Group("Serve and look"), Group("Make assets"), Group("Train models")
 
-Server = Annotated[
-    str | None,
-    Parameter(
-        help="Running runtime: HOST:PORT, tls://HOST:PORT or unix:PATH; without it, this process is the runtime."
-    ),
-]
+
+@dataclass(frozen=True)
+class Remote:
+    """The flags that say which running runtime to use: every verb that calls one has them."""
+
+    server: Annotated[
+        str | None,
+        Parameter(help="Running runtime to use: HOST:PORT, tls://HOST:PORT or unix:PATH; by default none."),
+    ] = None
+    token_file: Annotated[
+        Path | None,
+        Parameter(help="File whose first token the --server is given; by default PCG_TOKEN in the environment."),
+    ] = None
+    tls_ca: Annotated[
+        Path | None,
+        Parameter(help="Certificate (PEM) of the authority to trust with a tls:// --server; by default the system's."),
+    ] = None
+
+
+Server = Annotated[Remote | None, Parameter(name="*")]
 Models = Annotated[Path | None, Parameter(help="Models folder with its SHA256SUMS; by default the bundled models.")]
 Device = Literal["auto", "cpu", "cuda"]
 Force = Annotated[
     bool, Parameter(negative="", help="Make again what is there already, and replace what holds something else.")
 ]
-DEFAULT_PORT = 7767
 INTERRUPTED = 130  # exit code
+CALL_S = 600.0  # how long one call of a server may take
+EXAMPLE = "127.0.0.1:7767"
 
 
 class UserError(Exception):
@@ -54,33 +73,33 @@ def report_failed(failed: Mapping[int, str], count: int | None) -> int:
     return 1 if failed else 0
 
 
-def parse_address(address: str) -> tuple[str, int]:
-    """HOST:PORT, HOST or :PORT. Raises UserError."""
-    host, _, port = address.rpartition(":") if ":" in address else (address, "", str(DEFAULT_PORT))
-    host = host.strip("[]")  # [::1]:7767
-    if not port.isdigit() or not 0 < int(port) < 65536:
-        raise UserError(f"--server {address!r}: {port!r} is no port; write HOST:PORT, for example 127.0.0.1:7767")
-    return host or "127.0.0.1", int(port)
+def address(remote: Remote | None) -> Address | None:
+    """Where the flags say that a runtime is; None if they name none. Raises UserError."""
+    if remote is None:
+        return None
+    from runtime.address import parse, read_token
+
+    if remote.server is None:
+        flag = "--token-file" if remote.token_file is not None else "--tls-ca"
+        raise UserError(f"{flag} says how to reach a running runtime: add --server, for example --server {EXAMPLE}")
+    try:
+        token = os.environ.get("PCG_TOKEN") if remote.token_file is None else read_token(remote.token_file)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--token-file: {error}") from error
+    try:
+        return parse(remote.server, token=token, tls_ca=remote.tls_ca)
+    except ValueError as error:
+        raise UserError(f"--server: {error}") from error
 
 
-def open_runtime(server: str | None, models: Path | None = None, device: Device = "auto") -> Any:
-    """A runtime to call: the server's client, or this process. Use as a context manager."""
-    if server is not None:
-        return _connect(server)
+def open_runtime(remote: Remote | None, models: Path | None = None, device: Device = "auto") -> Any:
+    """A runtime to call: the server's client, or this process. Use as a context manager. Raises UserError."""
+    where = address(remote)
+    if where is not None:
+        try:
+            return where.connect(timeout_s=CALL_S)
+        except ValueError as error:
+            raise UserError(str(error)) from error
     from runtime.local import Local
 
     return Local(models, device)
-
-
-def _connect(server: str) -> Any:
-    """A client of HOST:PORT, tls://HOST:PORT or unix:PATH. The environment's PCG_TOKEN is given to it."""
-    import ssl
-
-    from runtime.client import Client
-
-    token = os.environ.get("PCG_TOKEN")
-    if server.startswith("unix:"):
-        return Client(unix=server.removeprefix("unix:"), timeout_s=600, token=token)
-    tls = ssl.create_default_context() if server.startswith("tls://") else None
-    host, port = parse_address(server.removeprefix("tls://"))
-    return Client(host, port, timeout_s=600, tls=tls, token=token)

@@ -28,7 +28,7 @@ from scipy import ndimage
 from pcg.levels.data import CLEAR_LICENCE, Level, read_levels
 from runtime.content.levels.platformer import approach, solve
 from runtime.content.levels.platformer_physics import SOLID
-from runtime.content.levels.platformer_replay import World
+from runtime.content.levels.platformer_replay import play
 from runtime.content.levels.rules import TILE
 
 ROWS = 16
@@ -85,7 +85,7 @@ def with_goal(rows: Sequence[str]) -> list[str]:
 
 def way(rows: Sequence[str], moves: str) -> list[Step]:
     """Where the feet are before the first move and after each."""
-    return [Step((p.y - 1) // TILE, p.x // TILE, p.grounded) for p in World(rows).play(moves)]
+    return [Step((p.y - 1) // TILE, p.x // TILE, p.grounded) for p in play(rows, moves)]
 
 
 def stretches(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:

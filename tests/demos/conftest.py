@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import trustme
 
+from runtime.access import Tokens
+from runtime.address import Address
 from runtime.errors import Code, RpcError
 from runtime.server import Server
 
@@ -48,6 +54,8 @@ def formula_layer(name: str, heights: np.ndarray) -> np.ndarray:
 def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
     """What a runtime would answer."""
     match method:
+        case "server.hello":
+            return {"protocol": 1}
         case "server.health":
             return {"ready": True}
         case "models.describe":
@@ -110,19 +118,44 @@ class LandService:
         return answer(method, params)
 
 
-@pytest.fixture
-def land_server() -> Iterator[str]:
-    """HOST:PORT of a server of land."""
+@contextlib.contextmanager
+def serving(**options: Any) -> Iterator[Server]:
+    """A server of land, with options of Server."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    server = Server(LandService(), port=0)
+    server = Server(LandService(), port=0, **options)
     asyncio.run_coroutine_threadsafe(server.start(), loop).result(60)
-    yield f"127.0.0.1:{server.port}"
-    asyncio.run_coroutine_threadsafe(server.close(), loop).result(60)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    try:
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(server.close(), loop).result(60)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture
+def land_server() -> Iterator[Address]:
+    """Where a server of land is."""
+    with serving() as server:
+        yield Address(port=server.port)
+
+
+@pytest.fixture
+def locked_server(tmp_path: Path) -> Iterator[dict[str, list[str]]]:
+    """A server of land with TLS, a token and a Unix socket: the flags that lead there, by the way they take."""
+    authority = trustme.CA()
+    ca_file, token_file, unix = tmp_path / "ca.pem", tmp_path / "token", tmp_path / "socket"
+    authority.cert_pem.write_to_path(ca_file)
+    token_file.write_text("# of the studio's server\n\n0123456789abcdef\n")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with serving(tls=context, tokens=Tokens(["f" * 16, "0123456789abcdef"]), unix=unix) as server:
+        yield {
+            "tls": [f"--server=tls://127.0.0.1:{server.port}", f"--token-file={token_file}", f"--tls-ca={ca_file}"],
+            "unix": [f"--server=unix:{unix}"],
+        }
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from demos.world import app
+from runtime.address import Address
 
 
-def test_a_headless_run_writes_a_picture_of_land(land_server: str, tmp_path: Path) -> None:
+def test_a_headless_run_writes_a_picture_of_land(land_server: Address, tmp_path: Path) -> None:
     path = tmp_path / "land.png"
     assert app.run(7, server=land_server, headless=True, frames=2, screenshot=path, size=(500, 400)) == 0
     with Image.open(path) as image:
@@ -34,7 +35,7 @@ def test_a_headless_run_writes_a_picture_of_land(land_server: str, tmp_path: Pat
     }
 
 
-def test_the_picture_is_that_of_the_seed(land_server: str, tmp_path: Path) -> None:
+def test_the_picture_is_that_of_the_seed(land_server: Address, tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("a.png", "b.png", "c.png")]
     for path, seed in zip(paths, (7, 7, 8), strict=True):
         assert app.run(seed, server=land_server, headless=True, frames=1, screenshot=path, size=(400, 300)) == 0
@@ -42,7 +43,7 @@ def test_the_picture_is_that_of_the_seed(land_server: str, tmp_path: Path) -> No
     assert a == b != c
 
 
-def test_style_view_and_zoom_show_in_the_picture(land_server: str, tmp_path: Path) -> None:
+def test_style_view_and_zoom_show_in_the_picture(land_server: Address, tmp_path: Path) -> None:
     pictures = []
     for how in ({}, {"style": "flat"}, {"style": "flat:1"}, {"view": "slope"}, {"zoom": 0.125}):
         path = tmp_path / f"{len(pictures)}.png"
@@ -53,20 +54,20 @@ def test_style_view_and_zoom_show_in_the_picture(land_server: str, tmp_path: Pat
     assert (said["zoom"], said["lod"], said["meters_per_pixel"]) == (0.125, 3, 720.0)
 
 
-def test_a_style_that_is_none_is_exit_status_2(land_server: str, capfd: Any) -> None:
+def test_a_style_that_is_none_is_exit_status_2(land_server: Address, capfd: Any) -> None:
     assert app.run(server=land_server, headless=True, frames=1, size=(256, 256), style="swampy") == 2
     assert "unknown style 'swampy'" in capfd.readouterr().err
 
 
 def test_no_runtime_is_exit_status_1(capfd: Any, tmp_path: Path) -> None:
     path = tmp_path / "nothing.png"
-    assert app.run(server="127.0.0.1:1", headless=True, frames=1, screenshot=path) == 1
+    assert app.run(server=Address(port=1), headless=True, frames=1, screenshot=path) == 1
     assert "no runtime answers at 127.0.0.1:1" in capfd.readouterr().err
     assert not path.exists()
 
 
 def test_land_that_never_comes_is_exit_status_1(
-    land_server: str, capfd: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    land_server: Address, capfd: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[Any] = []
 
@@ -86,7 +87,6 @@ def test_land_that_never_comes_is_exit_status_1(
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"server": "here"}, "write HOST:PORT"),
         ({"seed": -1}, "seed -1 is not in 0..9007199254740991"),
         ({"frames": 0}, "0 frames"),
         ({"size": (0, 5)}, "0 by 5"),

@@ -10,9 +10,10 @@ import pygame
 import pytest
 
 from demos.world import start, themes
+from demos.world.camera import LODS
 from demos.world.explorer import Explorer
-from demos.world.streaming import Key, Stream, World
-from demos.world.view import CHUNK_BYTES
+from demos.world.streaming import Stream, World
+from demos.world.view import CHUNK_BYTES, PLACEHOLDERS
 
 Wait = Callable[[Callable[[], object]], None]
 SIZE = (640, 480)
@@ -48,6 +49,20 @@ def settle(explorer: Explorer, wait: Wait) -> None:
         return explorer.complete
 
     wait(complete)
+
+
+def settle_all(explorer: Explorer, wait: Wait) -> None:
+    """Let all arrive that is asked for, around the view too."""
+    settle(explorer, wait)
+    status = explorer._stream.status
+    wait(lambda: explorer.update(1 / 60) or status().waiting + status().busy == 0)
+    explorer.update(1 / 60)
+
+
+def dark(explorer: Explorer) -> int:
+    """Screen pixels that show no land of any level."""
+    shown = picture(explorer)
+    return sum(np.count_nonzero((shown == colour).all(2)) for colour in PLACEHOLDERS)
 
 
 def press(explorer: Explorer, key: int, character: str = "") -> None:
@@ -125,7 +140,7 @@ def test_the_wheel_zooms_around_the_pointer(explorer: Explorer, wait: Wait) -> N
 
 def test_the_cache_is_bounded_and_holds_what_the_window_needs(stream: Stream, wait: Wait) -> None:
     explorer = Explorer(stream, 7, SIZE, cache_bytes=5 * CHUNK_BYTES)
-    needed = 7 * 6 * CHUNK_BYTES  # at most, with what is beside the view
+    needed = 7 * 6 * CHUNK_BYTES + (4 + 5 * 4) * CHUNK_BYTES // 2  # at most, with what is beside the view
     for _ in range(4):
         for _ in range(40):
             explorer.update(1 / 30, (1, 0), hurry=True)
@@ -147,9 +162,85 @@ def test_zooming_out_asks_for_coarser_chunks_only_at_rest(explorer: Explorer, co
     assert {params["lod"] for params in connection.asked} <= {0, 4}  # 0: beside the view, before it was left
 
 
+def test_a_coarse_picture_of_the_view_comes_first(explorer: Explorer, connection: Any, wait: Wait) -> None:
+    settle(explorer, wait)
+    coarse = len(explorer.camera.chunks(lod=LODS - 1))
+    lods = [params["lod"] for params in connection.asked if "lod" in params]
+    assert lods[: coarse + explorer.shown[1]] == [LODS - 1] * coarse + [0] * explorer.shown[1]
+
+
+def test_once_all_is_here_no_zoom_and_no_drag_is_dark(explorer: Explorer, connection: Any, wait: Wait) -> None:
+    press(explorer, pygame.K_h)
+    mouse(explorer, pygame.MOUSEMOTION, pos=(120, 400), rel=(0, 0), buttons=(0, 0, 0))
+    settle_all(explorer, wait)
+    connection.gate.clear()  # from here on nothing comes any more
+    began = explorer.camera
+    for steps in (-99, 99, -3, 1, -2, 99):
+        mouse(explorer, pygame.MOUSEWHEEL, y=steps)
+        while explorer.camera.zoom != explorer._aim().zoom:
+            explorer.update(1 / 30)
+            assert dark(explorer) == 0
+    mouse(explorer, pygame.MOUSEWHEEL, y=-5)
+    for _ in range(40):
+        explorer.update(1 / 30)
+    assert explorer.camera.zoom == 0.5
+    mouse(explorer, pygame.MOUSEBUTTONDOWN, button=1, pos=(400, 300))
+    for way in (1500, -3000, 1500):
+        mouse(explorer, pygame.MOUSEMOTION, pos=(400, 300), rel=(way, way // 2), buttons=(1, 0, 0))
+        explorer.update(1 / 60)
+        assert dark(explorer) == 0
+    assert explorer.camera != began
+
+
+def test_unattended_nothing_but_the_view_is_asked_for(stream: Stream, connection: Any, wait: Wait) -> None:
+    explorer = Explorer(stream, 7, SIZE, ahead=False)
+    settle_all(explorer, wait)
+    asked = [(params["lod"], params["layers"]) for params in connection.asked if "lod" in params]
+    view = explorer.shown[1]
+    assert asked == [(0, ["height"])] * view + [(0, ["water", "flow"])] * view
+
+
+def test_the_readout_says_what_is_here_and_what_is_not(explorer: Explorer, connection: Any, wait: Wait) -> None:
+    picture(explorer)
+    readout = explorer._readout("")
+    assert (readout.land, readout.shown, readout.empty) == (0, 0, True)
+
+    def land_is_here() -> bool:
+        explorer.update(1 / 60)
+        return explorer._readout("").land == explorer.shown[1]
+
+    call = connection.call
+
+    def no_layers(method: str, /, **params: Any) -> Any:
+        if params.get("layers", ["height"]) != ["height"]:
+            raise TimeoutError("the lakes are not ready")
+        return call(method, **params)
+
+    connection.call = no_layers
+    wait(land_is_here)
+    picture(explorer)
+    readout = explorer._readout("")
+    assert readout.land == readout.visible > 0
+    assert (readout.shown, readout.empty) == (0, False)
+    connection.call = call
+    settle_all(explorer, wait)
+    readout = explorer._readout("")
+    assert (readout.shown, readout.pending) == (readout.visible, 0)
+
+
+def test_where_only_another_level_is_here_its_height_is_told(explorer: Explorer, connection: Any, wait: Wait) -> None:
+    settle_all(explorer, wait)
+    connection.gate.clear()
+    mouse(explorer, pygame.MOUSEWHEEL, y=-99)
+    for _ in range(60):
+        explorer.update(1 / 30)
+    mouse(explorer, pygame.MOUSEMOTION, pos=(10, 300), rel=(0, 0), buttons=(0, 0, 0))
+    assert explorer._readout("").metres is not None
+
+
 def test_while_a_level_loads_the_one_before_is_shown(explorer: Explorer, connection: Any, wait: Wait) -> None:
     settle(explorer, wait)
-    wait(lambda: explorer.update(1 / 60) or explorer._stream.status().waiting + explorer._stream.status().busy == 0)
+    settle_all(explorer, wait)
     connection.gate.clear()
     press(explorer, pygame.K_MINUS)
     for _ in range(60):
@@ -177,7 +268,7 @@ def test_a_key_shows_each_view_in_turn(explorer: Explorer, connection: Any, wait
 
 def test_the_land_comes_before_its_water(explorer: Explorer, connection: Any, wait: Wait) -> None:
     settle(explorer, wait)
-    layers = [params["layers"] for params in connection.asked if "layers" in params]
+    layers = [params["layers"] for params in connection.asked if params.get("lod") == 0]
     visible = explorer.shown[1]
     assert layers[:visible] == [["height"]] * visible
     assert layers[visible : 2 * visible] == [["water", "flow"]] * visible
@@ -253,10 +344,8 @@ def test_keys_do_not_move_while_a_seed_is_typed(explorer: Explorer, wait: Wait) 
     assert explorer.camera == before
 
 
-def test_what_was_seen_is_not_fetched_again(explorer: Explorer, connection: Any, stream: Stream, wait: Wait) -> None:
-    settle(explorer, wait)
-    wait(lambda: explorer.update(1 / 60) or stream.status().waiting + stream.status().busy == 0)
-    explorer.update(1 / 60)
+def test_what_was_seen_is_not_fetched_again(explorer: Explorer, connection: Any, wait: Wait) -> None:
+    settle_all(explorer, wait)
     count = len(connection.asked)
     mouse(explorer, pygame.MOUSEBUTTONDOWN, button=1, pos=(400, 300))
     for way in (-3000, 3000):
@@ -288,9 +377,14 @@ def test_who_moves_while_land_is_looked_for_stays(explorer: Explorer, connection
 
 def test_it_asks_only_for_what_is_in_view_or_beside_it(explorer: Explorer, connection: Any, wait: Wait) -> None:
     settle(explorer, wait)
-    near = {Key(explorer.world, 0, *at) for at in explorer.camera.chunks(1)}
-    asked = [(params["x"], params["y"]) for params in connection.asked if params["size"] != start.PROBE]
-    assert {Key(explorer.world, 0, (x + 1) // 256, (y + 1) // 256) for x, y in asked} <= near
+    near = {(0, *at) for at in explorer.camera.chunks(1)}
+    far = {(LODS - 1, *at) for at in explorer.camera.zoomed(0.0625, (320, 240)).chunks()}
+    asked = {
+        (params["lod"], *((params[axis] + (1 << params["lod"])) // (256 << params["lod"]) for axis in "xy"))
+        for params in connection.asked
+        if "lod" in params
+    }
+    assert asked <= near | far
 
 
 def test_a_new_window_size_keeps_the_centre(explorer: Explorer, wait: Wait) -> None:

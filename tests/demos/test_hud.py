@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pygame
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from demos.world.hud import MAX_SEED, Hud, Readout, SeedBox, fit, lines, scale_bar
+from demos.world.hud import MAX_SEED, PANEL_PIXELS, Hud, Readout, SeedBox, fit, lines, scale_bar
+from demos.world.themes import THEMES
 
 READOUT = Readout(
     seed=7, box=None, at=(1234, -20000), metres=812.3, reading="taiga", style="alpine", theme="biome", lod=1,
-    meters_per_pixel=90.0, zoom=0.5, shown=3, visible=20, pending=9,
+    meters_per_pixel=90.0, zoom=0.5, land=12, shown=3, visible=20, empty=False, pending=9,
 )  # fmt: skip
 
 
@@ -31,10 +34,50 @@ def test_lines_say_where_how_high_and_how_much() -> None:
         "111 km east, 1,800 km north of the origin",
         "812 m above the sea",
         "taiga",
-        "3 of 20 chunks, 9 pending",
+        "Land: 12 of 20 chunks, the rest blurred",
+        "Biomes: 3 of 20 chunks",
+        "Waiting for 9 chunks",
         "180 m a screen pixel, level 1",
         "View: biome   Style: alpine",
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (
+            {"land": 2, "shown": 0, "empty": True},
+            ["Land: 2 of 20 chunks, some places empty", "Biomes: 0 of 20 chunks", "Waiting for 9 chunks"],
+        ),
+        (
+            {"land": 20, "shown": 0},
+            ["Land: 20 of 20 chunks", "Biomes: 0 of 20 chunks", "Waiting for 9 chunks"],
+        ),
+        (
+            {"land": 20, "shown": 20, "theme": "relief"},
+            [
+                "Land: 20 of 20 chunks",
+                "Lakes and rivers: 20 of 20 chunks",
+                "View complete, 9 more around it",
+            ],
+        ),
+        (
+            {"land": 20, "shown": 20, "pending": 0},
+            ["Land: 20 of 20 chunks", "Biomes: 20 of 20 chunks", "View complete"],
+        ),
+    ],
+)
+def test_what_is_here_and_what_is_to_come(state: dict[str, Any], told: list[str]) -> None:
+    assert lines(replace(READOUT, **state))[4:7] == told
+
+
+def test_every_line_fits_the_panel() -> None:
+    font = pygame.font.Font(None, 20)
+    longest = replace(READOUT, visible=30, land=28, shown=28, pending=188, meters_per_pixel=90.0, zoom=0.0625)
+    for state in ({"empty": True}, {"empty": False}, {"land": 30, "shown": 30}):
+        for theme in THEMES:
+            for line in lines(replace(longest, theme=theme, **state)):
+                assert font.size(line)[0] <= PANEL_PIXELS, line
 
 
 @settings(deadline=None)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from demos.world.runtime_process import Address, Runtime, State, parse_address
-from runtime.client import Client
+from demos.world.runtime_process import Runtime, State
+from runtime.address import Address
 
 Wait = Callable[[Callable[[], object]], None]
 
@@ -41,21 +41,15 @@ def found(runtime: Runtime, wait: Wait) -> State:
     return runtime.state
 
 
-@pytest.mark.parametrize("text", ["localhost", "localhost:", ":7767", "localhost:0", "localhost:65536", "a:b", "h:٣"])
-def test_what_is_no_address(text: str) -> None:
-    with pytest.raises(ValueError, match="write HOST:PORT"):
-        parse_address(text)
-
-
-def test_the_given_runtime_is_used(land_server: str, nowhere: Address, wait: Wait) -> None:
-    runtime = Runtime(parse_address(land_server), usual=nowhere, command=("no such program",))
-    assert str(found(runtime, wait).address) == land_server
+def test_the_given_runtime_is_used(land_server: Address, nowhere: Address, wait: Wait) -> None:
+    runtime = Runtime(land_server, usual=nowhere, command=("no such program",))
+    assert found(runtime, wait).address == land_server
     runtime.close()
 
 
-def test_the_usual_runtime_is_used(land_server: str, wait: Wait) -> None:
-    runtime = Runtime(None, usual=parse_address(land_server), command=("no such program",))
-    assert str(found(runtime, wait).address) == land_server
+def test_the_usual_runtime_is_used(land_server: Address, wait: Wait) -> None:
+    runtime = Runtime(None, usual=land_server, command=("no such program",))
+    assert found(runtime, wait).address == land_server
     runtime.close()
 
 
@@ -72,11 +66,11 @@ def test_a_runtime_is_started_waited_for_and_stopped(nowhere: Address, wait: Wai
     address = found(runtime, wait).address
     assert address is not None
     assert runtime.death() is None
-    with Client(address.host, address.port) as client:
+    with address.connect() as client:
         assert client.call("server.health") == {"ready": True}
     runtime.close()
     with pytest.raises(ConnectionError):
-        Client(address.host, address.port)
+        address.connect()
 
 
 def test_a_runtime_that_dies_says_why(nowhere: Address, wait: Wait) -> None:

@@ -70,7 +70,7 @@ def test_a_chunk_is_the_land_it_says(connection: Any, land: Any, lod: int) -> No
     whole = land(7, (-512 - 1) << lod, (768 - 1) << lod, 258, lod)
     np.testing.assert_array_equal(chunk.ground.heights, whole)
     assert chunk.ground.metres_at(5, 9) == land(7, (-512 + 5) << lod, (768 + 9) << lod, 1, lod)[0, 0] / 4 - 4096
-    assert [picture.shape[0] for picture in chunk.pictures] == [256, 128, 64]
+    assert [picture.shape[0] for picture in chunk.pictures] == [256, 128, 64, 32, 16]
     assert chunk.ground.meters_per_pixel == 90.0 * 2**lod
     assert chunk.provenance["model"] == "formula"
 

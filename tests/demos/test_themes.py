@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from demos.world import themes
+from runtime.content import rivers
 
 SEA, LAKE, LOW, HIGH = range(4)  # the columns of `columns`
 
@@ -50,8 +51,13 @@ def test_every_theme_is_float32_rgb_within_range(theme: str) -> None:
 @pytest.mark.parametrize(
     ("theme", "layers", "text"),
     [
-        ("relief", {"water": 0, "flow": 12.34}, "12.3 km² drain through here"),
-        ("flow", {"water": 0, "flow": 45678.9}, "45,679 km² drain through here"),
+        ("relief", {"water": 0, "flow": 0.0081}, "dry ground"),
+        ("relief", {"water": 0, "flow": 1.56}, "brook, about 3 m wide"),
+        ("relief", {"water": 0, "flow": 12.34}, "stream, about 7 m wide"),
+        ("relief", {"water": 0, "flow": 45678.9}, "river, about 118 m wide"),
+        ("flow", {"water": 0, "flow": 0.0081}, "dry ground; fed by 0.0081 km²"),
+        ("flow", {"water": 0, "flow": 45678.9}, "river, about 118 m wide; fed by 45,679 km²"),
+        ("flow", {"water": 50, "flow": 12.34}, "lake, 12 m deep; fed by 12.3 km²"),
         ("relief", {"water": 50, "flow": 12.0}, "lake, 12 m deep"),
         ("relief", {"water": 50, "flow": 0.0}, ""),  # the sea, whose depth is its height
         ("slope", {"slope": 27}, "13.5° steep"),
@@ -60,4 +66,14 @@ def test_every_theme_is_float32_rgb_within_range(theme: str) -> None:
 )
 def test_readings(theme: str, layers: dict[str, float], text: str) -> None:
     arrays = {name: np.array([[0, 0], [0, value]]) for name, value in layers.items()}
-    assert themes.reading(theme, arrays, ("sea", "moor"), 1, 1) == text
+    assert themes.reading(theme, arrays, ("sea", "moor"), 90.0, 1, 1) == text
+
+
+def test_a_large_pixel_has_to_gather_more_before_water_runs() -> None:
+    assert themes.watercourse(12.0, 90.0) == "stream, about 6 m wide"
+    assert themes.watercourse(12.0, 1440.0) == "dry ground"  # six pixels: every one drains as much
+    assert themes.watercourse(1200.0, 1440.0) == "river, about 33 m wide"
+
+
+def test_watercourses_are_as_wide_as_the_runtime_has_them() -> None:
+    assert (themes.CHANNEL_M, themes.CHANNEL_POWER) == (rivers.WIDTH_M, rivers.WIDTH_EXPONENT)

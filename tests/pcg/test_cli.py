@@ -18,7 +18,6 @@ from PIL import Image
 
 import runtime
 from pcg.cli import main
-from pcg.commands.shared import UserError, parse_address
 from runtime.engine import Engine
 from runtime.registry import Registry
 from runtime.service import Service
@@ -289,11 +288,3 @@ def test_call_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_train_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("train", "terrain-detail", "--data", tmp_path, "--steps", "5", "--dry-run") == 0
     assert "steps = 5" in capsys.readouterr().out
-
-
-def test_addresses() -> None:
-    assert parse_address("example:9000") == ("example", 9000)
-    assert parse_address(":9000") == ("127.0.0.1", 9000)
-    assert parse_address("example") == ("example", 7767)
-    with pytest.raises(UserError):
-        parse_address("a:99999")

@@ -13,7 +13,11 @@ MODULES = [
     "runtime.content.levels.rules",
     "runtime.content.levels.runner",
     "runtime.errors",
-    "demos.world.runtime_process",
+    "runtime.address",
+    "runtime.parameters",
+    "demos.world.camera",
+    "demos.world.themes",
+    "demos.world.view",
 ]
 
 

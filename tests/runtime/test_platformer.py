@@ -8,13 +8,25 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_platformers import KEYS, hillsides, worlds
 
 from runtime.content.levels import platformer_motion as motion
-from runtime.content.levels.platformer import LETTERS, solve
-from runtime.content.levels.platformer_physics import DIRECTIONS, HELD
+from runtime.content.levels.platformer import solve
+from runtime.content.levels.platformer_level import read_level
+from runtime.content.levels.platformer_physics import DIRECTIONS, HEIGHT, HELD
 from runtime.content.levels.platformer_reach import reach
-from runtime.content.levels.platformer_replay import World, path, replay
-from runtime.content.levels.rules import PLATFORMER, TILE, IllegalMove
+from runtime.content.levels.platformer_replay import path, replay
+from runtime.content.levels.platformer_step import (
+    CAUGHT,
+    COMPLETE,
+    DEATHS,
+    FELL,
+    HURT,
+    State,
+    first_state,
+    step,
+)
+from runtime.content.levels.rules import TILE, IllegalMove
 
 LEFT, TOP = TILE * motion.MARGIN, TILE * motion.ABOVE  # of the level, in the search's coordinates
 
@@ -33,31 +45,14 @@ def gap(width: int, rise: int = 0) -> list[str]:
     return ["".join(row) for row in rows]
 
 
-@st.composite
-def worlds(draw: st.DrawFn) -> list[str]:
-    """A small level with any tiles anywhere; most of it is air and ground."""
-    width, height = draw(st.integers(3, 14)), draw(st.integers(2, 9))
-    tiles = "." * 12 + "#" * 6 + "//\\\\==~H" + "".join(PLATFORMER.tiles).replace("S", "").replace("G", "")
-    cells = draw(st.lists(st.sampled_from(tiles), min_size=width * height, max_size=width * height))
-    start, goal = draw(st.permutations(range(width * height)))[:2]
-    cells[start], cells[goal] = "S", "G"
-    return ["".join(cells[y * width : (y + 1) * width]) for y in range(height)]
-
-
-KEYS = st.lists(st.tuples(st.sampled_from(LETTERS), st.integers(1, 9)), max_size=12).map(
-    lambda held: "".join(letter * ticks for letter, ticks in held)
-)
-
-
-def played(rows: Sequence[str], moves: str) -> World:
-    """The level after the moves, up to the one that kills."""
-    world = World(rows)
-    try:
-        for _ in world.play(moves):
-            pass
-    except IllegalMove:
-        pass
-    return world
+def played(rows: Sequence[str], moves: str) -> State:
+    """The game after the moves, up to the one that kills."""
+    level = read_level(rows)
+    state = first_state(level)
+    for move in moves:
+        if state.outcome not in DEATHS:
+            state = step(level, state, move)
+    return state
 
 
 @settings(max_examples=300)
@@ -65,32 +60,39 @@ def played(rows: Sequence[str], moves: str) -> World:
 def test_the_search_moves_as_the_rules_do(rows: list[str], moves: str) -> None:
     tiles = motion.compile_tiles(rows)
     enemies = motion.compile_enemies(rows, tiles)
-    world = World(rows)
-    player = world.player
-    state = (player.x + LEFT, player.y + TOP, player.vx, player.vy, player.grounded)
-    ways = [enemy.at(0) for enemy in world.enemies]
-    assert [motion.enemy_at(enemies, n, 0) for n in range(len(enemies))] == [(x + LEFT, y + TOP) for x, y in ways]
-    for number, letter in enumerate(moves):
-        before = world.player
-        state = motion.move(tiles, *state, DIRECTIONS[letter], letter in HELD)
-        world.player = world.moved(DIRECTIONS[letter], letter in HELD)
-        now = world.player
-        assert state == (now.x + LEFT, now.y + TOP, now.vx, now.vy, now.grounded)
-        world.tick = number + 1
-        gone = len(world.stomped)
-        harm = world.harm(before, letter in HELD)
-        out = state[1] >= TOP + TILE * len(rows) + 14
-        assert (harm == "out of the level") == out
-        if out:
+    level = read_level(rows)
+    assert len(enemies) == len(level.enemies)
+    state = first_state(level)
+    seen = (state.x + LEFT, state.y + TOP, state.vx, state.vy, state.grounded)
+    finished = False
+    for tick, letter in enumerate(moves, start=1):
+        old_y = seen[1]
+        seen = motion.move(tiles, *seen, DIRECTIONS[letter], letter in HELD)
+        before, state = state, step(level, state, letter)
+        ways = [motion.enemy_at(enemies, number, tick) for number in range(len(enemies))]
+        assert ways == [(x + LEFT, y + TOP) for x, y in (enemy.at(tick) for enemy in level.enemies)]
+        x, y, vx, *_ = seen
+        if y >= TOP + TILE * len(rows) + HEIGHT:
+            assert state.outcome == FELL
             return
-        assert (harm == "hurt") == motion.hurt(tiles, *state[:2])
-        assert world.finished == motion.at_goal(tiles, *state[:2])
-        if harm or len(world.stomped) > gone:
-            return  # what is met is compared where the solver's moves are replayed
+        assert (state.outcome == HURT) == motion.hurt(tiles, x, y)
+        met = [n for n, way in enumerate(ways) if motion.touches(x, y, *way) and n not in before.stomped]
+        bad = [n for n in met if not (enemies[n, motion.STOMPABLE] and motion.stomps(old_y, y, ways[n][1]))]
+        if state.outcome == HURT:
+            return
+        assert (state.outcome == CAUGHT) == bool(bad)
+        if bad:
+            return
+        assert state.stomped == before.stomped | set(met)
+        if met:
+            seen = (x, y, vx, motion.bounce(letter in HELD), False)
+        assert seen == (state.x + LEFT, state.y + TOP, state.vx, state.vy, state.grounded)
+        finished = finished or motion.at_goal(tiles, x, y)
+        assert (state.outcome == COMPLETE) == finished
 
 
 @settings(max_examples=300)
-@given(worlds(), KEYS)
+@given(worlds() | hillsides(), KEYS)
 def test_nobody_gets_where_the_relaxation_does_not(rows: list[str], moves: str) -> None:
     tiles = motion.compile_tiles(rows)
     enemies = motion.compile_enemies(rows, tiles)
@@ -99,13 +101,14 @@ def test_nobody_gets_where_the_relaxation_does_not(rows: list[str], moves: str) 
     reached, _, complete = reach(endless, enemies, row + motion.ABOVE, column + motion.MARGIN, 10**7)
     assert complete
     _, found, _ = reach(tiles, enemies, row + motion.ABOVE, column + motion.MARGIN, 10**7)
-    world = World(rows)
-    try:
-        for player in world.play(moves):
-            assert reached[(player.y - 1 + TOP) // TILE, (player.x + LEFT) // TILE]
-            assert found or not world.finished
-    except IllegalMove:
-        pass
+    level = read_level(rows)
+    state = first_state(level)
+    for move in moves:
+        state = step(level, state, move)
+        if state.outcome in DEATHS:
+            break
+        assert reached[(state.y - 1 + TOP) // TILE, (state.x + LEFT) // TILE]
+        assert found or state.outcome != COMPLETE
 
 
 @settings(max_examples=100)
@@ -200,9 +203,9 @@ def test_what_cannot_be_proved_is_unknown() -> None:
 
 
 def test_a_stomp_rids_of_an_enemy_but_not_of_every_kind() -> None:
-    world = played(["S#.", "e#G", "###"], "." * 60)
-    assert world.stomped == {0}
-    assert world.tick == 60
+    state = played(["S#.", "e#G", "###"], "." * 60)
+    assert state.stomped == {0}
+    assert state.tick == 60
     with pytest.raises(IllegalMove, match=r"move \d, '\.': caught by an enemy at x 8"):
         replay(["S#.", "k#G", "###"], "." * 60)
 

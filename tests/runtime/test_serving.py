@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
+import numpy as np
 import psutil
 import pytest
-from model_files import write_model
+from model_files import card, write_model
 from msgspec import structs
 from serving_process import serving
 from test_workers import alive, until
 
 from pcg.cli import main
+from runtime import card as cards
+from runtime.card import Golden
 from runtime.client import Client, ConnectionLost, NoRuntime
+from runtime.engine import Engine
 from runtime.errors import RpcError
+from runtime.registry import ModelFile, Registry
+from runtime.service import Service
 from runtime.serving import serve_until_stopped
 from runtime.settings import Settings
 
@@ -52,10 +59,10 @@ def test_all_ways_in_and_settings_from_everywhere(models: Path, tmp_path: Path) 
             assert server.line() == f"and on {unix}"
             assert server.line().startswith("and on ws://127.0.0.1:")
             metrics = server.line().removeprefix("metrics on ")
-            with urlopen(metrics) as page:
-                assert b"pcg_ready 1.0" in page.read()
             with Client(unix=unix) as client:
-                assert client.call("server.health")["ready"]
+                until(lambda: client.call("server.health")["ready"])  # it answers while it proves its models
+                with urlopen(metrics) as page:
+                    assert b"pcg_ready 1.0" in page.read()
                 with pytest.raises(RpcError, match="the limit is 2000"):
                     client.call("server.health", padding=bytes(2000))
             with Client(port=server.port) as client, pytest.raises(RpcError, match="token"):
@@ -97,6 +104,51 @@ def test_what_keeps_it_from_starting(models: Path, tmp_path: Path) -> None:
         serve_until_stopped(Settings(models=tmp_path / "empty", port=0))
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="address already in use"):
         serve_until_stopped(Settings(models=models, port=0, websocket_port=taken.getsockname()[1]))
+
+
+def test_a_server_whose_models_all_fail_their_proof_ends(tmp_path: Path) -> None:
+    write_model(tmp_path, card_bytes=cards.encode(card(golden=[Golden("forward", [[1]], "0" * 64)])))
+    with serving(tmp_path) as server:
+        assert server.lines[0].startswith("serving doubler on ")
+        _, log = server.process.communicate(timeout=60)
+        assert server.process.returncode == 1
+    assert log.count("does not give its golden vectors on cpu, not even in float64") == 1
+    assert log.splitlines()[-1].startswith("pcg: no usable model in ")
+
+
+def test_terrain_is_proved_first_and_a_request_does_not_wait_for_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, family in (("alpha", "levels"), ("beta", "characters"), ("gamma", "terrain")):
+        write_model(tmp_path, name, cards.encode(card(name=name, family=family)))
+    proved: list[str] = []
+    load = Engine.load
+
+    def noted(self: Engine, model: ModelFile) -> object:
+        if not self.is_proved(model):
+            proved.append(model.card.name)
+            if len(proved) == 1:  # a request for another model comes while the first one is proved
+                self.submit(self.run, service.registry.find("beta"), "forward", np.array([2]))
+        return load(self, model)
+
+    monkeypatch.setattr(Engine, "load", noted)
+    service = Service(Registry(tmp_path), Engine("cpu"))
+    try:
+        service.warm_up()
+    finally:
+        service.close()
+    assert proved == ["gamma", "beta", "alpha"]
+
+
+def test_a_warm_up_that_is_told_to_stop_proves_nothing_more(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    service, stop = Service(Registry(tmp_path), Engine("cpu")), threading.Event()
+    stop.set()
+    try:
+        service.warm_up(stop)
+        assert not service.ready
+    finally:
+        service.close()
 
 
 def test_strangers_are_warned_of(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from runtime.access import is_loopback
 from runtime.limits import Limits
-from runtime.settings import ENVIRONMENT, Settings, is_loopback, load
+from runtime.settings import ENVIRONMENT, Settings, load
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """The platformer's physics compiled, for the search: a tick among tiles, and where enemies are.
 
-It says the same as platformer_replay, which verifies what the search finds, in another way: a level is an array of
-flags with a margin, so that nothing here asks for its borders. Coordinates count from the margin's corner.
+These are the rules of platformer_step, by which the search's solutions are verified, implemented once more for speed: a
+level is an array of flags with a margin, so that nothing here asks for its borders. Coordinates count from the margin's
+corner.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from runtime.content.levels.rules import TILE
 SOLID, ONE_WAY, HURTS, FLUID, GOAL, SPRING, SLOPE = (1 << bit for bit in range(7))
 LEFT, RIGHT = 8, 16  # bits of a slope's heights over the bottom of its tile, at its ends
 MARGIN, ABOVE, BELOW = 1, 24, 4  # tiles added at the sides, above (a trampoline throws that high) and below
+NONE = 1 << 20  # in place of a y: there is none
 WALKS, STOMPABLE, ACROSS, LOW, HIGH, START, SPEED = range(7)  # columns of an array of enemies
 
 
@@ -50,7 +52,7 @@ def compile_tiles(rows: Sequence[str]) -> NDArray[np.int32]:
         (physics.ONE_WAY, ONE_WAY),
         (physics.HURTS, HURTS),
         (physics.FLUID, FLUID),
-        ("G", GOAL),
+        (physics.GOALS, GOAL),
         (physics.SPRING, SPRING),
         (physics.SLOPES, SLOPE),
     ):
@@ -147,10 +149,25 @@ def _flat(tiles: NDArray[np.int32], x: int, highest: int, lowest: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def _feet(tiles: NDArray[np.int32], x: int, y: int, lowest: int, grounded: bool) -> int:
+    """Where feet at y come to on the ground at x, or are lifted to in the air; NONE where there is nothing."""
+    to = _slope(tiles, x, y - STEP, lowest)
+    if to <= lowest:
+        row = (to - 1) >> 4
+        beside = (tiles[row, (x - HALF_WIDTH) >> 4] | tiles[row, (x + HALF_WIDTH - 1) >> 4]) & SOLID
+        return row << 4 if beside and to - (row << 4) <= STEP else to
+    if grounded:
+        to = _flat(tiles, x, y - STEP, y + STEP)
+        if to <= y + STEP:
+            return to
+    return NONE
+
+
+@njit(cache=True, nogil=True)
 def move(
     tiles: NDArray[np.int32], x: int, y: int, vx: int, vy: int, grounded: bool, direction: int, jump: bool
 ) -> tuple[int, int, int, int, bool]:
-    """One tick among tiles: the player's x, y, speeds, and whether they stand. Arguments as in platformer_replay."""
+    """One tick among tiles: the player's x, y, speeds, and whether they stand. Arguments as in platformer_step."""
     old_x = x
     column, middle = x >> 4, (y - HEIGHT // 2) >> 4
     swims = tiles[middle, column] & FLUID != 0
@@ -171,30 +188,25 @@ def move(
         else:
             vy = -RUNNING_JUMP if abs(vx) >= RUNNING else -JUMP
 
+    lowest = y
+    if grounded:
+        held_over = _slope(tiles, x, y, y + STEP)
+        lowest = (held_over if held_over <= y + STEP else y) + STEP
     x += vx
-    if vx != 0 and _blocked(tiles, x, y, STEP if grounded else 0):
+    to = _feet(tiles, x, y, lowest, grounded)
+    if vx != 0 and _blocked(tiles, x, y, STEP if grounded else 0) and (to == NONE or _blocked(tiles, x, to, 0)):
         wall = (x + HALF_WIDTH - 1) & ~15 if vx > 0 else ((x - HALF_WIDTH) & ~15) + TILE
         x = wall - HALF_WIDTH if vx > 0 else wall + HALF_WIDTH
         vx = 0
-    if grounded:
-        to = _slope(tiles, x, y - STEP, y + STEP)
-        if to > y + STEP:
-            to = _flat(tiles, x, y - STEP, y + STEP)
-        stands = to <= y + STEP
-        if not stands:
-            to = y
-        if _blocked(tiles, x, to, 0):
-            return old_x, y, 0, 0, True
-        if stands:
-            return x, to, vx, 0, True
-        vy = 0
+        to = _feet(tiles, x, y, lowest, grounded)
+    if _blocked(tiles, x, y if to == NONE else to, 0):
+        x, vx = old_x, 0
+    elif to != NONE:
+        y = to
     else:
-        to = _slope(tiles, x, y - STEP, y)
-        if to <= y:
-            if _blocked(tiles, x, to, 0):
-                x, vx = old_x, 0
-            else:
-                y = to
+        grounded = False
+    if grounded:
+        return x, y, vx, 0, True
 
     if vy < 0:
         for row in range((y - HEIGHT - 1) >> 4, ((y + vy - HEIGHT) >> 4) - 1, -1):
