@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import functools
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +15,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pcg import rivers, tiles
-from pcg.job import Job, sketch_sha256, write
+from pcg.existing import Existing
+from pcg.job import Job, is_made, sketch_sha256, write
 from pcg.progress import progress
 from pcg.region import PIXELS_PER_CELL, Region, Runtime, from_provenance, other_version, strips
-from pcg.rivers import rivers_path, rivers_region, write_rivers
+from pcg.rivers import rivers_path, rivers_region, rivers_request, write_rivers
 from pcg.tiles import Grid
 from pcg.writers import heightmap
-from pcg.writers.files import replace_file
+from pcg.writers.files import locked, replace_file
 from pcg.writers.flat import npy_header
 from pcg.writers.layers import LAYERS, SUFFIXES, Form, encode
-from pcg.writers.provenance import read_asset
+from pcg.writers.provenance import read_asset, sidecar_path
 from pcg.writers.rows import open_rows
 from runtime.errors import RpcError, did_you_mean
 
@@ -76,17 +80,22 @@ def make_terrain(
     flip: bool = False,
     grid: Grid | None = None,
     sketch: NDArray[np.float32] | None = None,
+    window: tuple[int, int] | None = None,
+    note: Mapping[str, Any] | None = None,
     rivers_km2: float | None = None,
+    force: bool = False,
 ) -> Iterator[Path]:
-    """Write one map to `out`, or `count` of consecutive seeds into the folder `out`; gives each path written.
+    """Write one map to `out`, or `count` of consecutive seeds into the folder `out`; gives each path. A map that is
+    there already is kept; with `force` it is made again, and what else is there is replaced.
 
     `params`: what goes into every request, such as lod. `size`: the side in pixels; a grid and a sketch have their own,
-    and with a sketch x and y count from its top-left corner. A grid has no previews. `rivers_km2`: also write
+    and with a sketch x and y count from its top-left corner. `window`: width and height of the part of a sketch that is
+    made, by default all. `note`: what the files say besides. A grid has no previews. `rivers_km2`: also write
     NAME.rivers.geojson, rivers that drain so much at least.
 
     Raises:
-        ValueError: the request makes no sense, or an interrupted job is in the way; OSError: the disk is full, …;
-            RpcError: what the runtime refused.
+        ValueError: the request makes no sense, or an interrupted job is in the way; FileExistsError: something else is
+            there; OSError: another process writes the map, the disk is full, …; RpcError: what the runtime refused.
     """
     if count is not None and count < 1:
         raise ValueError(f"--count {count}: at least 1")
@@ -99,7 +108,7 @@ def make_terrain(
         _check_grid(grid, form, sketch, lod, x, y)
     width, height = grid.size if grid else (size or LARGEST, size or LARGEST)
     if sketch is not None and not grid:
-        height, width = (PIXELS_PER_CELL * cells >> lod for cells in sketch.shape)
+        width, height = window or (PIXELS_PER_CELL * cells >> lod for cells in sketch.shape[::-1])
     elif not grid and not (size is not None and 1 <= size <= LARGEST):
         raise ValueError(f"--size {size} is out of range; 1 to {LARGEST}")
     preview = preview and not grid
@@ -107,22 +116,78 @@ def make_terrain(
         raise ValueError("a preview needs at least 2x2 pixels; ask for a larger size, or --no-preview")
     method = "terrain.chunk" if sketch is None else "terrain.sketch"
     seeds = range(seed, seed + (count or 1))
+    maps = []
+    for s in seeds:
+        path = out if count is None else out / f"terrain-{s}.{form}"
+        region = Region(method, {"seed": s, **params}, x, y, width, height, sketch)
+        of_sketch = {} if sketch is None else {"sketch": _about_sketch(path, sketch)}
+        streams = None if rivers_km2 is None else rivers_region(region, rivers_km2)
+        maps.append(_Map(Job(region, path, form, names, flip, preview, {**of_sketch, **(note or {})}), grid, streams))
+    existing = Existing(runtime, force=force)
+    for one in maps:
+        one.look(existing)
     pixels = grid.columns * grid.rows * grid.side**2 if grid else width * height
     with progress("terrain", pixels * len(seeds)) as advance:
-        for s in seeds:
-            path = out if count is None else out / f"terrain-{s}.{form}"
-            region = Region(method, {"seed": s, **params}, x, y, width, height, sketch)
-            beside = path.with_name(path.stem + SKETCH_SUFFIX)
-            note = {} if sketch is None else {"sketch": {"file": beside.name, "sha256": sketch_sha256(sketch)}}
-            streams = None if rivers_km2 is None else rivers_region(region, rivers_km2)
-            job = Job(region, path, form, names, flip, preview, note)
-            yield from tiles.write_tiles(runtime, job, grid, advance) if grid else write(runtime, job, advance)
-            if sketch is not None:
-                header = npy_header(sketch.shape[1], sketch.shape[0], "<f4")
-                replace_file(beside, header + np.ascontiguousarray(sketch, "<f4").tobytes())
-                yield beside
-            if streams:
-                yield from write_rivers(runtime, streams, rivers_path(path))
+        for one in maps:
+            with locked(one.job.out):
+                yield from one.make(runtime, existing, advance)
+
+
+@dataclass(frozen=True)
+class _Map:
+    """The heights and layers of a job, or a grid of tiles of them, and what stands beside: its sketch, its rivers."""
+
+    job: Job
+    grid: Grid | None
+    streams: Region | None
+
+    def look(self, existing: Existing) -> tuple[bool, bool, bool]:
+        """Whether the map, its sketch and its rivers are there. Raises as `is_made`."""
+        job, streams = self.job, self.streams
+        map_made = tiles.set_is_made(job, self.grid, existing) if self.grid else is_made(job, existing)
+        sketch_made = rivers_made = True
+        if job.region.sketch is not None:
+            sketch_made = existing.is_same(_sketch_path(job.out), _sketch_bytes(job.region.sketch))
+        if streams is not None:
+            path = rivers_path(job.out)
+            request = functools.partial(rivers_request, streams)
+            found = [existing.holds(file, request) for file in (path, sidecar_path(path))]
+            rivers_made = all(found)
+        return map_made, sketch_made, rivers_made
+
+    def make(self, runtime: Runtime, existing: Existing, advance: Callable[[int], None]) -> Iterator[Path]:
+        """What is not there yet; gives all paths."""
+        job, grid, force = self.job, self.grid, existing.force
+        map_made, sketch_made, rivers_made = self.look(existing)
+        if map_made:
+            region = job.region
+            print(f"{job.out} is there already", file=sys.stderr)
+            advance(grid.columns * grid.rows * grid.side**2 if grid else region.width * region.height)
+            yield from [tiles.set_path(job.out)] if grid else job.paths()
+        elif grid:
+            yield from tiles.write_tiles(runtime, job, grid, advance, force=force)
+        else:
+            yield from write(runtime, job, advance, force=force)
+        if job.region.sketch is not None:
+            if not sketch_made:
+                replace_file(_sketch_path(job.out), _sketch_bytes(job.region.sketch))
+            yield _sketch_path(job.out)
+        if self.streams is not None:
+            path = rivers_path(job.out)
+            yield from [path, sidecar_path(path)] if rivers_made else write_rivers(runtime, self.streams, path)
+
+
+def _sketch_path(out: Path) -> Path:
+    return out.with_name(out.stem + SKETCH_SUFFIX)
+
+
+def _about_sketch(out: Path, sketch: NDArray[np.float32]) -> dict[str, str]:
+    return {"file": _sketch_path(out).name, "sha256": sketch_sha256(sketch)}
+
+
+def _sketch_bytes(sketch: NDArray[np.float32]) -> bytes:
+    header = npy_header(sketch.shape[1], sketch.shape[0], "<f4")
+    return header + np.ascontiguousarray(sketch, "<f4").tobytes()
 
 
 def _check_grid(grid: Grid, form: Form, sketch: NDArray[np.float32] | None, lod: int, x: int, y: int) -> None:
@@ -155,7 +220,7 @@ def verify_file(runtime: Runtime, path: Path, advance: Callable[[int], None] = l
         made = asset["provenance"]
         if asset["form"] == rivers.FORM:
             return other_version(runtime, made) or rivers.verify_rivers(runtime, path, asset, advance)
-        region = from_provenance(made, _read_sketch(path, asset))
+        region = from_provenance(made, read_sketch_beside(path, asset))
         if (other := other_version(runtime, made)) is not None:
             return other
         compare = _compare_preview if asset["form"] == "preview" else _compare
@@ -177,8 +242,12 @@ def _verify_tiles(runtime: Runtime, path: Path, asset: dict[str, Any], advance: 
     return None
 
 
-def _read_sketch(path: Path, asset: dict[str, Any]) -> NDArray[np.float32] | None:
-    """The sketch that an asset was made of, from the file beside it, or None."""
+def read_sketch_beside(path: Path, asset: dict[str, Any]) -> NDArray[np.float32] | None:
+    """The sketch that an asset was made of, from the file beside it, or None where it was made of none.
+
+    Raises:
+        ValueError: it is not there, or is another one.
+    """
     if "sketch" not in asset:
         return None
     beside = path.with_name(Path(asset["sketch"]["file"]).name)

@@ -1,12 +1,12 @@
 """One map and its layers to disk: streamed, renamed when whole, and gone on with after an interruption.
 
-While a job runs, each file is NAME.part. After each strip but the last, NAME.part.json says what the job is, which
-model makes it, and how far each file has come. The same job finds it and goes on; another is refused.
+While a job runs, each file is NAME.part. After each strip, NAME.part.json says what the job is, which model makes it,
+and how far each file has come; after the last, that all is written and the files are being renamed. The same job finds
+it and goes on, whenever it was ended; another is refused.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import sys
@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pcg.existing import REMEDY, Existing, Request, request_of
 from pcg.region import Region, Runtime, strips
 from pcg.writers import heightmap
-from pcg.writers.files import part_path, replace_file
+from pcg.writers.files import finish_part, part_path, replace_file, told
 from pcg.writers.heightmap import describe, preview_path, preview_step
 from pcg.writers.layers import Form, encode, layer_form, layer_path
-from pcg.writers.provenance import sidecar_bytes, sidecar_path
+from pcg.writers.provenance import read_asset, sidecar_bytes, sidecar_path
 from pcg.writers.rows import RowWriter, open_rows, open_writer, write_picture
 
 BLOCK_BYTES = 4 << 20  # of rows encoded and compressed at a time
@@ -56,6 +57,47 @@ class Job:
         """Path and form of each layer."""
         forms = {layer: layer_form(layer, self.form, flip=self.flip) for layer in self.layers}
         return {layer: (layer_path(self.out, layer, form), form) for layer, form in forms.items()}
+
+    def paths(self) -> list[Path]:
+        """All that is written, the heights first: each file and its sidecar, and the preview."""
+        made = [path for file, _ in self.files().values() for path in (file, sidecar_path(file))]
+        return [*made, preview_path(self.out)] if self.preview else made
+
+    def request(self) -> Request:
+        """What the files' provenance says, whichever layers were asked for together."""
+        from runtime.content.terrain import SketchRequest, TerrainRequest
+
+        region = self.region
+        params: dict[str, Any] = region.params | region.place
+        if region.sketch is None:
+            return request_of(region.method, TerrainRequest, params, ("layers",))
+        params |= {"control_sha256": sketch_sha256(region.sketch)}
+        return request_of(region.method, SketchRequest, params, ("layers",))
+
+
+def is_made(job: Job, existing: Existing) -> bool:
+    """Whether all of a job's files are there and whole. Nothing is changed, and where the job was interrupted before,
+    nothing is looked at: it goes on.
+
+    Raises:
+        ValueError: another job was interrupted; FileExistsError: a file holds something else; OSError: one can't be
+            written.
+    """
+    if not existing.force and read_journal(journal_path(job.out), job.identity()) is not None:
+        return False
+    found = [existing.holds(path, job.request) for path in job.paths()]  # each is looked at
+    if not all(found):
+        return False
+    for layer, (path, form) in job.files().items():
+        asset = read_asset(path)
+        if asset["form"] != form or (asset.get("rows") == "south to north") != job.flip:
+            rows = f"{asset['form']}, rows from {asset.get('rows')}"
+            raise FileExistsError(f"{path} holds the same {layer} in another order or form ({rows}): {REMEDY}")
+        try:
+            open_rows(path, asset, (job.region.width, job.region.height)).close()
+        except (OSError, ValueError):  # cut short or damaged by somebody
+            return False
+    return True
 
 
 def sketch_sha256(sketch: NDArray[np.float32]) -> str:
@@ -96,36 +138,64 @@ def say_kept(journal: Path) -> None:
     print(f"{journal} keeps what is done: the same command goes on; delete it to begin anew", file=sys.stderr)
 
 
-def write(runtime: Runtime, job: Job, advance: Callable[[int], None], model: str | None = None) -> list[Path]:
+def interrupted(path: Path, identity: dict[str, Any], *, force: bool) -> dict[str, Any] | None:
+    """As `read_journal`. With `force` another job's journal is deleted."""
+    try:
+        return read_journal(path, identity)
+    except ValueError:
+        if not force:
+            raise
+        path.unlink()
+        return None
+
+
+def write(
+    runtime: Runtime, job: Job, advance: Callable[[int], None], model: str | None = None, *, force: bool = False
+) -> list[Path]:
     """Make the map; gives the paths written. `advance` is told of pixels made, or found made; `model` is the sha256 of
-    the model file that must make it, where that matters.
+    the model file that must make it, where that matters. `force`: another job that was interrupted is given up.
 
     Raises:
         ValueError: an interrupted job is in the way, or is of another model; OSError: the disk is full, …; RpcError.
     """
     region, journal = job.region, journal_path(job.out)
-    begun = read_journal(journal, job.identity())
-    if begun:
-        advance(begun["rows"] * region.width)
-        print(f"{job.out}: going on at row {begun['rows']} of {region.height}", file=sys.stderr)
+    state = interrupted(journal, job.identity(), force=force)
+    if state:
+        advance(state["rows"] * region.width)
+        print(f"{job.out}: going on at row {state['rows']} of {region.height}", file=sys.stderr)
     try:
-        with ExitStack() as stack:
-            state = _write_layers(runtime, job, begun, advance, model, stack)
-        moves = _write_sidecars(job, state)
-    except BaseException as error:
+        with told(job.out):
+            if not (state and state.get("renaming")):
+                with ExitStack() as stack:
+                    state = _write_layers(runtime, job, state, advance, model, stack)
+                _write_sidecars(job, state)
+                replace_file(journal, json.dumps(state | {"renaming": True}).encode())
+            _finish(job, state["chunk"])
+    except BaseException:
         if journal.exists():
             say_kept(journal)
         else:
-            made = [path for path, _ in job.files().values()]
-            for path in (preview_path(job.out), *made, *map(sidecar_path, made)):
+            for path in job.paths():
                 part_path(path).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise OSError(f"no space left for {job.out}: free some, or write elsewhere") from error
         raise
-    for path in moves:
-        part_path(path).replace(path)
     journal.unlink(missing_ok=True)
-    return moves
+    return job.paths()
+
+
+def _finish(job: Job, chunk: dict[str, Any]) -> None:
+    """Give all files their names, and write the preview. What was done already when the job was ended stays done.
+
+    Raises:
+        ValueError: a file is gone.
+    """
+    for file, _ in job.files().values():
+        for path in (file, sidecar_path(file)):
+            if part_path(path).exists():
+                finish_part(path)
+            elif not path.exists():
+                raise ValueError(f"{path} is gone, written as it was: delete {journal_path(job.out)} to begin anew")
+    if job.preview:
+        _write_preview(job, chunk)
 
 
 def _write_layers(
@@ -167,6 +237,7 @@ def _write_layers(
             replace_file(journal_path(job.out), json.dumps(state).encode())
     for writer in writers.values():
         writer.finish()
+        writer.sync()
     return state
 
 
@@ -185,30 +256,28 @@ def _blocks(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
     return (rows[i : i + count] for i in range(0, len(rows), count))
 
 
-def _write_sidecars(job: Job, state: dict[str, Any]) -> list[Path]:
-    """Sidecars and preview under their temporary names; gives the final names of all files, the heights first."""
-    chunk, region = state["chunk"], job.region
+def _write_sidecars(job: Job, state: dict[str, Any]) -> None:
+    """Under their temporary names."""
+    chunk = state["chunk"]
     span = {
         f"{name}_m": state[key] * chunk["scale"] + chunk["offset"]
         for name, key in (("minimum", "low"), ("maximum", "high"))
     }
-    paths = []
     for layer, (path, form) in job.files().items():
-        sidecar = sidecar_path(path)
         about = _asset(job, layer, form, chunk) | (span if layer == "height" else {})
-        part_path(sidecar).write_bytes(sidecar_bytes(about))
-        paths += [path, sidecar]
-    if job.preview:
-        about = _asset(job, "height", job.form, chunk)
-        with closing(open_rows(part_path(job.out), about, (region.width, region.height))) as rows:
-            blocks = (rows.read(min(REREAD_ROWS, region.height - i)) for i in range(0, region.height, REREAD_ROWS))
-            shade = heightmap.preview(blocks, region.width, region.height, chunk, flip=job.flip)
-        picture = preview_path(job.out)
-        step = preview_step(region.width, region.height)
-        about |= {"form": "preview", "width": shade.shape[1], "height": shade.shape[0], "step": step}
-        about |= {"rows": "north to south", "dtype": "|u1", "meters_per_pixel": chunk["meters_per_pixel"] * step}
-        write_picture(
-            part_path(picture), shade, {k: v for k, v in about.items() if k not in ("scale", "offset", "unit")}
-        )
-        paths.append(picture)
-    return paths
+        part_path(sidecar_path(path)).write_bytes(sidecar_bytes(about))
+
+
+def _write_preview(job: Job, chunk: dict[str, Any]) -> None:
+    """From the heights that were written."""
+    region, picture = job.region, preview_path(job.out)
+    about = _asset(job, "height", job.form, chunk)
+    with closing(open_rows(job.out, about, (region.width, region.height))) as rows:
+        blocks = (rows.read(min(REREAD_ROWS, region.height - i)) for i in range(0, region.height, REREAD_ROWS))
+        shade = heightmap.preview(blocks, region.width, region.height, chunk, flip=job.flip)
+    step = preview_step(region.width, region.height)
+    about |= {"form": "preview", "width": shade.shape[1], "height": shade.shape[0], "step": step}
+    about |= {"rows": "north to south", "dtype": "|u1", "meters_per_pixel": chunk["meters_per_pixel"] * step}
+    about = {name: said for name, said in about.items() if name not in ("scale", "offset", "unit")}
+    write_picture(part_path(picture), shade, about)
+    finish_part(picture)

@@ -16,6 +16,8 @@ from pcg.writers.layers import LAYERS
 REQUEST = 1024  # pixels, the side of the largest request
 ANSWER_BYTES = 15 << 20  # of a request's arrays: a message of the protocol is under 16 MiB
 STRIP_BYTES = 256 << 20  # of one strip of rows, all its layers together
+STRIP_PIXELS = 1 << 20  # of a strip, which takes about a second: what an interruption loses at most
+LOW_STRIP = 256  # rows; lower ones would have too many requests
 PIXELS_PER_CELL = 16  # of a sketch, at level of detail 0
 PLACE = ("x", "y", "size", "width", "height")  # parameters that say where
 
@@ -151,7 +153,8 @@ def request_side(region: Region, layers: Sequence[str]) -> int:
     message, or the strip of a very wide region into its memory."""
     pixel_bytes = sum(LAYERS[layer].pixel_bytes for layer in layers)
     strip = max(1, STRIP_BYTES // (region.width * pixel_bytes))
-    return min(REQUEST, math.isqrt(ANSWER_BYTES // pixel_bytes), strip)
+    soon = max(LOW_STRIP, STRIP_PIXELS // region.width)
+    return min(REQUEST, math.isqrt(ANSWER_BYTES // pixel_bytes), strip, soon)
 
 
 def _even(total: int, limit: int) -> int:

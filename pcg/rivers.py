@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pcg.existing import Request, request_of
 from pcg.region import REQUEST, Region, Runtime
 from pcg.writers.files import replace_file
 from pcg.writers.heightmap import ORIGIN_UNIT
@@ -52,6 +53,14 @@ def rivers_region(region: Region, minimum_km2: float) -> Region:
         size = f"{region.width}x{region.height}"
         raise ValueError(f"--rivers of {size} pixels: {LARGEST} a side at most; take parts, or a coarser --lod")
     return dataclasses.replace(region, method=METHOD, params=region.params | {"minimum_km2": minimum_km2})
+
+
+def rivers_request(region: Region) -> Request:
+    """What the provenance of the rivers of a `rivers_region` says."""
+    from runtime.content.rivers import RiversRequest
+
+    place = {"x": region.x, "y": region.y, "width": region.width, "height": region.height}
+    return request_of(METHOD, RiversRequest, region.params | place)
 
 
 def write_rivers(

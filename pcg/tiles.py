@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pcg.job import Job, read_journal, say_kept, write
+from pcg.existing import Existing, Request
+from pcg.job import Job, interrupted, is_made, read_journal, say_kept, write
 from pcg.region import PLACE, Runtime
 from pcg.writers.files import part_path, replace_file
 from pcg.writers.heightmap import ORIGIN_UNIT
@@ -64,32 +65,65 @@ def set_path(out: Path) -> Path:
     return out.with_name(out.stem + SET_SUFFIX)
 
 
-def write_tiles(runtime: Runtime, job: Job, grid: Grid, advance: Callable[[int], None]) -> Iterator[Path]:
+def set_is_made(job: Job, grid: Grid, existing: Existing) -> bool:
+    """As `is_made`, for all tiles of a set and its sidecar."""
+    about = set_path(job.out)
+    if not existing.force and read_journal(_journal_path(job.out), _identity(job, grid)) is not None:
+        return False
+    tiles = [_tile(job, grid, column, row) for row in range(grid.rows) for column in range(grid.columns)]
+    done = [is_made(tile, existing) for tile in tiles]
+    if not (existing.holds(about, lambda: _of_set(job.request())) and all(done)):
+        return False
+    said = json.loads(about.read_bytes())
+    place = {"x": job.region.x, "y": job.region.y, "unit": ORIGIN_UNIT}
+    return bool(said["origin"] == place and len(said["tiles"]) == len(tiles))
+
+
+def _journal_path(out: Path) -> Path:
+    return sidecar_path(part_path(set_path(out)))
+
+
+def _identity(job: Job, grid: Grid) -> dict[str, Any]:
+    return job.identity() | json.loads(json.dumps(dataclasses.asdict(grid)))
+
+
+def _of_set(request: Request) -> Request:
+    """What is the same for all tiles."""
+    return dataclasses.replace(request, params={k: v for k, v in request.params.items() if k not in PLACE})
+
+
+def _tile(job: Job, grid: Grid, column: int, row: int) -> Job:
+    """The job of one tile."""
+    step = grid.side - grid.shared
+    region = job.region.window(column * step, row * step, grid.side, grid.side)
+    note = {"tile": {"column": column, "row": row, "columns": grid.columns, "rows": grid.rows}}
+    return dataclasses.replace(job, region=region, out=grid.path(job.out, column, row), note=job.note | note)
+
+
+def write_tiles(
+    runtime: Runtime, job: Job, grid: Grid, advance: Callable[[int], None], *, force: bool = False
+) -> Iterator[Path]:
     """Write each tile of the job's region, which is as large as the grid, then the sidecar of the set; gives paths.
 
-    An interrupted set goes on after the tiles that are whole.
+    An interrupted set goes on after the tiles that are whole. `force` as for `write`.
 
     Raises:
         as `write` does.
     """
     about = set_path(job.out)
-    journal = sidecar_path(part_path(about))
-    identity = job.identity() | json.loads(json.dumps(dataclasses.asdict(grid)))
-    state = read_journal(journal, identity) or {"identity": identity, "tiles": []}
+    journal, identity = _journal_path(job.out), _identity(job, grid)
+    state = interrupted(journal, identity, force=force) or {"identity": identity, "tiles": []}
     done = {(tile["column"], tile["row"]): tile for tile in state["tiles"]}
     for row in range(grid.rows):
         for column in range(grid.columns):
-            path = grid.path(job.out, column, row)
+            one = _tile(job, grid, column, row)
+            path, region = one.out, one.region
             if (column, row) in done and path.exists():
                 advance(grid.side**2)
                 continue
-            step = grid.side - grid.shared
-            region = job.region.window(column * step, row * step, grid.side, grid.side)
-            note = {"tile": {"column": column, "row": row, "columns": grid.columns, "rows": grid.rows}}
-            one = dataclasses.replace(job, region=region, out=path, note=job.note | note)
             try:
                 model = state["of_all"]["provenance"]["sha256"] if done else None
-                yield from write(runtime, one, advance, model)
+                yield from write(runtime, one, advance, model, force=force)
             except (Exception, KeyboardInterrupt):
                 if done:
                     say_kept(journal)

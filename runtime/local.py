@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -39,11 +40,14 @@ class Local:
         return self.service.stream_blocking(method, params)
 
     def close(self) -> None:
-        """Stop the engine."""
+        """Stop the engine, once what runs has ended."""
         self.service.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
+        if kind is not None and issubclass(kind, KeyboardInterrupt):  # whoever interrupts does not want to wait
+            threading.Thread(target=self.close, name="closing", daemon=True).start()
+        else:
+            self.close()

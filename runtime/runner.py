@@ -107,7 +107,7 @@ class Runner:
     def run(self, work: Work | Search, options: Options) -> Any:
         """The result itself, waited for, by a thread without an event loop. Nothing is kept. Errors as `start`.
 
-        Where the wait is interrupted, the work is given up.
+        Where the thread is interrupted, the work is abandoned.
         """
         call = self._submit(work, options, Flow())
         try:

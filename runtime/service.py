@@ -7,7 +7,6 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import msgspec
@@ -27,6 +26,7 @@ from runtime.parameters import parse, take_options
 from runtime.protocol import Packed, pack
 from runtime.registry import ModelFile, Registry
 from runtime.runner import Runner
+from runtime.version import VERSION
 from runtime.work import Search, Work, key_of, of_land, of_model
 from runtime.workers import Workers
 
@@ -51,14 +51,6 @@ class Name(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Parameters of models.describe."""
 
     name: str
-
-
-def package_version() -> str:
-    """The installed version, or "unknown" from a source tree that was never installed."""
-    try:
-        return version("pcg-plugin")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 class Service:
@@ -228,7 +220,7 @@ class Service:
         return {
             "protocol": PROTOCOL_VERSION,
             "server": NAME,
-            "version": package_version(),
+            "version": VERSION,
             "capabilities": self.methods,
         }
 

@@ -22,8 +22,9 @@ from runtime.metrics import Metrics, Runs
 from runtime.registry import Registry
 from runtime.runner import Runner
 from runtime.server import Server
-from runtime.service import Service, package_version
+from runtime.service import Service
 from runtime.settings import Settings
+from runtime.version import VERSION
 from runtime.workers import Workers, default_count
 
 _LEAVE_S = 5.0  # for work that can't be interrupted, after the time to drain
@@ -48,7 +49,7 @@ def serve_until_stopped(settings: Settings) -> None:
     registry = Registry(settings.models)
     disk = None
     if settings.cache_dir is not None:
-        disk = DiskCache(settings.cache_dir, settings.cache_dir_mb << 20, salt=package_version())
+        disk = DiskCache(settings.cache_dir, settings.cache_dir_mb << 20, salt=VERSION)
     models_bytes = None if settings.models_mb is None else settings.models_mb << 20
     engine = Engine(
         settings.device,

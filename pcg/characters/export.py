@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from pcg.export import SEED_MAX, measure_golden, read_quality, read_run, run_mod
 from runtime import card as cards
 from runtime.card import Card, Parameter, Training, TrainingData
 from runtime.engine import make_deterministic
+from runtime.version import VERSION
 
 SEEDS = (0, 7, 12345, SEED_MAX)
 Calls = list[tuple[str, list[Any]]]
@@ -53,7 +53,7 @@ def export_character(run: Path, out: Path) -> Card:
     data = [TrainingData(**source) for source in about["sources"]]
     card = Card(
         name=model,
-        version=version("pcg-plugin"),
+        version=VERSION,
         family="characters",
         format=cards.MODULE_FORMAT,
         licence="MIT, as far as the training data's terms allow: " + "; ".join(sorted({d.licence for d in data})),

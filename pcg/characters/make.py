@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pcg.existing import REMEDY, Existing, Failed, Request, request_of
 from pcg.progress import progress
-from pcg.region import Runtime
-from pcg.writers.files import replace_file
+from pcg.region import Runtime, other_version
+from pcg.writers.files import check_target, locked, replace_file, replace_shared
 from pcg.writers.provenance import read_asset
-from pcg.writers.spritesheet import EXTRAS, Extra, credits_text, encode_png, write_sheet
+from pcg.writers.spritesheet import EXTRAS, Extra, credits_text, encode_png, sheet_paths, write_sheet
 from runtime.content.palettes import read_palette
-from runtime.errors import did_you_mean
+from runtime.content.provenance import STATEMENT
+from runtime.errors import Code, RpcError, did_you_mean
 
 SHEET, MONSTER = "characters.sheet", "characters.monster"
 PNG = "png"
@@ -72,63 +75,134 @@ def make_characters(
     formats: str | None = None,
     *,
     indexed: bool = False,
+    force: bool = False,
+    failed: Failed | None = None,
 ) -> Iterator[tuple[dict[str, Any] | None, list[Path]]]:
     """Write a sheet to `out`, or `count` of consecutive seeds into the folder `out`; gives each answer and its files.
 
-    Of a folder, sheets after the first that are there already, from the same request to the same models, are kept; for
-    these the answer is None.
+    Sheets that are there already, from the same request to the same models, are kept; for these the answer is None.
+    With `force` they are made again, and what else is there is replaced. With `count`, seeds of which nothing came are
+    put into `failed` if given.
 
     Raises:
-        ValueError: no such format or count; OSError; RpcError: what the runtime refused.
+        ValueError: no such format or count; FileExistsError: something else is there; OSError; RpcError: what the
+            runtime refused.
     """
     seeds = _seeds(seed, count)
     path, extras = parse_formats(formats, out, folder=count is not None)
     if "front" in params and count is not None:
         raise ValueError("--count makes characters of several seeds; a drawn front has one sheet")
-    provenance: dict[str, Any] | None = None
+    files = {s: path if count is None else path / f"character-{s}.png" for s in seeds}
+    if count is None:
+        check_target(out)  # which may name the atlas
+    for file in files.values():
+        for one in sheet_paths(file, extras):
+            check_target(one)
+    existing = Existing(runtime, force=force)
+    provenance: dict[str, Any] | None = None  # of the first, which says what the others have to say
+    options = {"form": "sheet", "width": 576, "height": 256, "formats": list(extras), "indexed": indexed}
     with progress("characters", len(seeds)) as advance:
-        for s in seeds:
-            given = {} if "front" in params else {"seed": s}
-            file = path if count is None else path / f"character-{s}.png"
-            about = {"form": "sheet", "width": 576, "height": 256, "formats": list(extras), "indexed": indexed}
-            if provenance is not None and _is_made(file, about | {"provenance": _for(provenance, s)}):
-                yield None, [file]
-            else:
-                answer = runtime.call(SHEET, **params, **given)
-                provenance = answer["provenance"]
-                asset = about | {"attributes": answer["attributes"], "provenance": provenance}
-                yield answer, write_sheet(file, answer["image"], asset, answer["credits"], extras, indexed=indexed)
+        for s, file in files.items():
+            with locked(file):
+                if provenance is not None and _is_kept(existing, sheet_paths(file, extras), provenance, s, options):
+                    yield None, [file]
+                elif (answer := _sheet(runtime, params, s, None if count is None else failed)) is not None:
+                    made = answer["provenance"]
+                    if provenance is None and "text" not in params:  # what words come to depends on the seed
+                        provenance = made
+                        for other, its in files.items():
+                            existing.holds(its, functools.partial(_request, SHEET, provenance, other))
+                    if _is_kept(existing, sheet_paths(file, extras), made, s, options):
+                        yield None, [file]
+                    else:
+                        asset = options | {"attributes": answer["attributes"], "provenance": made}
+                        check = functools.partial(existing.spare, request=functools.partial(_request, SHEET, made, s))
+                        about = answer["image"], asset, answer["credits"], extras
+                        yield answer, write_sheet(file, *about, indexed=indexed, check=check)
             advance(1)
 
 
+def _sheet(runtime: Runtime, params: Mapping[str, Any], seed: int, failed: Failed | None) -> dict[str, Any] | None:
+    try:
+        given = {} if "front" in params else {"seed": seed}
+        answer: dict[str, Any] = runtime.call(SHEET, **params, **given)
+        return answer
+    except RpcError as error:
+        if error.code != Code.UNSATISFIED or failed is None:
+            raise
+        failed[seed] = error.message
+        return None
+
+
 def make_monsters(
-    runtime: Runtime, out: Path, params: Mapping[str, Any], seed: int, count: int | None, *, indexed: bool = False
-) -> Iterator[tuple[str, list[Path]]]:
+    runtime: Runtime,
+    out: Path,
+    params: Mapping[str, Any],
+    seed: int,
+    count: int | None,
+    *,
+    indexed: bool = False,
+    force: bool = False,
+) -> Iterator[tuple[str | None, list[Path]]]:
     """Write a monster to `out`, or `count` of consecutive seeds into the folder `out`; gives each one's kind and files.
 
-    A folder has one CREDITS.txt.
+    A folder has one CREDITS.txt. Monsters that are there already are kept, and their kind is None; with `force` they
+    are made again, and what else is there is replaced.
 
     Raises:
-        ValueError: OUT is no .png, or no such count; OSError; RpcError: what the runtime refused.
+        ValueError: OUT is no .png, or no such count; FileExistsError: something else is there; OSError; RpcError: what
+            the runtime refused.
     """
     seeds = _seeds(seed, count)
     if count is None and out.suffix.lower() != ".png":
         raise ValueError(f"{out}: a monster's file ends in .png")
+    files = {s: out if count is None else out / f"monster-{s}.png" for s in seeds}
+    credits = out / "CREDITS.txt" if count is not None else out.with_name(f"{out.stem}.CREDITS.txt")
+    existing = Existing(runtime, force=force)
+    options = {"form": "monster", "width": 32, "height": 32, "indexed": indexed}
+    asked = {"params": dict(params)}
+    kept = {s: _is_kept(existing, [file, credits], asked, s, options, MONSTER) for s, file in files.items()}
+    if credits.exists() and not force and not credits.read_bytes().startswith(STATEMENT.encode()):
+        raise FileExistsError(f"{credits} is there, and was not written by pcg: {REMEDY}")
     with progress("monsters", len(seeds)) as advance:
         for first in range(0, len(seeds), AT_A_TIME):
             part = seeds[first : first + AT_A_TIME]
-            answer = runtime.call(MONSTER, seed=part[0], count=len(part), **params)
-            for s, image, category in zip(part, answer["images"], answer["categories"], strict=True):
-                made = _for(answer["provenance"], s)
-                made["params"]["count"] = None
-                asset = {"form": "monster", "width": 32, "height": 32, "category": category, "indexed": indexed}
-                asset |= {"provenance": made}
-                file = out if count is None else out / f"monster-{s}.png"
-                credits = out / "CREDITS.txt" if count is not None else file.with_name(f"{file.stem}.CREDITS.txt")
-                replace_file(file, encode_png(image, asset, indexed=indexed))
-                replace_file(credits, credits_text(asset, answer["credits"]).encode())
-                yield category, [file, credits]
+            wanted = [s for s in part if not kept[s]]
+            answer = runtime.call(MONSTER, seed=part[0], count=len(part), **params) if wanted else {}
+            for s in part:
+                if kept[s]:
+                    yield None, [files[s], credits]
+                else:
+                    made, number = _for(answer["provenance"], s), s - part[0]
+                    made["params"]["count"] = None
+                    category: str = answer["categories"][number]
+                    asset = options | {"category": category, "provenance": made}
+                    with locked(files[s]):
+                        replace_file(files[s], encode_png(answer["images"][number], asset, indexed=indexed))
+                        replace_shared(credits, credits_text(asset, answer["credits"]).encode())
+                    yield category, [files[s], credits]
                 advance(1)
+
+
+def read_monster(runtime: Runtime, path: Path) -> dict[str, Any]:
+    """The parameters of variations of the monster in a file.
+
+    Raises:
+        ValueError: it is no monster made here, is a variation itself, or was made by another version of the model;
+            OSError.
+    """
+    made = read_asset(path)["provenance"]
+    if made["method"] != MONSTER:
+        raise ValueError(f"{path} holds no monster, but an asset of {made['method']!r:.40}")
+    params = made["params"]
+    if (base := params.get("vary")) is not None:
+        raise ValueError(
+            f"{path} is itself a variation, of the monster of seed {base}: vary that one, or --change less"
+        )
+    if (other := other_version(runtime, made)) is not None:
+        raise ValueError(f"{path} was {other}; its seed means another monster here")
+    kept = {name: params[name] for name in ("category", "truncation", "model") if params.get(name) is not None}
+    return {"vary": params["seed"], **kept}
 
 
 def _seeds(seed: int, count: int | None) -> range:
@@ -142,13 +216,32 @@ def _for(provenance: dict[str, Any], seed: int) -> dict[str, Any]:
     return provenance | {"params": provenance["params"] | {"seed": seed}}
 
 
-def _is_made(path: Path, asset: Mapping[str, Any]) -> bool:
-    """Whether a file is there and says of itself what `asset` does, whatever else it says."""
-    try:
-        found = read_asset(path)
-    except (OSError, ValueError):
+def _request(method: str, provenance: Mapping[str, Any], seed: int) -> Request:
+    """What the same request gives as provenance with another seed."""
+    from runtime.content.characters import SheetRequest
+    from runtime.content.monsters import MonsterRequest
+
+    params = provenance["params"]
+    params = params if "front_sha256" in params else params | {"seed": seed}
+    return request_of(method, SheetRequest if method == SHEET else MonsterRequest, params)
+
+
+def _is_kept(
+    existing: Existing,
+    paths: Sequence[Path],
+    provenance: Mapping[str, Any],
+    seed: int,
+    options: Mapping[str, Any],
+    method: str = SHEET,
+) -> bool:
+    """Whether the picture paths[0] is there, of the same request with this seed, written with the same options, and
+    what stands beside it, too. Raises FileExistsError where it is another picture.
+    """
+    path, *others = paths
+    if not existing.holds(path, functools.partial(_request, method, provenance, seed)):
         return False
-    return all(found.get(name) == value for name, value in asset.items())
+    found = read_asset(path)
+    return all(found.get(name) == value for name, value in options.items()) and all(o.exists() for o in others)
 
 
 def remarks(answer: Mapping[str, Any]) -> list[str]:

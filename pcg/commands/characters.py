@@ -7,7 +7,18 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from pcg.commands.shared import MAKING, Device, Models, Server, UserError, app, open_runtime, say
+from pcg.commands.shared import (
+    MAKING,
+    Device,
+    Force,
+    Models,
+    Server,
+    UserError,
+    app,
+    open_runtime,
+    report_failed,
+    say,
+)
 
 
 @app.command(group=MAKING)
@@ -28,13 +39,15 @@ def character(
     format: str | None = None,
     indexed: bool = False,
     count: int | None = None,
+    force: Force = False,
     server: Server = None,
     models: Models = None,
     device: Device = "auto",
-) -> None:
+) -> int:
     """Make a character: a sheet of 36 frames, standing and walking in four directions, and its credits.
 
-    With --count, sheets that are there already are kept: interrupt it whenever you like, the same command goes on.
+    A sheet that is there already is kept: interrupt it whenever you like, the same command goes on. Another file is not
+    replaced without --force. With --count, seeds of which no sheet came are listed at the end, and the exit code is 1.
 
     Examples:
 
@@ -83,7 +96,9 @@ def character(
     if text is not None:
         params["text"] = text
     with open_runtime(server, models, device) as runtime:
-        made, told = make_characters(runtime, out, params, seed or 0, count, format, indexed=indexed), False
+        failed: dict[int, str] = {}
+        options: dict[str, Any] = {"indexed": indexed, "force": force, "failed": failed}
+        made, told = make_characters(runtime, out, params, seed or 0, count, format, **options), False
         for answer, paths in made:
             if answer is not None and not told:
                 told = True
@@ -92,6 +107,7 @@ def character(
             say(f"{paths[0]}: {'is there already' if answer is None else summary(answer)}")
             for path in paths:
                 print(path)
+    return report_failed(failed, count)
 
 
 @app.command(group=MAKING)
@@ -100,32 +116,46 @@ def monster(
     *,
     seed: int = 0,
     category: str | None = None,
+    vary: Path | None = None,
+    change: float | None = None,
     truncation: float | None = None,
     indexed: bool = False,
     count: int | None = None,
+    force: Force = False,
     server: Server = None,
     models: Models = None,
     device: Device = "auto",
 ) -> None:
     """Make a monster of 32x32 pixels, and its credits.
 
+    A monster that is there already is kept: the same command goes on. Another file is not replaced without --force.
+
     Examples:
 
         pcg monster beast.png --seed 7
         pcg monster crypt/ --category undead --count 40
+        pcg monster litter/ --vary beast.png --change 0.2 --count 12
 
     :param out: File to write (.png); with --count, a folder.
     :param seed: Which monster; with --count the first of consecutive seeds.
     :param category: animal, humanoid, undead, demon, dragon, slime or horror; by default any.
+    :param vary: A monster's file, to make others of, of its kind; each seed gives another.
+    :param change: With --vary, how far they are from it, 0 to 1; 0.3 by default.
     :param truncation: 0 gives drawn monsters, 1, the default, blends of two.
     :param indexed: Write the PNG with a palette.
     :param count: How many, one for each seed from --seed on.
     """
-    from pcg.characters.make import make_monsters
+    from pcg.characters.make import make_monsters, read_monster
 
-    numbers = {"category": category, "truncation": truncation}
+    numbers = {"category": category, "truncation": truncation, "change": change}
     params: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
+    if vary is None and change is not None:
+        raise UserError("--change says how far a variation is from the monster of --vary; add that")
+    if vary is not None and category is not None:
+        raise UserError("a variation is of the same kind as the monster of --vary: leave out --category")
     with open_runtime(server, models, device) as runtime:
-        for kind, paths in make_monsters(runtime, out, params, seed, count, indexed=indexed):
-            say(f"{paths[0]}: {kind}")
+        if vary is not None:
+            params = read_monster(runtime, vary) | params
+        for kind, paths in make_monsters(runtime, out, params, seed, count, indexed=indexed, force=force):
+            say(f"{paths[0]}: {'is there already' if kind is None else kind}")
             print(paths[0])

@@ -8,7 +8,18 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from pcg.commands.shared import MAKING, Device, Models, Server, UserError, app, open_runtime, say
+from pcg.commands.shared import (
+    MAKING,
+    Device,
+    Force,
+    Models,
+    Server,
+    UserError,
+    app,
+    open_runtime,
+    report_failed,
+    say,
+)
 
 
 @app.command(group=MAKING)
@@ -26,6 +37,7 @@ def terrain(
     rivers: bool = False,
     rivers_from: float = 25.0,
     sketch: Path | None = None,
+    vary: Path | None = None,
     height_range: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     grain: float | None = None,
     tiles: str | None = None,
@@ -34,13 +46,15 @@ def terrain(
     format: Literal["png", "r16", "raw", "tif", "exr", "npy"] | None = None,
     preview: bool = True,
     count: int | None = None,
+    force: Force = False,
     server: Server = None,
     models: Models = None,
     device: Device = "auto",
 ) -> None:
     """Make a heightmap of any size: the file, a JSON sidecar and a hillshade preview (docs/formats.md).
 
-    Large maps are written strip by strip. Interrupt it whenever you like: the same command goes on.
+    Large maps are written strip by strip. Interrupt it whenever you like: the same command goes on. A map that is there
+    already is kept; another file is not replaced without --force.
 
     Examples:
 
@@ -52,6 +66,7 @@ def terrain(
         pcg terrain unity/world.raw --seed 7 --tiles 4x4 --size 1025 --naming unity
         pcg terrain island.png --seed 7 --sketch island-32x32.png --height-range -200:1800 --grain -0.5
         pcg terrain many/ --count 50 --format r16
+        pcg terrain others/ --vary world.png --count 10
 
     :param out: File to write (.png, .r16, .raw, .tif, .exr, .npy); with --count, a folder.
     :param seed: Which world; with --count the first of consecutive seeds.
@@ -67,6 +82,8 @@ def terrain(
     :param rivers: Also write NAME.rivers.geojson, the rivers as lines with height, width and catchment.
     :param rivers_from: Where rivers begin: square kilometres that they drain at least, 5 to 500.
     :param sketch: Your large forms: a grey PNG, a TIFF or a .npy, one value for 16 pixels (1,440 m).
+    :param vary: A map's file, to make others with the same large forms, at the same place and size: each seed has other
+        detail.
     :param height_range: LOW:HIGH, the metres that black and white of the sketch stand for.
     :param grain: How fine-wrought a sketch's land is: -1, smooth, to 1, cut by every brook; by default it changes from
         place to place.
@@ -74,15 +91,24 @@ def terrain(
     :param naming: How tiles are named: plain NAME_c0_r0; unity NAME_0_0, x then z, z from the south; unreal NAME_x0_y0.
     :param flip_y: Write the southernmost row first, as Unity's raw import wants it; the default with --naming unity.
     :param format: File format; by default from OUT's suffix, else png.
-    :param preview: Also write NAME.preview.png, a hillshade; never with --tiles.
+    :param preview: Also write a hillshade, NAME.preview.png (of other formats NAME.SUFFIX.preview.png); never with
+        --tiles.
     :param count: How many worlds, one for each seed from --seed on.
     """
     from pcg.assets import make_terrain
     from pcg.sketch import parse_height_range, read_sketch
     from pcg.tiles import Grid
+    from pcg.variation import vary_terrain
 
     params: dict[str, Any] = {"lod": lod}
     forms = None
+    if vary is not None and not all(
+        said in (None, 0) for said in (sketch, style, control, tiles, lod, x, y, size, grain)
+    ):
+        raise UserError(
+            "a variation has its map's large forms, place, size and level: leave out --sketch, --style, --control, "
+            "--grain, --tiles, --x, --y, --size and --lod"
+        )
     if sketch is None:
         if height_range is not None:
             raise UserError("--height-range says how to read a --sketch; there is none")
@@ -107,6 +133,11 @@ def terrain(
     elif naming != "plain":
         raise UserError(f"--naming {naming} names tiles; add --tiles, for example --tiles 4x4")
     with open_runtime(server, models, device) as runtime:
+        window, note = None, None
+        if vary is not None:
+            varied = vary_terrain(runtime, vary)
+            forms, window, note, params = varied.sketch, varied.window, varied.note, varied.params
+            x, y = varied.x, varied.y
         for path in make_terrain(
             runtime,
             out,
@@ -116,6 +147,8 @@ def terrain(
             format,
             x=x,
             y=y,
+            window=window,
+            note=note,
             size=1024 if size is None else size,
             layers=[name.strip() for name in layers.split(",") if name.strip()],
             preview=preview,
@@ -123,6 +156,7 @@ def terrain(
             grid=grid,
             sketch=forms,
             rivers_km2=rivers_from if rivers else None,
+            force=force,
         ):
             print(path)
 
@@ -146,17 +180,21 @@ def level(
     candidates: int | None = None,
     format: str | None = None,
     count: int | None = None,
+    force: Force = False,
     server: Server = None,
     models: Models = None,
     device: Device = "auto",
-) -> None:
+) -> int:
     """Make a level that a solver has completed, with the moves (docs/levels.md).
+
+    A level that is there already is kept: interrupt it whenever you like, the same command goes on. Another file is not
+    replaced without --force. With --count, seeds of which no level came are listed at the end, and the exit code is 1.
 
     Examples:
 
         pcg level warehouse.tmx --seed 7 --game sokoban --difficulty 0.6
         pcg level crypt.png --game dungeon --width 30 --height 20 --counts enemies=3:6,items=4
-        pcg level levels/ --count 20 --format ldtk
+        pcg level levels/ --count 20 --format ldtk,png
         pcg level more/ --vary warehouse.tmx --count 20
         pcg level around.tmx --game sokoban --fixed walls.txt
 
@@ -175,7 +213,7 @@ def level(
     :param require_solution: --no-require-solution gives a level that no solver has looked at.
     :param temperature: How freely the model writes, 0 to 4; by default as the model's card says.
     :param candidates: Levels to try, 64 by default.
-    :param format: File format; by default from OUT's suffix, else tmx.
+    :param format: File formats, separated by commas; by default from OUT's suffix, else tmx.
     :param count: How many levels, one for each seed from --seed on.
     """
     from pcg.levels.make import make_levels, parse_counts, parse_range, read_rows, summary
@@ -183,15 +221,17 @@ def level(
     params: dict[str, Any] = {"counts": parse_counts(counts), "require_solution": require_solution}
     if difficulty is not None:
         params["difficulty"] = parse_range("--difficulty", difficulty)
+    failed: dict[int, str] = {}
     numbers = {"width": width, "height": height, "change": change, "temperature": temperature, "candidates": candidates}
     with open_runtime(server, models, device) as runtime:
         for name, file in (("vary", vary), ("prefix", prefix), ("fixed", fixed)):
             params[name], game = read_rows(runtime, file, game)
         params |= {name: given for name, given in {"game": game, **numbers}.items() if given is not None}
-        for answer, paths in make_levels(runtime, out, params, seed, count, format):
-            say(summary(answer))
+        for answer, paths in make_levels(runtime, out, params, seed, count, format, force=force, failed=failed):
+            say(f"{paths[0]}: is there already" if answer is None else summary(answer))
             for path in paths:
                 print(path)
+    return report_failed(failed, count)
 
 
 @app.command(group=MAKING)
@@ -227,11 +267,13 @@ def solve(
 
     from pcg.levels.make import finder
     from pcg.progress import reporting
+    from pcg.writers.files import check_target
     from pcg.writers.tilemap import check_suffix, read_level, write_level
     from runtime.content.levels.rules import GAMES, Game, check_tiles, find_game
 
     if out is not None:
         check_suffix(out)
+        check_target(out)
     with ExitStack() as stack:
         # A runtime takes seconds to import: it is opened once the file is known to hold a level.
         opened = functools.cache(lambda: stack.enter_context(open_runtime(server, models)))

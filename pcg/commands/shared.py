@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Group, Parameter
+
+from runtime.version import VERSION
 
 if TYPE_CHECKING:
     from runtime.address import Address
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 app = App(
     name="pcg",
     help="Learned procedural content for games: make terrain, serve it to an engine, train your own.",
+    version=VERSION,
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,
 )
@@ -43,6 +47,9 @@ class Remote:
 Server = Annotated[Remote | None, Parameter(name="*")]
 Models = Annotated[Path | None, Parameter(help="Models folder with its SHA256SUMS; by default the bundled models.")]
 Device = Literal["auto", "cpu", "cuda"]
+Force = Annotated[
+    bool, Parameter(negative="", help="Make again what is there already, and replace what holds something else.")
+]
 INTERRUPTED = 130  # exit code
 CALL_S = 600.0  # how long one call of a server may take
 EXAMPLE = "127.0.0.1:7767"
@@ -55,6 +62,15 @@ class UserError(Exception):
 def say(text: str) -> None:
     """Progress and notes go to stderr; stdout is for data."""
     print(text, file=sys.stderr)
+
+
+def report_failed(failed: Mapping[int, str], count: int | None) -> int:
+    """Say of which seeds nothing came, and why; gives the exit code."""
+    for seed, why in failed.items():
+        say(f"seed {seed}: {why}")
+    if failed:
+        say(f"{len(failed)} of {count} failed: {', '.join(map(str, failed))}")
+    return 1 if failed else 0
 
 
 def address(remote: Remote | None) -> Address | None:

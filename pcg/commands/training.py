@@ -125,9 +125,11 @@ def export(run: Path, out: Path, *, coarse: Path | None = None) -> None:
     :param coarse: With a run of terrain-detail, folder of a run of terrain-coarse: both levels go into one file.
     """
     from pcg.export import run_model
+    from pcg.writers.files import check_target
 
     if out.suffix != ".ts":
         raise UserError(f"{out}: a model file's name ends in .ts")
+    check_target(out)
     if run.is_file():
         from pcg.levels.export import renew_level
         from runtime.registry import read_model, read_sums

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from runtime.card import Card, Parameter, Training, TrainingData
 from runtime.content.levels.asking import FAMILY
 from runtime.engine import make_deterministic
 from runtime.registry import ModelFile
+from runtime.version import VERSION
 
 CANDIDATE_MAX = 2**31 - 1
 TEMPERATURES = (0, 400)  # hundredths
@@ -129,7 +129,7 @@ def renew_level(model: ModelFile, out: Path) -> Card:
     module = scripted(exact, game, alphabet)
     card = msgspec.structs.replace(
         model.card,
-        version=version("pcg-plugin"),
+        version=VERSION,
         parameters=level_parameters(game, alphabet),
         quality=[],
         limits=limits(game),
@@ -164,7 +164,7 @@ def export_level(run: Path, out: Path) -> Card:
     data = [TrainingData(s["name"], s["licence"], s["levels"], "levels") for s in about["sources"]]
     card = Card(
         name=game.model,
-        version=version("pcg-plugin"),
+        version=VERSION,
         family=FAMILY,
         format=cards.MODULE_FORMAT,
         description=f"Levels of the {game.name} kind, written tile by tile by "

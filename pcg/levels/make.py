@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from pcg.existing import Existing, Failed, Request, request_of
 from pcg.progress import progress, reporting
 from pcg.region import Runtime, other_version
+from pcg.writers.files import check_target, locked
 from pcg.writers.level import Find, Level
-from pcg.writers.provenance import read_asset
-from pcg.writers.tilemap import DECODERS, ENCODERS, check_suffix, read_level, write_level
+from pcg.writers.provenance import read_asset, sidecar_path
+from pcg.writers.tilemap import DECODERS, ENCODERS, WITH_TILESET, check_suffix, read_level, write_level
+from pcg.writers.tileset import SUFFIX as TILESET_SUFFIX
+from pcg.writers.tileset import check_tileset
 from runtime.content.levels.own import OwnGame, own_game
 from runtime.content.levels.rules import GAMES, Game, find_game
-from runtime.errors import RpcError, did_you_mean
+from runtime.errors import Code, RpcError, did_you_mean
 
 METHOD = "levels.generate"
 DEFAULT_FORM = "tmx"  # of a folder of levels
+DEFAULT_GAME = "sokoban"  # the runtime's
 TOLD_BESIDE = (".txt", ".csv")  # formats whose sidecar says the rest
 CARRIES_OTHERS = (".png", ".json")  # suffixes that other assets have as well
 
@@ -78,52 +83,128 @@ def read_rows(runtime: Runtime, path: Path | None, game: str | None) -> tuple[li
     return list(level.rows), level.game
 
 
-def resolve_suffix(out: Path, form: str | None, *, folder: bool) -> str:
-    """The format asked for, or the one that OUT's suffix names, as a suffix.
+def resolve_suffixes(out: Path, form: str | None, *, folder: bool) -> tuple[str, ...]:
+    """The formats asked for, separated by commas, or the one that OUT's suffix names; as suffixes, each once.
 
     Raises:
         ValueError: there is no such format, or OUT names another.
     """
-    if form is not None and f".{form}" not in ENCODERS:
-        names = [suffix[1:] for suffix in ENCODERS]
-        near = did_you_mean(form, names) or f"; there are: {', '.join(names)}"
-        raise ValueError(f"unknown format {form!r}{near}")
+    named = list(dict.fromkeys(name.strip() for name in (form or "").split(",") if name.strip()))
+    for name in named:
+        if f".{name}" not in ENCODERS:
+            names = [suffix[1:] for suffix in ENCODERS]
+            near = did_you_mean(name, names) or f"; there are: {', '.join(names)}"
+            raise ValueError(f"unknown format {name!r}{near}")
     if folder:
-        return f".{form or DEFAULT_FORM}"
-    if form is None:
-        return check_suffix(out)
-    if out.suffix.lower() in ENCODERS and out.suffix.lower() != f".{form}":
-        raise ValueError(f"{out} ends in {out.suffix}, but --format says {form}")
-    return f".{form}"
+        return tuple(f".{name}" for name in named or [DEFAULT_FORM])
+    if not named:
+        return (check_suffix(out),)
+    if out.suffix.lower() in ENCODERS and out.suffix.lower()[1:] not in named:
+        raise ValueError(f"{out} ends in {out.suffix}, but --format says {','.join(named)}")
+    return tuple(f".{name}" for name in named)
+
+
+def level_paths(out: Path, suffixes: Sequence[str]) -> list[Path]:
+    """The file of each format: OUT itself, or with its suffix replaced, or with one added where it has none of ours."""
+    stem = out.with_suffix("") if out.suffix.lower() in ENCODERS else out
+    return [out if out.suffix.lower() == suffix else stem.with_name(stem.name + suffix) for suffix in suffixes]
 
 
 def make_levels(
-    runtime: Runtime, out: Path, params: Mapping[str, Any], seed: int, count: int | None, form: str | None
-) -> Iterator[tuple[dict[str, Any], list[Path]]]:
+    runtime: Runtime,
+    out: Path,
+    params: Mapping[str, Any],
+    seed: int,
+    count: int | None,
+    form: str | None,
+    *,
+    force: bool = False,
+    failed: Failed | None = None,
+) -> Iterator[tuple[dict[str, Any] | None, list[Path]]]:
     """Write a level to `out`, or `count` of consecutive seeds into the folder `out`; gives each answer and its files.
 
+    A level that is there already in all formats asked for is kept, and its answer is None; with `force` it is made
+    again, and what else is there is replaced. With `count`, seeds of which nothing came are put into `failed` if given.
+
     Raises:
-        ValueError: no such format or count; OSError; RpcError: what the runtime refused.
+        ValueError: no such format or count; FileExistsError: something else is there; OSError; RpcError: what the
+            runtime refused.
     """
     if count is not None and count < 1:
         raise ValueError(f"--count {count}: at least 1")
-    suffix = resolve_suffix(out, form, folder=count is not None)
+    suffixes = resolve_suffixes(out, form, folder=count is not None)
+    if count is None:
+        check_target(out)  # also where its name gets a suffix
     find = functools.cache(finder(runtime))
-    with nullcontext(lambda _: None) if count is None else progress("levels", count) as advance:
-        for s in range(seed, seed + (count or 1)):
-            if count is None:  # what there is to wait for is one level's candidates
-                with reporting("candidates") as report:
-                    answer = runtime.call_reporting(METHOD, report, seed=s, **params)
-            else:
-                answer = runtime.call(METHOD, seed=s, **params)
-            path = out if out.suffix.lower() == suffix else out.with_name(out.name + suffix)
-            if count is not None:
-                path = out / f"{answer['game']}-{s}{suffix}"
-            rules = find(answer["game"])
-            own = rules if isinstance(rules, OwnGame) else None
-            level = Level(rules.name, tuple(answer["rows"]), answer["solution"], answer["provenance"], own)
-            yield answer, write_level(path, level)
+    existing = Existing(runtime, force=force)
+    game = params.get("game", DEFAULT_GAME)
+    paths = {
+        s: level_paths(out if count is None else out / f"{game}-{s}{suffixes[0]}", suffixes)
+        for s in range(seed, seed + (count or 1))
+    }
+    tilesets = {path.with_name(game + TILESET_SUFFIX) for path in paths[seed] if path.suffix in WITH_TILESET}
+    if not force:
+        for tileset in tilesets:
+            check_tileset(tileset)
+
+    def is_made(s: int) -> bool:
+        """Whether all files of a seed's level are there. Raises FileExistsError for other ones."""
+        request = functools.partial(_request, params, s)
+        read = functools.partial(provenance_of, find=find)
+        found = [existing.holds(path, request, read) for path in paths[s]]
+        found += [existing.holds(sidecar_path(path), request) for path in paths[s] if path.suffix in TOLD_BESIDE]
+        return all(found) and all(tileset.exists() for tileset in tilesets)
+
+    for s in paths:
+        is_made(s)
+    with nullcontext(lambda _: None) if count is None else progress("levels", len(paths)) as advance:
+        for s, files in paths.items():
+            with locked(files[0]):
+                if is_made(s):
+                    yield None, files
+                elif (answer := _made(runtime, params, s, None if count is None else failed)) is not None:
+                    rules = find(answer["game"])
+                    own = rules if isinstance(rules, OwnGame) else None
+                    level = Level(rules.name, tuple(answer["rows"]), answer["solution"], answer["provenance"], own)
+                    written = [path for file in files for path in write_level(file, level, force=force)]
+                    yield answer, list(dict.fromkeys(written))
             advance(1)
+
+
+def _made(runtime: Runtime, params: Mapping[str, Any], seed: int, failed: Failed | None) -> dict[str, Any] | None:
+    """One seed's level, or None: `failed` says why. Without `failed` there is one level only, whose candidates are what
+    there is to wait for, and an error is raised.
+    """
+    answer: dict[str, Any]
+    try:
+        if failed is not None:
+            answer = runtime.call(METHOD, seed=seed, **params)
+        else:
+            with reporting("candidates") as report:
+                answer = runtime.call_reporting(METHOD, report, seed=seed, **params)
+        return answer
+    except RpcError as error:
+        if error.code != Code.UNSATISFIED or failed is None:
+            raise
+        failed[seed] = error.message
+        return None
+
+
+def _request(params: Mapping[str, Any], seed: int) -> Request:
+    """What the provenance of a level says."""
+    from runtime.content.levels.asking import GenerateRequest
+
+    return request_of(METHOD, GenerateRequest, {"seed": seed, **params})
+
+
+def provenance_of(path: Path, find: Find) -> Mapping[str, Any] | None:
+    """What made the level in a file, or None: it is no level, or was not generated."""
+    try:
+        if path.suffix.lower() in TOLD_BESIDE:
+            return cast(Mapping[str, Any] | None, read_asset(path).get("provenance"))
+        return read_level(path, find=find).provenance
+    except (OSError, ValueError):
+        return None
 
 
 def summary(answer: Mapping[str, Any]) -> str:

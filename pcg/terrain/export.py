@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from pcg.terrain.world import SCALES
 from runtime import card as cards
 from runtime.card import Card, Parameter, Training, TrainingData
 from runtime.engine import make_deterministic
+from runtime.version import VERSION
 
 DETAIL, COARSE = "terrain-detail", "terrain-coarse"
 COORDINATE_MAX, SIZE_MAX, GRAIN_MAX = 2**53, 2049, 127
@@ -108,7 +108,7 @@ def export_terrain(run: Path, coarse_run: Path, out: Path) -> Card:
     ]
     card = Card(
         name=DETAIL,
-        version=version("pcg-plugin"),
+        version=VERSION,
         family="terrain",
         format=cards.MODULE_FORMAT,
         description="Endless terrain at 90 m a pixel: one GAN trained on real elevation lays out ranges, plains and "

@@ -1,35 +1,188 @@
-"""Writing a file so that it is either the old one or the new one, never half of either."""
+"""Writing a file so that it is either the old one or the new one, never half of either.
+
+A file is written under a temporary name and then renamed. Where the name is a symbolic link, the file that it leads to
+is written and the link stays. What is no plain file (a folder, a device, a pipe) is never replaced.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
+import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 PART_SUFFIX = ".part"
+LOCK_SUFFIX = ".part.lock"
+SHARED_WAIT_S = 10.0  # for another process that writes a file which several assets share
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISLNK, "a symbolic link"),
+)
+
+
+def target_of(path: Path) -> Path:
+    """The file that is written for a name: the name itself, or where the symbolic link of that name leads.
+
+    Raises:
+        IsADirectoryError: a folder has that name; OSError: a device, a pipe or a socket has, or links lead in a circle.
+    """
+    if not path.is_symlink():
+        _require_plain(path)
+        return path
+    try:
+        target = path.resolve()
+        _require_plain(target, path)
+    except (RuntimeError, OSError) as error:
+        if isinstance(error, RuntimeError) or error.errno == errno.ELOOP:
+            raise OSError(f"{path} is a symbolic link that leads to itself; give the name of a file") from error
+        raise
+    return target
+
+
+def _require_plain(path: Path, name: Path | None = None) -> None:
+    """Raises OSError where something is that is no plain file. `name`: what the user calls it."""
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISREG(mode):
+        return
+    kind = next((words for is_kind, words in _KINDS if is_kind(mode)), "no plain file")
+    fault = IsADirectoryError if stat.S_ISDIR(mode) else OSError
+    raise fault(f"{name or path} is {kind}; give the name of a file")
 
 
 def part_path(path: Path) -> Path:
-    """world.png -> world.png.part, the name a file has until it is whole."""
-    return path.with_name(path.name + PART_SUFFIX)
+    """world.png -> world.png.part, the name a file has until it is whole; beside the file that a link leads to.
+
+    Raises:
+        OSError: one of the two is no plain file.
+    """
+    target = target_of(path)
+    part = target.with_name(target.name + PART_SUFFIX)
+    _require_plain(part)
+    return part
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Write `data` under a temporary name beside `path`, then rename it; missing folders are made.
+def check_target(path: Path) -> None:
+    """See, before any work, whether a file can be written. Makes nothing.
+
+    Raises:
+        OSError: what has that name is no plain file; its folder is a file, or may not be written to.
+    """
+    folder = part_path(path).parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise _no_folder(folder, path)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"{path} can't be written: you have no right to write to the folder {folder}")
+
+
+def _no_folder(folder: Path, path: Path) -> NotADirectoryError:
+    return NotADirectoryError(f"{folder} is a file; {path.name} needs a folder of that name")
+
+
+def make_folder(path: Path) -> list[Path]:
+    """Make the folders that a file needs; gives those made, the innermost first.
 
     Raises:
         NotADirectoryError: what should be its folder is a file; OSError.
     """
+    folder = target_of(path).parent
+    missing = [folder, *folder.parents]
+    missing = missing[: next((i for i, one in enumerate(missing) if one.exists()), len(missing))]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise NotADirectoryError(f"{path.parent} is a file; {path.name} needs a folder of that name") from None
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        inner = next(one for one in (folder, *folder.parents) if one.exists())
+        raise _no_folder(inner, path) from None
+    return missing
+
+
+@contextlib.contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Have a write that fails for want of space, or on a broken disk, say which file it was."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OSError(f"no space left for {path}: free some, or write elsewhere") from error
+        if error.errno in (errno.EFBIG, errno.EIO) and error.filename is None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write `data` under a temporary name, then rename it to `path`; missing folders are made.
+
+    Raises:
+        OSError: the disk is full, `path` is no plain file, what should be its folder is a file, …
+    """
+    make_folder(path)
     temporary = part_path(path)
     try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError:
+        with told(path):
+            temporary.write_bytes(data)
+        finish_part(path)
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def replace_shared(path: Path, data: bytes) -> None:
+    """As `replace_file`, for a file that assets of several processes share. Does nothing if it holds `data` already."""
+    if not _holds(path, data):
+        with locked(path, SHARED_WAIT_S):
+            if not _holds(path, data):
+                replace_file(path, data)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    return target_of(path).exists() and path.read_bytes() == data
+
+
+def finish_part(path: Path) -> None:
+    """Rename a file that is whole from its temporary name to its own."""
+    part_path(path).replace(target_of(path))
+
+
+@contextlib.contextmanager
+def locked(asset: Path, wait_s: float = 0.0) -> Iterator[None]:
+    """Keep other processes from writing an asset, whose files all begin with the stem of `asset`, at the same time.
+
+    A lock that a process left when it was killed is taken over. Folders made for the lock are removed again if nothing
+    was written into them.
+
+    Raises:
+        BlockingIOError: another process writes it, also after `wait_s` seconds; OSError.
+    """
+    from filelock import SoftFileLock, Timeout
+
+    made = make_folder(asset)
+    lock = SoftFileLock(asset.with_name(asset.stem + LOCK_SUFFIX))
+    try:
+        try:
+            lock.acquire(timeout=wait_s)
+        except Timeout as error:
+            who = "another process" if lock.pid is None else f"process {lock.pid}"
+            remedy = f"wait until it has ended; if there is no such process, delete {lock.lock_file}"
+            raise BlockingIOError(f"{asset} is being written by {who}: {remedy}") from error
+        try:
+            yield
+        finally:
+            lock.release()
+    finally:
+        with contextlib.suppress(OSError):  # somebody has put something in
+            for folder in made:
+                folder.rmdir()
 
 
 def open_part(path: Path, kept: int) -> io.FileIO:
@@ -40,7 +193,7 @@ def open_part(path: Path, kept: int) -> io.FileIO:
     Raises:
         ValueError: the file has fewer than `kept` bytes.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path)
     size = path.stat().st_size if kept and path.exists() else 0
     if size < kept:
         raise ValueError(f"{path} is gone or was changed: it has {size} bytes of the {kept} written")

@@ -36,8 +36,8 @@ def metres(chunk: dict[str, Any]) -> NDArray[np.float32]:
 
 
 def preview_path(out: Path) -> Path:
-    """world.r16 -> world.preview.png"""
-    return out.with_name(out.stem + PREVIEW_SUFFIX)
+    """world.png -> world.preview.png, world.r16 -> world.r16.preview.png: a name for each, in one folder."""
+    return out.with_name((out.stem if out.suffix.lower() == ".png" else out.name) + PREVIEW_SUFFIX)
 
 
 def preview(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -89,14 +89,22 @@ def encode_sprite_frames(image: str) -> bytes:
     return "\n\n".join(lines).encode()
 
 
-def frame_files(sheet: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
-    """Every frame under its name: stand_up, walk_up_1 to walk_up_8, stand_left, ..."""
+def frame_names() -> dict[str, int]:
+    """The number of every frame: stand_up, walk_up_1 to walk_up_8, stand_left, ..."""
     named = {}
     for animation in ANIMATIONS:
         for k in range(animation.first, animation.last + 1):
-            x, y, w, h = region(k).values()
             number = f"_{k - animation.first + 1}" if animation.last > animation.first else ""
-            named[animation.name + number] = sheet[y : y + h, x : x + w]
+            named[animation.name + number] = k
+    return named
+
+
+def frame_files(sheet: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
+    """Every frame under its name."""
+    named = {}
+    for name, k in frame_names().items():
+        x, y, w, h = region(k).values()
+        named[name] = sheet[y : y + h, x : x + w]
     return named
 
 
@@ -128,6 +136,30 @@ def credits_text(asset: dict[str, Any], credits: str) -> str:
     return f"{said}\n{credits}" if credits else said
 
 
+def sheet_paths(path: Path, extras: Sequence[Extra] = ()) -> list[Path]:
+    """All files of a sheet, its own first.
+
+    NAME.png, NAME.CREDITS.txt; json-hash and json-array NAME.json; godot NAME.tres; frames NAME/walk_up_1.png, ...; gif
+    NAME.preview.gif; apng NAME.preview.png.
+
+    Raises:
+        ValueError: both forms of atlas were asked for.
+    """
+    if "json-hash" in extras and "json-array" in extras:
+        raise ValueError(f"json-hash and json-array would both be {path.stem}.json; ask for one")
+    paths = [path, path.with_name(f"{path.stem}.CREDITS.txt")]
+    for extra in extras:
+        paths += [path.with_suffix("") / f"{name}.png" for name in frame_names()] if extra == "frames" else []
+        paths += [_beside(path, extra)] if extra != "frames" else []
+    return paths
+
+
+def _beside(path: Path, extra: Extra) -> Path:
+    if extra == "gif" or extra == "apng":
+        return path.with_name(f"{path.stem}.preview.{'gif' if extra == 'gif' else 'png'}")
+    return path.with_suffix(".tres" if extra == "godot" else ".json")
+
+
 def write_sheet(
     path: Path,
     sheet: NDArray[np.uint8],
@@ -136,32 +168,30 @@ def write_sheet(
     extras: Sequence[Extra] = (),
     *,
     indexed: bool = False,
+    check: Callable[[Path, bytes], None] = lambda *_: None,
 ) -> list[Path]:
-    """Write a sheet as `path`, a PNG, its credits beside it, and the extras; gives the paths, the sheet's first. It is
-    written last: where it is, the others are.
-
-    NAME.png, NAME.CREDITS.txt; json-hash and json-array NAME.json; godot NAME.tres; frames NAME/walk_up_1.png, ...; gif
-    NAME.preview.gif; apng NAME.preview.png.
+    """Write the files of `sheet_paths`, and give their paths; the sheet itself is written last: where it is, the others
+    are. `check` is given each file before any is written.
 
     Raises:
-        ValueError: both forms of atlas were asked for, or the picture has too many colours; OSError.
+        ValueError: both forms of atlas were asked for, or the picture has too many colours; OSError; as `check` does.
     """
-    if "json-hash" in extras and "json-array" in extras:
-        raise ValueError(f"json-hash and json-array would both be {path.stem}.json; ask for one")
-    files = {path.with_name(f"{path.stem}.CREDITS.txt"): credits_text(asset, credits).encode()}
+    _, credits_path, *_ = sheet_paths(path, extras)
+    files = {credits_path: credits_text(asset, credits).encode()}
     for extra in extras:
         if extra == "json-hash" or extra == "json-array":
-            files[path.with_suffix(".json")] = encode_atlas(path.name, asset, extra, indexed=indexed)
+            files[_beside(path, extra)] = encode_atlas(path.name, asset, extra, indexed=indexed)
         elif extra == "godot":
-            files[path.with_suffix(".tres")] = encode_sprite_frames(path.name)
+            files[_beside(path, extra)] = encode_sprite_frames(path.name)
         elif extra == "frames":
             for frame_name, frame in frame_files(sheet).items():
                 about = asset | {"form": "frame", "frame": frame_name, "width": FRAME_PX, "height": FRAME_PX}
                 files[path.with_suffix("") / f"{frame_name}.png"] = encode_png(frame, about, indexed=indexed)
         else:
-            suffix = "gif" if extra == "gif" else "png"
-            files[path.with_name(f"{path.stem}.preview.{suffix}")] = encode_preview(sheet, extra)
+            files[_beside(path, extra)] = encode_preview(sheet, extra)
     whole = encode_png(sheet, asset, indexed=indexed)
+    for name, data in (*files.items(), (path, whole)):
+        check(name, data)
     for name, data in (*files.items(), (path, whole)):
         replace_file(name, data)
     return [path, *files]

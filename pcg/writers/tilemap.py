@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from pcg.writers import tilemap_ldtk, tilemap_picture, tilemap_plain, tilemap_tiled
-from pcg.writers.files import replace_file
+from pcg.writers.files import replace_file, replace_shared
 from pcg.writers.level import Find, Level
+from pcg.writers.tileset import check_tileset, tileset_name
 from runtime.content.levels.own import OwnGame
 from runtime.content.levels.rules import GAMES, Game, find_game, goals_of, starts_of
 from runtime.errors import did_you_mean
@@ -27,6 +28,7 @@ ENCODERS: dict[str, Encoder] = {
     ".ldtk": tilemap_ldtk.encode_ldtk,
     ".png": tilemap_picture.encode_png,
 }
+WITH_TILESET = (".tmj", ".tmx", ".ldtk")  # formats that refer to its picture
 DECODERS: dict[str, Decoder] = {
     ".txt": tilemap_plain.decode_text,
     ".csv": tilemap_plain.decode_csv,
@@ -47,15 +49,24 @@ def check_suffix(path: Path) -> str:
     return suffix
 
 
-def write_level(path: Path, level: Level) -> list[Path]:
+def write_level(path: Path, level: Level, *, force: bool = False) -> list[Path]:
     """Write a level in the format that the path's suffix names; gives all files written, `path` first.
 
+    The picture of the tileset, which levels of a game in one folder share, is not written over a picture that is none
+    of ours, but with `force`.
+
     Raises:
-        ValueError: no such format; OSError.
+        ValueError: no such format; FileExistsError: another picture has the tileset's name; OSError.
     """
     files = ENCODERS[check_suffix(path)](level, path)
+    shared = path.with_name(tileset_name(level.rules))
+    if shared in files and not force:
+        check_tileset(shared)
     for name, data in files.items():
-        replace_file(name, data)
+        if name == shared:
+            replace_shared(name, data)
+        else:
+            replace_file(name, data)
     return list(files)
 
 

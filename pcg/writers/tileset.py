@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,9 @@ from pcg.writers import tiles
 from runtime.content.levels.rules import TILE, Game
 
 COLUMNS = 8
+SUFFIX = "-tiles.png"  # after a game's name
 LICENCE = "CC0-1.0"
+COPYRIGHT = f"{LICENCE}: drawn by pcg-plugin, use it for anything"
 
 
 def tileset(game: Game) -> NDArray[np.uint8]:
@@ -31,7 +34,20 @@ def tileset_rows(game: Game) -> int:
 
 def tileset_name(game: Game) -> str:
     """The picture's file name; levels of a game in one folder share it."""
-    return f"{game.name}-tiles.png"
+    return game.name + SUFFIX
+
+
+def check_tileset(path: Path) -> None:
+    """Raises FileExistsError where a file has the picture's name that was not written here."""
+    try:
+        with Image.open(path) as picture:
+            said = picture.info.get("Copyright")
+    except FileNotFoundError:
+        return
+    except OSError:  # no picture
+        said = None
+    if said != COPYRIGHT:
+        raise FileExistsError(f"{path} is there, and is no tileset of pcg: move it away, or --force to replace it")
 
 
 def tileset_png(game: Game) -> bytes:
@@ -39,7 +55,7 @@ def tileset_png(game: Game) -> bytes:
     from PIL.PngImagePlugin import PngInfo
 
     about = PngInfo()
-    about.add_text("Copyright", f"{LICENCE}: drawn by pcg-plugin, use it for anything")
+    about.add_text("Copyright", COPYRIGHT)
     file = io.BytesIO()
     Image.fromarray(tileset(game)).save(file, "PNG", pnginfo=about)
     return file.getvalue()

@@ -23,12 +23,17 @@ STRAY = 8  # pixels up to which a piece that touches nothing is a stray: one dra
 
 
 class MonsterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The parameters of characters.monster. `count`: so many, of consecutive seeds."""
+    """The parameters of characters.monster. `count`: so many, of consecutive seeds.
+
+    `vary`: the seed of a monster to make others of, of the same kind, and in `change` how far they are from it.
+    """
 
     seed: int
     category: str | None = None
     count: int | None = None
     truncation: float = 1.0
+    vary: int | None = None
+    change: float = 0.3
     model: str = MODEL
 
 
@@ -49,6 +54,9 @@ def check(request: MonsterRequest, registry: Registry) -> ModelFile:
         what = f"category: there is no {request.category!r:.80}{near}"
         raise RpcError(Code.INVALID_PARAMS, what, {"parameter": "category"})
     share("truncation", request.truncation)
+    if request.vary is not None:
+        check_seed("vary", request.vary, model)
+    share("change", request.change)
     return model
 
 
@@ -71,7 +79,12 @@ def monsters(engine: Engine, model: ModelFile, request: MonsterRequest) -> dict[
     kind = np.full(len(seeds), ANY if request.category is None else kinds.index(request.category))
     casts = engine.run(model, "cast", seeds, kind)
     truncation = share("truncation", request.truncation)
-    images = mend(engine.run(model, "forward", casts, casts, np.zeros_like(seeds), truncation))
+    others, part = casts, 0
+    if request.vary is not None:  # from the monster that is varied some way to the seed's, which is of its kind
+        base = engine.run(model, "cast", np.full(len(seeds), request.vary), kind)
+        others, part = engine.run(model, "cast", seeds, base[:, 3]), share("change", request.change)
+        casts = base
+    images = mend(engine.run(model, "forward", casts, others, np.full(len(seeds), part), truncation))
     names = [kinds[number] for number in casts[:, 3].tolist()]
     made = (
         {"image": images[0], "category": names[0]} if request.count is None else {"images": images, "categories": names}

@@ -136,12 +136,13 @@ def test_a_batch_goes_on_where_it_ended(runtime: Local, tmp_path: Path) -> None:
 
     class Counted:
         def call(self, method: str, /, **params: Any) -> Any:
-            calls.append(params["seed"])
+            calls.extend([params["seed"]] if "seed" in params else [])
             return runtime.call(method, **params)
 
-    def batch(formats: str = "gif", **params: Any) -> list[str]:
+    def batch(formats: str = "gif", *, force: bool = False, **params: Any) -> list[str]:
         calls.clear()
-        return [paths[0].name for _, paths in make_characters(Counted(), tmp_path, params, 5, 4, formats)]
+        made = make_characters(Counted(), tmp_path, params, 5, 4, formats, force=force)
+        return [paths[0].name for _, paths in made]
 
     assert batch() == [f"character-{seed}.png" for seed in range(5, 9)]
     assert calls == [5, 6, 7, 8]
@@ -150,7 +151,9 @@ def test_a_batch_goes_on_where_it_ended(runtime: Local, tmp_path: Path) -> None:
     batch()
     assert calls == [5, 7]  # the first says what the others have to say
     assert (tmp_path / "character-7.png").read_bytes() == before
-    batch(colors=9)
+    with pytest.raises(FileExistsError, match="colors 64, now 9"):
+        batch(colors=9)
+    batch(colors=9, force=True)
     assert calls == [5, 6, 7, 8]
     batch("frames", colors=9)
     assert calls == [5, 6, 7, 8]

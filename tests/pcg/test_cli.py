@@ -7,13 +7,21 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_terrain import FakeRuntime
 from PIL import Image
 
+import runtime
 from pcg.cli import main
+from runtime.engine import Engine
+from runtime.registry import Registry
+from runtime.service import Service
+from runtime.version import VERSION
 
 
 def run(*arguments: str | Path) -> int:
@@ -29,6 +37,43 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("world.png", "world.r16"):
         assert run("terrain", folder / name, "--seed", "7", "--x", "-64", "--size", "96") == 0
     return folder
+
+
+def test_the_version_is_that_of_the_project(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--version") == 0
+    assert capsys.readouterr().out.strip() == VERSION
+    project = tomllib.loads((Path(runtime.__file__).parents[1] / "pyproject.toml").read_text())
+    assert project["project"]["dynamic"] == ["version"]  # so that it is said once
+    assert project["tool"]["hatch"]["version"]["path"] == "runtime/version.py"
+    assert Service(Registry(), Engine("cpu", 1))._hello({})["version"] == VERSION
+
+
+def test_a_file_that_begins_with_a_dash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pcg.commands.making.open_runtime", lambda *_: nullcontext(FakeRuntime()))
+    assert run("terrain", "-x.png", "--size", "20") == 2
+    assert "if -x.png is a file, write ./-x.png, or put it last, after --" in capsys.readouterr().err
+    assert run("terrain", "./-x.png", "--size", "20") == 0
+    assert run("terrain", "--size", "20", "--", "-y.png") == 0
+    assert sorted(p.name for p in tmp_path.glob("*.png")) == ["-x.png", "-x.preview.png", "-y.png", "-y.preview.png"]
+    assert run("terrain", "x.png", "--height-range=-1.5:2", "--sizes", "4") == 2
+    assert "is a file" not in capsys.readouterr().err
+
+
+def test_an_interrupted_command_ends_at_once_whatever_still_runs() -> None:
+    """A process whose other threads can't be stopped."""
+    code = (
+        "import threading, time, pcg.cli, pcg.commands.making as making\n"
+        "def work(*_):\n"
+        "    threading.Thread(target=time.sleep, args=(3600,)).start()\n"
+        "    raise KeyboardInterrupt\n"
+        "making.open_runtime = work\n"
+        "pcg.cli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "terrain", "x.png"], capture_output=True, text=True, timeout=200)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
 def test_help_answers_without_torch() -> None:

@@ -13,76 +13,17 @@ import numpy as np
 import OpenEXR
 import pytest
 import tifffile
+from fake_terrain import FakeRuntime, contents, make
 from PIL import Image
 
 from pcg import region
-from pcg.assets import make_terrain, verify_file
+from pcg.assets import verify_file
 from pcg.job import sketch_sha256
 from pcg.tiles import Grid
 from pcg.writers import flat, png
-from runtime.errors import Code, RpcError
+from pcg.writers.heightmap import preview_path
 
 ALL = ("height", "normal", "slope", "water", "flow", "biome", "splat")
-LIMIT = 2049
-PALETTE = [{"name": "sea", "rgb": [1, 2, 3]}, {"name": "wood", "rgb": [40, 50, 60]}]
-
-
-class FakeRuntime:
-    """Terrain that is a function of the world's pixels, and refuses what the real one would."""
-
-    def __init__(self, stop_after: int | None = None, sha256: str = "ab" * 32) -> None:
-        self.stop_after, self.sha256, self.calls = stop_after, sha256, 0
-
-    def call(self, method: str, /, **params: Any) -> Any:
-        if method == "models.describe":
-            return {"sha256": self.sha256}
-        self.calls += 1
-        if self.stop_after is not None and self.calls > self.stop_after:
-            raise KeyboardInterrupt
-        x, y, lod = params["x"], params["y"], params["lod"]
-        width, height = (params[k] for k in (("size", "size") if method == "terrain.chunk" else ("width", "height")))
-        if not 1 <= max(width, height) <= LIMIT:
-            raise RpcError(Code.OUT_OF_RANGE, f"size {width} is out of range")
-        rows = y + (np.arange(height, dtype=np.int64) << lod)[:, None]
-        columns = x + (np.arange(width, dtype=np.int64) << lod)[None]
-        value = rows * 7 + columns * 3 + rows * columns // 977 + params["seed"]
-        said = {k: v for k, v in params.items() if k != "control"}
-        if method == "terrain.sketch":
-            control = params["control"]
-            assert 0 <= x <= 16 * control.shape[1] - (width << lod)
-            assert 0 <= y <= 16 * control.shape[0] - (height << lod)
-            value = value + control[rows // 16, columns // 16].astype(np.int64)
-            said["control_sha256"] = sketch_sha256(control)
-        made: dict[str, Callable[[], np.ndarray]] = {
-            "height": lambda: (value % 65536).astype(np.uint16),
-            "normal": lambda: np.stack([value % 255 - 127, value // 9 % 255 - 127, value % 127], -1).astype(np.int8),
-            "slope": lambda: (value % 181).astype(np.uint8),
-            "water": lambda: (value * 11 % 65536).astype(np.uint16),
-            "flow": lambda: (value % 1000 / 8).astype(np.float32),
-            "biome": lambda: (value // 50 % 2).astype(np.uint8),
-            "splat": lambda: np.stack([value * k % 256 for k in (1, 3, 5, 7)], -1).astype(np.uint8),
-        }
-        provenance = {
-            "statement": "generated",
-            "model": "fake",
-            "version": "1",
-            "licence": "MIT é",
-            "sha256": self.sha256,
-            "method": method,
-            "params": said,
-        }
-        about = {"scale": 0.25, "offset": -4096.0, "meters_per_pixel": 90.0 * 2**lod, "x": x, "y": y, "lod": lod}
-        return {k: made[k]() for k in params["layers"]} | about | {"biome_palette": PALETTE, "provenance": provenance}
-
-
-def make(runtime: FakeRuntime, out: Path, size: int | None = 300, seed: int = 7, **options: Any) -> list[Path]:
-    params = {"lod": options.pop("lod", 0)}
-    form, count = options.pop("form", None), options.pop("count", None)
-    return list(make_terrain(runtime, out, seed, count, params, form, size=size, **options))
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 @pytest.fixture
@@ -139,7 +80,7 @@ def test_strips_hold_what_one_request_holds(tmp_path: Path, form: str, lod: int)
         "lod": lod,
     }
     assert not list(tmp_path.glob("*.part*"))
-    for path in (out, tmp_path / "a.preview.png"):
+    for path in (out, preview_path(out)):
         assert verify_file(FakeRuntime(), path) is None
 
 
@@ -149,7 +90,7 @@ def test_one_request_and_many_give_the_same_r16(tmp_path: Path, monkeypatch: pyt
     runtime = FakeRuntime()
     make(runtime, tmp_path / "many.r16", layers=ALL)
     assert runtime.calls == 25
-    for name in ("{}.r16", "{}.r16.json", "{}.preview.png", "{}.flow.tif"):
+    for name in ("{}.r16", "{}.r16.json", "{}.r16.preview.png", "{}.flow.tif"):
         assert (tmp_path / name.format("one")).read_bytes() == (tmp_path / name.format("many")).read_bytes()
 
 
@@ -265,11 +206,11 @@ def test_a_full_disk_loses_nothing(
         for module in (png, flat):
             patch.setattr(module, "write_all", limited)
         with pytest.raises(OSError, match=r"no space left for .*free some") as caught:
-            make(FakeRuntime(), out, seed=7, layers=("normal",))
+            make(FakeRuntime(), out, seed=7, layers=("normal",), force=True)
     assert caught.value.errno is None
     assert {k: v for k, v in contents(tmp_path).items() if ".part" not in k} == old
     runtime = FakeRuntime()
-    make(runtime, out, seed=7, layers=("normal",))
+    make(runtime, out, seed=7, layers=("normal",), force=True)
     assert runtime.calls == 25 - 5 * strips
     assert verify_file(runtime, out) is None
     assert not list(tmp_path.glob("*.part*"))
@@ -475,7 +416,9 @@ def test_requests_fit_into_a_message_and_strips_into_memory() -> None:
     def side(width: int, *layers: str) -> int:
         return region.request_side(region.Region("terrain.chunk", {}, 0, 0, width, 262144), layers)
 
-    assert side(1000, "height") == side(16384, *ALL[:3]) == 1024
+    assert side(1000, "height") == 1024
+    assert side(2048, "height") == 512  # a second's work
+    assert side(16384, *ALL[:3]) == region.LOW_STRIP
     assert side(1000, *ALL) ** 2 * 17 < 2**24
-    assert side(262144, "height") == 512
+    assert side(262144, "height") == region.LOW_STRIP
     assert side(262144, *ALL) * 262144 * 17 <= region.STRIP_BYTES
