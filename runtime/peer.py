@@ -27,7 +27,7 @@ from runtime import answers, arrays
 from runtime.access import Door, Tokens, WrongToken
 from runtime.calls import Caller, InFlight, Service
 from runtime.errors import Code, RpcError
-from runtime.jobs import Flow
+from runtime.jobs import Flow, client_of
 from runtime.limits import Limits
 from runtime.metrics import Counts
 from runtime.outbox import Link, Outbox
@@ -93,15 +93,12 @@ class Peer(asyncio.BufferedProtocol):
     # What the link tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        address = transport.get_extra_info("peername")
-        self.attach(
-            cast(asyncio.Transport, transport),
-            "{}:{}".format(*address[:2]) if isinstance(address, tuple) else "a local client",
-        )
+        self.attach(cast(asyncio.Transport, transport), transport.get_extra_info("peername"))
 
-    def attach(self, link: Link, name: str) -> None:
-        """Begin. `name` is for the log."""
-        self._link, self.name = link, name
+    def attach(self, link: Link, address: object) -> None:
+        """Begin. `address` is that of the link's other end, as a socket gives it."""
+        self._link, self.flow.client = link, client_of(address)
+        self.name = "{}:{}".format(*address[:2]) if isinstance(address, tuple) else "a local client"
         joins = self._wire.framing is not Framing.FRAMES
         self._outbox = Outbox(link, self.flow, self._limits.max_unsent_bytes, joins=joins)
         self._timers.start("idle", self._limits.idle_timeout_s, self._check_idle)

@@ -70,8 +70,7 @@ class WebSocketLink:
     async def run(self, peer: Peer) -> None:
         """Carry frames until either side ends the connection."""
         self._peer = peer
-        address = self._connection.remote_address
-        peer.attach(self, "{}:{}".format(*address[:2]) if isinstance(address, tuple) else "a client that has gone")
+        peer.attach(self, self._connection.remote_address)
         sending = asyncio.create_task(self._send_all())
         try:
             await self._receive_all()
