@@ -10,6 +10,7 @@ from typing import Any, Self
 from runtime.engine import Engine
 from runtime.registry import Registry
 from runtime.service import Service
+from runtime.threads import check_threads
 
 
 class Local:
@@ -17,10 +18,11 @@ class Local:
 
     Raises:
         FileNotFoundError: no such models folder.
-        ValueError: the device is not there.
+        ValueError: the device is not there, or the number of threads is out of range.
     """
 
     def __init__(self, models: Path | None = None, device: str = "auto", threads: int | None = None) -> None:
+        check_threads(threads)
         self.service = Service(Registry(models), Engine(device, threads))
 
     def call(self, method: str, /, **params: Any) -> Any:

@@ -58,25 +58,48 @@ class Server:
         self._closed = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        """Listen. OSError if an address can't be had; then on none of them."""
+    async def bind(self) -> None:
+        """Take the addresses, but refuse whoever connects, until `start`.
+
+        OSError if an address can't be had; then none is taken.
+        """
         try:
-            await self._listen()
+            await self._bind()
         except OSError:
             await self.close()
             raise
 
-    async def _listen(self) -> None:
+    async def start(self) -> None:
+        """Listen. OSError if an address can't be had; then on none of them."""
+        if not self._listeners:
+            await self.bind()
+        try:
+            for listener in self._listeners.values():
+                await listener.start_serving()
+            if self._unix is not None:
+                self._listeners["unix"] = await _listen_unix(self._new_peer, self._unix)
+        except OSError:
+            await self.close()
+            raise
+
+    async def _bind(self) -> None:
         loop = asyncio.get_running_loop()
         handshake: dict[str, Any] = {}
         if self._tls is not None:
             handshake = {"ssl_handshake_timeout": self._limits.handshake_timeout_s, "ssl_shutdown_timeout": CLOSE_S}
         # asyncio sets TCP_NODELAY: a response is one write, and waiting to join it with another only delays it.
         self._listeners["tcp"] = await loop.create_server(
-            lambda: self._new_peer(tokens=self._tokens), self._host, self._port, ssl=self._tls, **handshake
+            lambda: self._new_peer(tokens=self._tokens),
+            self._host,
+            self._port,
+            ssl=self._tls,
+            start_serving=False,
+            **handshake,
         )
         if self._unix is not None:
-            self._listeners["unix"] = await _listen_unix(self._new_peer, self._unix)
+            # Only tried. Whoever starts at the same time would take a socket that does not answer for one left behind.
+            (await _listen_unix(self._new_peer, self._unix, start_serving=False)).close()
+            self._unix.unlink()
         if self._websocket_port is not None:
             self._listeners["websocket"] = await websocket.listen(
                 lambda: self._new_peer(Framing.FRAMES, self._tokens),
@@ -166,7 +189,7 @@ class Server:
             self._all_gone.set()
 
 
-async def _listen_unix(new_peer: Callable[[], Peer], path: Path) -> asyncio.Server:
+async def _listen_unix(new_peer: Callable[[], Peer], path: Path, *, start_serving: bool = True) -> asyncio.Server:
     """Listen on a socket that only this user may open. OSError if another server answers on it."""
     if path.is_socket():  # left behind, unless somebody answers
         try:
@@ -178,7 +201,7 @@ async def _listen_unix(new_peer: Callable[[], Peer], path: Path) -> asyncio.Serv
             raise OSError(errno.EADDRINUSE, f"another server listens on {path}")
     before = os.umask(0o177)
     try:
-        return await asyncio.get_running_loop().create_unix_server(new_peer, path)
+        return await asyncio.get_running_loop().create_unix_server(new_peer, path, start_serving=start_serving)
     finally:
         os.umask(before)
 

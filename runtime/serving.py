@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -10,6 +11,7 @@ import signal
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 from runtime import logs, status
@@ -40,6 +42,7 @@ def serve_until_stopped(settings: Settings) -> None:
         ValueError: there is no model to serve, or a file is not what it should be.
     """
     logs.start(settings.log, logging.WARNING if settings.quiet else logging.INFO)
+    lifeline = _Lifeline() if settings.until_eof else None
     tokens = None if settings.token_file is None else read_tokens(settings.token_file)
     tls = _tls(settings)
     if not is_loopback(settings.host):
@@ -57,16 +60,30 @@ def serve_until_stopped(settings: Settings) -> None:
         engine, max_queued=settings.max_queued, cache=cache, disk=disk, observe=runs.observe, workers=workers
     )
     service = Service(registry, engine, runner)
-    try:
-        service.warm_up()
-        _tell_refused(service)
-        if not registry.models:
-            raise ValueError(f"no usable model in {registry.folder}")
-        gc.collect()
-        gc.freeze()  # what is loaded now stays; to look through all of it for garbage would hold every thread for 0.1 s
-        asyncio.run(_serve(service, settings, tls, tokens, runs))
-    finally:
-        _close(service)
+    server = Server(
+        service,
+        settings.host,
+        settings.port,
+        limits=settings.limits,
+        unix=settings.unix,
+        websocket_port=settings.websocket_port,
+        tls=tls,
+        tokens=tokens,
+        origins=settings.origins,
+    )
+    with asyncio.Runner() as loop:
+        try:
+            watched = loop.run(_bind(server, service, settings, runs))  # an address that is taken is told at once
+            service.warm_up()
+            _tell_refused(service)
+            if not registry.models:
+                raise ValueError(f"no usable model in {registry.folder}")
+            gc.collect()
+            gc.freeze()  # what is loaded now stays; to look through it all for garbage would hold every thread for 0.1 s
+            loop.run(_serve(service, server, watched, settings, lifeline))
+        finally:
+            loop.run(server.close(0))
+            _close(service)
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:
@@ -90,8 +107,44 @@ def _warn_of_strangers(settings: Settings, tokens: Tokens | None, tls: ssl.SSLCo
         logger.warning("listening on %s without TLS: tokens can be read on the way", settings.host)
 
 
+class _Lifeline:
+    """Stdin, which whoever started this process holds open. When it ends, `at_end` is called, in another thread."""
+
+    def __init__(self) -> None:
+        self.at_end: Callable[[], object] = _end_now  # until there is anything to drain
+        threading.Thread(target=self._wait, name="stdin", daemon=True).start()
+
+    def _wait(self) -> None:
+        with contextlib.suppress(OSError):  # there is none
+            while os.read(0, 4096):  # not sys.stdin, whose lock would be held when the process exits
+                pass
+        with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended already
+            self.at_end()
+
+
+def _end_now() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def _bind(server: Server, service: Service, settings: Settings, runs: Runs) -> asyncio.Server | None:
+    """Take all addresses. The server of the metrics port, if there is one."""
+    await server.bind()
+    if settings.metrics_port is None:
+        return None
+    return await status.listen(
+        settings.metrics_host,
+        settings.metrics_port,
+        Metrics(server, service, runs).page,
+        lambda: service.ready and not server.closing,
+    )
+
+
 async def _serve(
-    service: Service, settings: Settings, tls: ssl.SSLContext | None, tokens: Tokens | None, runs: Runs
+    service: Service,
+    server: Server,
+    watched: asyncio.Server | None,
+    settings: Settings,
+    lifeline: _Lifeline | None,
 ) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -103,31 +156,19 @@ async def _serve(
 
     for number in (signal.SIGINT, signal.SIGTERM):  # not add_signal_handler, which Windows lacks
         signal.signal(number, stop)
-    server = Server(
-        service,
-        settings.host,
-        settings.port,
-        limits=settings.limits,
-        unix=settings.unix,
-        websocket_port=settings.websocket_port,
-        tls=tls,
-        tokens=tokens,
-        origins=settings.origins,
-    )
+    if lifeline is not None:
+        lifeline.at_end = lambda: loop.call_soon_threadsafe(stopped.set)
     await server.start()
-    watched = None
-    if settings.metrics_port is not None:
-        watched = await status.listen(
-            settings.metrics_host,
-            settings.metrics_port,
-            Metrics(server, service, runs).page,
-            lambda: service.ready and not server.closing,
-        )
+    if watched is not None:
+        await watched.start_serving()
     print(f"serving {', '.join(service.registry.models)} on {settings.host}:{server.port}", flush=True)
     if settings.unix is not None:
         print(f"and on {settings.unix}", flush=True)
     if server.websocket_port is not None:
-        print(f"and on {'ws' if tls is None else 'wss'}://{settings.host}:{server.websocket_port}", flush=True)
+        print(
+            f"and on {'ws' if settings.tls_cert is None else 'wss'}://{settings.host}:{server.websocket_port}",
+            flush=True,
+        )
     if watched is not None:
         print(f"metrics on http://{settings.metrics_host}:{watched.sockets[0].getsockname()[1]}/metrics", flush=True)
     _tell_systemd("READY=1")

@@ -16,7 +16,7 @@ _TEXT, _METRICS = "text/plain; charset=utf-8", "text/plain; version=0.0.4; chars
 
 
 async def listen(host: str, port: int, metrics: Callable[[], bytes], ready: Callable[[], bool]) -> asyncio.Server:
-    """Serve the three pages. OSError if the address can't be had."""
+    """A server of the three pages, bound and not started. OSError if the address can't be had."""
 
     def answer(method: str, path: str) -> tuple[HTTPStatus, str, bytes]:
         if method not in ("GET", "HEAD"):
@@ -42,7 +42,7 @@ async def listen(host: str, port: int, metrics: Callable[[], bytes], ready: Call
                     await writer.drain()
         writer.close()
 
-    return await asyncio.start_server(serve, host, port, limit=_HEAD_BYTES)
+    return await asyncio.start_server(serve, host, port, limit=_HEAD_BYTES, start_serving=False)
 
 
 def _response(status: HTTPStatus, kind: str, body: bytes, *, bodiless: bool) -> bytes:

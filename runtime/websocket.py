@@ -29,7 +29,7 @@ async def listen(
     tls: SSLContext | None = None,
     origins: Sequence[str] = (),
 ) -> Server:
-    """Serve peers that speak WebSocket. `new_peer` makes those with Framing.FRAMES.
+    """A server of peers that speak WebSocket, bound and not started. `new_peer` makes those with Framing.FRAMES.
 
     A browser says which site a page is from; it is let in only if that is in `origins` (ANY_ORIGIN: every one). What is
     no browser says none, and is let in. OSError if the address can't be had.
@@ -51,6 +51,7 @@ async def listen(
         open_timeout=limits.handshake_timeout_s,
         close_timeout=CLOSE_S,
         server_header=None,
+        start_serving=False,
     )
 
 

@@ -54,10 +54,15 @@ class Process:
 
 @contextlib.contextmanager
 def serving(models: Path, *flags: object, log: Path | None = None, **environment: str) -> Iterator[Process]:
-    """A server of a folder's models on a free port. `log`: where its log goes; else `stop` gives it."""
+    """A server of a folder's models on a free port. `log`: where its log goes; else `stop` gives it.
+
+    It ends with this process, however that ends: its stdin is a pipe that only this process holds open.
+    """
     with contextlib.ExitStack() as files:
+        command = [sys.executable, "-m", "pcg.cli", "serve", "--port", "0", "--until-eof", "--models", models]
         process = subprocess.Popen(
-            [sys.executable, "-m", "pcg.cli", "serve", "--port", "0", "--models", models, *map(str, flags)],
+            [*command, *map(str, flags)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if log is None else files.enter_context(log.open("w")),
             text=True,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
@@ -19,6 +22,7 @@ from test_workers import alive, until
 from pcg.cli import main
 from runtime.client import Client, ConnectionLost, NoRuntime
 from runtime.errors import RpcError
+from runtime.service import Service
 from runtime.serving import serve_until_stopped
 from runtime.settings import Settings
 
@@ -99,6 +103,48 @@ def test_what_keeps_it_from_starting(models: Path, tmp_path: Path) -> None:
         serve_until_stopped(Settings(models=models, port=0, websocket_port=taken.getsockname()[1]))
 
 
+@pytest.mark.usefixtures("signals")
+@pytest.mark.parametrize("name", ["port", "websocket_port", "metrics_port", "unix"])
+def test_an_address_that_is_taken_is_told_before_models_are_loaded(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(Service, "warm_up", lambda _: pytest.fail("models were loaded"))
+    if name == "unix":
+        path: Path | int = tmp_path / "pcg.sock"
+        taken = socket.socket(socket.AF_UNIX)
+        taken.bind(str(path))
+        taken.listen()
+    else:
+        taken = socket.create_server(("127.0.0.1", 0))
+        path = taken.getsockname()[1]
+    with taken, pytest.raises(OSError, match="address already in use|another server listens on"):
+        serve_until_stopped(Settings(models=models, **{"port": 0, name: path}))
+
+
+@pytest.mark.usefixtures("signals")
+def test_nobody_connects_before_models_are_loaded(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ports are held meanwhile."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    path = tmp_path / "pcg.sock"
+
+    def warm_up(_: Service) -> None:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+        assert not path.exists()
+        raise ValueError("seen")
+
+    monkeypatch.setattr(Service, "warm_up", warm_up)
+    with pytest.raises(ValueError, match="seen"):
+        serve_until_stopped(Settings(models=models, port=port, unix=path))
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+
+
 def test_strangers_are_warned_of(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     tokens = tmp_path / "tokens"
     tokens.write_text(TOKEN)
@@ -116,6 +162,46 @@ def test_misuse_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
         main(["serve", "--host", "0.0.0.0"])
     assert caught.value.code == 2
     assert "name a token_file" in capsys.readouterr().err
+
+
+HOLDER = """
+import pathlib, sys, time
+from demos.world.runtime_process import Address, Runtime
+from serving_process import serving
+models = sys.argv[2]
+if sys.argv[1] == "tests":
+    with serving(pathlib.Path(models), "--workers", 1) as server:
+        print(server.process.pid, flush=True)
+        time.sleep(600)
+command = (sys.executable, "-m", "pcg.cli", "serve", "--models", models, "--workers", "1")
+runtime = Runtime(None, usual=Address("127.0.0.1", int(sys.argv[3])), command=command)
+runtime.start()
+while runtime.state.address is None:
+    assert runtime.state.error is None, runtime.state.error
+    time.sleep(0.05)
+print(runtime._process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("who", ["tests", "demo"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_server_ends_with_who_started_it(models: Path, who: str, number: signal.Signals) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with socket.socket() as bound:  # an address where nothing listens
+        bound.bind(("127.0.0.1", 0))
+        command = [sys.executable, "-c", HOLDER, who, str(models), str(bound.getsockname()[1])]
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as holder:
+            assert holder.stdout is not None
+            pid = int(holder.stdout.readline())
+            try:
+                assert alive(pid)
+                holder.send_signal(number)
+                holder.wait(60)
+                until(lambda: not alive(pid))
+            finally:
+                if alive(pid):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def test_told_to_stop_it_ends_its_workers_too(models: Path) -> None:
