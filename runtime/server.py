@@ -99,7 +99,7 @@ class Server:
         if self._unix is not None:
             # Only tried. Whoever starts at the same time would take a socket that does not answer for one left behind.
             (await _listen_unix(self._new_peer, self._unix, start_serving=False)).close()
-            self._unix.unlink()
+            self._unix.unlink(missing_ok=True)
         if self._websocket_port is not None:
             self._listeners["websocket"] = await websocket.listen(
                 lambda: self._new_peer(Framing.FRAMES, self._tokens),

@@ -71,6 +71,7 @@ def serve_until_stopped(settings: Settings) -> None:
         tokens=tokens,
         origins=settings.origins,
     )
+    watched = None
     with asyncio.Runner() as loop:
         try:
             watched = loop.run(_bind(server, service, settings, runs))  # an address that is taken is told at once
@@ -79,9 +80,11 @@ def serve_until_stopped(settings: Settings) -> None:
             if not registry.models:
                 raise ValueError(f"no usable model in {registry.folder}")
             gc.collect()
-            gc.freeze()  # what is loaded now stays; to look through it all for garbage would hold every thread for 0.1 s
+            gc.freeze()  # what is loaded now stays: to look through it for garbage would hold every thread for 0.1 s
             loop.run(_serve(service, server, watched, settings, lifeline))
         finally:
+            if watched is not None:
+                watched.close()
             loop.run(server.close(0))
             _close(service)
 
@@ -178,8 +181,6 @@ async def _serve(
     _tell_systemd("STOPPING=1")
     logger.info("stopping; what runs has %g s to end", settings.drain_s)
     await server.close(settings.drain_s)
-    if watched is not None:
-        watched.close()
 
 
 async def _keep_reloading(service: Service, every_s: float) -> None:

@@ -19,6 +19,5 @@ def check_threads(threads: int | None) -> None:
         ValueError: the number is out of range; the message names the range.
     """
     if threads is not None and not 1 <= threads <= most_threads():
-        raise ValueError(
-            f"threads {threads} is out of range: 1 to {most_threads()} ({FOR_EACH_CORE} for each of this machine's cores)"
-        )
+        most = f"{most_threads()} ({FOR_EACH_CORE} for each core of this machine)"
+        raise ValueError(f"threads {threads} is out of range: 1 to {most}")

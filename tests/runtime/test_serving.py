@@ -117,7 +117,7 @@ def test_an_address_that_is_taken_is_told_before_models_are_loaded(
     else:
         taken = socket.create_server(("127.0.0.1", 0))
         path = taken.getsockname()[1]
-    with taken, pytest.raises(OSError, match="address already in use|another server listens on"):
+    with taken, pytest.raises(OSError, match=r"address already in use|another server listens on"):
         serve_until_stopped(Settings(models=models, **{"port": 0, name: path}))
 
 
