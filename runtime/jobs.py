@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,8 @@ class Flow:
         self.client = client  # stays as it is once there are calls
         self.congested = False  # set by its connection, and ended by `clear`
         self.schedulers: set[Scheduler] = set()  # that have had calls of it
+        # For who makes results ahead of what its connection takes: how many bytes more, or fewer, wait.
+        self.on_ahead: Callable[[int], object] = lambda _: None
 
     def clear(self) -> None:
         """It is congested no more."""

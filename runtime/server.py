@@ -21,7 +21,9 @@ from runtime.access import Tokens
 from runtime.calls import Service
 from runtime.errors import Code
 from runtime.limits import Limits
+from runtime.memory import Trimmer
 from runtime.metrics import Counts
+from runtime.outbox import Budget
 from runtime.peer import CLOSE_S, Peer
 from runtime.protocol import Framing
 
@@ -54,6 +56,8 @@ class Server:
         self._listeners: dict[str, asyncio.Server | WebSocketServer] = {}
         self._peers: set[Peer] = set()
         self.counts = Counts(getattr(service, "methods", ()))
+        self._trimmer = Trimmer()
+        self._budget = Budget(self._limits.max_unsent_total_bytes, self._trimmer.burst_is_over)
         self._all_gone = asyncio.Event()
         self._closed = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
@@ -135,6 +139,11 @@ class Server:
         return len(self._peers)
 
     @property
+    def unsent_bytes(self) -> int:
+        """Of responses that are made and that clients have not taken."""
+        return self._budget.bytes
+
+    @property
     def closing(self) -> bool:
         """Whether it takes no more requests."""
         return self._ending is not None
@@ -168,10 +177,11 @@ class Server:
             await self._all_gone.wait()
         for listener in self._listeners.values():
             await listener.wait_closed()
+        self._trimmer.close()
         self._closed.set()
 
     def _new_peer(self, framing: Framing | None = None, tokens: Tokens | None = None) -> Peer:
-        return Peer(self._service, self._limits, self._made, self._lost, framing, tokens, self.counts)
+        return Peer(self._service, self._limits, self._made, self._lost, framing, tokens, self.counts, self._budget)
 
     def _made(self, peer: Peer) -> None:
         self.counts.connections += 1
@@ -185,6 +195,7 @@ class Server:
 
     def _lost(self, peer: Peer) -> None:
         self._peers.discard(peer)
+        self._trimmer.connection_is_over(self.counts.sent_bytes + self.counts.received_bytes)
         if not self._peers:
             self._all_gone.set()
 

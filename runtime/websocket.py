@@ -116,6 +116,9 @@ class WebSocketLink:
         if before <= _FULL_BYTES < self._outgoing_bytes:
             self._peer.pause_writing()
 
+    def get_write_buffer_size(self) -> int:
+        return self._outgoing_bytes
+
     def pause_reading(self) -> None:
         self._readable.clear()
 
