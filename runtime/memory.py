@@ -1,8 +1,8 @@
 """Gives memory that is free back to the system.
 
 glibc keeps what a program frees for its next use: after a burst of large responses hundreds of megabytes stay with the
-process, in pieces between what is still used. malloc_trim(3) gives the whole pages among them back. Other C libraries
-have no such function, and keep less.
+process, in pieces between what is still used. malloc_trim(3) gives the whole pages among them back. Where the C library
+has no such function, nothing is done.
 """
 
 from __future__ import annotations

@@ -151,19 +151,23 @@ class Outbox:
         self.weigh()
 
     def drop(self) -> None:
-        """Forget what waits: the link has gone, or is to carry no more of it."""
+        """Forget what waits: the link is to carry no more of it."""
         self._waiting.clear()
         self.bytes = self._in_link = 0
         self._empty.set()
         self.weigh()
 
-    def cut(self) -> None:
-        """End the connection, since its messages take too much memory."""
-        size = self.bytes + self._in_link + self._ahead
-        self.flow.on_ahead = lambda _: None
+    def end(self) -> None:
+        """The link has gone: forget what waits, and count nothing any more."""
+        self.flow.on_ahead, self._on_cut = _ignore, _ignore
         self._ahead = 0
         self.drop()
-        self._on_cut(size)
+
+    def cut(self) -> None:
+        """End the connection, since its messages take too much memory."""
+        size, on_cut = self.bytes + self._in_link + self._ahead, self._on_cut
+        self.end()
+        on_cut(size)
 
     def weigh(self) -> None:
         """Tell the budget how much there is, and the scheduler whether it may go on."""
@@ -176,3 +180,7 @@ class Outbox:
     async def empty(self) -> None:
         """Until nothing waits and the link takes more, or has gone."""
         await self._empty.wait()
+
+
+def _ignore(_: int) -> None:
+    """For what counts no more."""

@@ -146,7 +146,7 @@ class Peer(asyncio.BufferedProtocol):
             logger.info("%s: the connection was lost: %s", self.name, exc)
         self._end()
         self._timers.stop_all()
-        self._outbox.drop()
+        self._outbox.end()
         self._on_lost(self)
 
     # What the server and the service ask
