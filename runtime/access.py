@@ -1,10 +1,12 @@
-"""Who may ask: tokens, compared in constant time."""
+"""Who may ask: tokens, compared in constant time, and the sites whose pages are let in."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import logging
+import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +17,8 @@ from runtime.errors import Code, RpcError
 logger = logging.getLogger(__name__)
 
 LEAST_CHARS = 16  # of a token; shorter ones can be guessed
+ANY_ORIGIN = "*"
+_PLAIN_ORIGIN = re.compile(r"https?://(?:\[([0-9a-fA-F:]+)\]|([a-z0-9.-]+))(?::[0-9]{1,5})?")
 
 
 class Tokens:
@@ -58,6 +62,35 @@ class Door:
             self.open = True
         else:
             raise WrongToken(Code.UNAUTHORIZED, "the token is missing or wrong")
+
+
+class Origins:
+    """The sites whose pages may use the WebSocket, of a server that listens on `host`.
+
+    Those that are named; ANY_ORIGIN names all. Where none is named and only this machine reaches the host, pages of
+    this machine's own addresses (http://localhost:8000, http://127.0.0.1:8000, http://[::1]:8000): whoever serves them
+    can reach the host without a browser. A foreign site can't pass for one: its pages have its name as their origin,
+    also while that name resolves to a loopback address (DNS rebinding).
+    """
+
+    def __init__(self, named: Iterable[str], host: str) -> None:
+        self._named = frozenset(named)
+        self._local = not self._named and is_loopback(host)
+
+    def allow(self, origin: str | None) -> bool:
+        """Whether a client is let in that came with this `Origin` header; None: with none, so it is no browser."""
+        if origin is None or ANY_ORIGIN in self._named or origin in self._named:
+            return True
+        found = _PLAIN_ORIGIN.fullmatch(origin)
+        return self._local and found is not None and is_loopback(found[1] or found[2])
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address. A name other than localhost may be anything, so it is not."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def read_tokens(path: Path) -> Tokens:

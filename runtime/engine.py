@@ -1,8 +1,8 @@
 """The one module that touches torch: it loads models, proves them on this machine, and runs them in its own thread.
 
-At load a model's golden vectors are computed on the device in each precision that is exact in principle, and timed.
-The fastest whose bytes are right is used. Where none is right (an instruction set or a library that breaks exactness)
-the engine falls back to float64 and says so.
+At load a model's first golden vector is computed on the device in each precision that is exact in principle, and the
+processor's time is taken. The faster precision is used if it gives the bytes of all golden vectors, else the other.
+Where none does (an instruction set or a library that breaks exactness) the engine falls back to float64 and says so.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from runtime import batching as batches
+from runtime import sharing
 from runtime.batching import Batch, Batching
 from runtime.card import Golden
 from runtime.errors import Code, RpcError
@@ -34,8 +35,8 @@ T = TypeVar("T")
 Argument = NDArray[Any] | int
 EXACT_PRECISIONS = (32, 16)  # bits: float32, bfloat16
 FALLBACK_PRECISION = 64
-WARM_RUNS = 3  # TorchScript specialises on its first runs
-TIMED_RUNS, TIMED_S = 5, 0.2  # so often, or for so long, a precision is timed: a busy machine delays any one run
+WARM_RUNS = 2  # TorchScript profiles a method's first run, and specialises in its second
+TIMED_RUNS = 3  # after those, in one thread; the fewest seconds count
 
 
 class Abandoned(Exception):
@@ -48,7 +49,7 @@ class Loaded:
 
     module: Any
     precision: int
-    seconds: dict[int, float]  # of the golden vectors, by precision
+    seconds: dict[int, float]  # of the processor, for the first golden vector, by precision
 
 
 def make_deterministic() -> None:
@@ -67,7 +68,8 @@ class Engine:
 
     `models_bytes`: how much the models in memory may have, unpacked; the least recently used are let go of, and loaded
     again when they are asked for. At least one stays. `longest_batch_s`: seconds that a run of several items may take,
-    by those that `choose_batching` tries; with 0 nothing is run together.
+    by those that `choose_batching` tries; with 0 nothing is run together. `share`: the engine's threads give way to
+    other programs, such as a game; False on a machine that has nothing else to do.
 
     Raises:
         ValueError: the device is not there.
@@ -79,6 +81,7 @@ class Engine:
         threads: int | None = None,
         models_bytes: int | None = None,
         longest_batch_s: float = batches.MOST_MS / 1000,
+        share: bool = True,
     ) -> None:
         if device not in ("auto", "cpu", "cuda"):
             raise ValueError(f"unknown device {device!r}; there are: auto, cpu, cuda")
@@ -86,6 +89,7 @@ class Engine:
             raise ValueError("device 'cuda' was asked for, but this torch sees no CUDA device; use 'cpu'")
         # "auto" is the CPU until exactness on CUDA has been measured: there only the golden vectors vouch for it.
         self.device = torch.device("cuda" if device == "cuda" else "cpu")
+        self.share = share
         self._models_bytes, self._longest_batch_s = models_bytes, longest_batch_s
         # A module lives no longer than the last one who holds its file: the registry, or work that waits for it.
         self._loaded: WeakKeyDictionary[ModelFile, Loaded] = WeakKeyDictionary()
@@ -98,6 +102,8 @@ class Engine:
         self.submit(self._start, threads).result()
 
     def _start(self, threads: int | None) -> None:
+        if self.share:
+            sharing.give_way()  # before torch starts threads of its own, which inherit it
         if threads:
             torch.set_num_threads(threads)
         self._threads = torch.get_num_threads()
@@ -159,58 +165,57 @@ class Engine:
                 del self._loaded[oldest]
 
     def _choose_precision(self, module: Any, model: ModelFile) -> tuple[int, dict[int, float]]:
-        """The fastest precision that is exact here, and the seconds of each."""
+        """The fastest precision that is exact here, and the processor's seconds of each that was timed."""
         try:
-            seconds = self._prove(module, model)
+            return self._prove(module, model)
         except (AttributeError, OverflowError, TypeError) as error:  # a card that doesn't fit its module
             raise RpcError(Code.MODEL_REFUSED, f"{model.path.name} does not do what its card says: {error}") from error
-        precision = min(seconds, key=lambda bits: seconds[bits])
-        timings = ", ".join(f"{bits} bits {1e3 * s:.0f} ms" for bits, s in seconds.items())
-        logger.info(
-            "model %s is exact and ready on %s; it runs in %d bits (its golden vectors took: %s)",
-            model.card.name,
-            self.device,
-            precision,
-            timings,
-        )
-        return precision, seconds
 
-    def _prove(self, module: Any, model: ModelFile) -> dict[int, float]:
-        """Seconds that the golden vectors take in each precision that gives them; RpcError when none does."""
-        seconds: dict[int, float] = {}
-        for precision in EXACT_PRECISIONS:
+    def _prove(self, module: Any, model: ModelFile) -> tuple[int, dict[int, float]]:
+        """As `_choose_precision`. RpcError where no precision gives the golden vectors."""
+        seconds = {bits: s for bits in EXACT_PRECISIONS if (s := self._time(module, model, bits)) is not None}
+        for precision in sorted(seconds, key=lambda bits: seconds[bits]):
             if self._is_golden(module, model, precision):
-                seconds[precision] = self._fastest(module, model)
-            else:
-                what = "model %s does not give its golden vectors in %d bits on %s, and is not run so"
-                logger.warning(what, model.card.name, precision, self.device)
-        if not seconds:
-            logger.warning("model %s falls back to float64, which is slow", model.card.name)
-            if not self._is_golden(module, model, FALLBACK_PRECISION):
-                raise RpcError(
-                    Code.MODEL_REFUSED,
-                    f"{model.path.name} does not give its golden vectors on {self.device}, not even in float64",
-                )
-            seconds[FALLBACK_PRECISION] = 0.0
-        return seconds
+                timings = ", ".join(f"{bits} bits {1e3 * s:.0f} ms" for bits, s in seconds.items())
+                what = "model %s is exact and ready on %s; it runs in %d bits (its first golden vector took: %s)"
+                logger.info(what, model.card.name, self.device, precision, timings)
+                return precision, seconds
+        logger.warning("model %s falls back to float64, which is slow", model.card.name)
+        if not self._is_golden(module, model, FALLBACK_PRECISION):
+            raise RpcError(
+                Code.MODEL_REFUSED,
+                f"{model.path.name} does not give its golden vectors on {self.device}, not even in float64",
+            )
+        return FALLBACK_PRECISION, seconds
 
-    def _fastest(self, module: Any, model: ModelFile) -> float:
-        """Seconds that the golden vectors take, of several runs the fewest."""
-        taken: list[float] = []
-        while len(taken) < TIMED_RUNS and sum(taken) < TIMED_S:
-            began = time.perf_counter()
-            for golden in model.card.golden:
-                self._call(module, model, golden.method, _arguments(golden))
-            taken.append(time.perf_counter() - began)
+    def _time(self, module: Any, model: ModelFile, precision: int) -> float | None:
+        """Seconds that the first golden vector takes in one thread; None where this precision does not give it.
+
+        On a CPU they are of the processor's time, of which a busy machine gives a thread less but no other.
+        """
+        first = model.card.golden[:1]
+        if not self._is_golden(module, model, precision, first):
+            return None
+        clock = time.thread_time if self.device.type == "cpu" else time.perf_counter
+        taken = []
+        for _ in range(TIMED_RUNS):
+            began = clock()
+            self._call(module, model, first[0].method, _arguments(first[0]), threads=1)
+            taken.append(clock() - began)
         return min(taken)
 
-    def _is_golden(self, module: Any, model: ModelFile, precision: int) -> bool:
+    def _is_golden(
+        self, module: Any, model: ModelFile, precision: int, vectors: Sequence[Golden] | None = None
+    ) -> bool:
+        """Whether this precision gives the golden vectors, by default all of them, each time that they are run."""
         module.use_precision(precision)
         try:
             for _ in range(WARM_RUNS):
-                for golden in model.card.golden:
+                for golden in model.card.golden if vectors is None else vectors:
                     result = self._call(module, model, golden.method, _arguments(golden))
                     if digest(result) != golden.sha256:
+                        what = "model %s does not give its golden vectors in %d bits on %s, and is not run so"
+                        logger.warning(what, model.card.name, precision, self.device)
                         return False
         except RuntimeError as error:  # a precision this device has no kernel for
             logger.warning("model %s can't be run in %d bits: %s", model.card.name, precision, error)
@@ -255,8 +260,16 @@ class Engine:
         logger.info(what, model.card.name, chosen.max_batch_size, each)
         return chosen
 
-    def _call(self, module: Any, model: ModelFile, method: str, arguments: Sequence[Argument]) -> NDArray[Any]:
-        torch.set_num_threads(min(self._threads, model.card.threads or self._threads))
+    def _call(
+        self,
+        module: Any,
+        model: ModelFile,
+        method: str,
+        arguments: Sequence[Argument],
+        threads: int | None = None,
+    ) -> NDArray[Any]:
+        most = threads or self._threads
+        torch.set_num_threads(min(most, model.card.threads or most))
         tensors = [a if isinstance(a, int) else torch.from_numpy(a).to(self.device) for a in arguments]
         with torch.inference_mode():
             result = getattr(module, method)(*tensors)

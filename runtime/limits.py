@@ -10,7 +10,7 @@ from runtime.protocol import MAX_MESSAGE_BYTES
 
 @dataclass(frozen=True)
 class Limits:
-    """Of every connection, but for `max_connections` and `max_unsent_total_bytes`. None for a time: without end.
+    """Of every connection, but for those of all connections. None for a time: without end.
 
     Raises:
         ValueError: a limit is not positive, or a message's is over what a length prefix can say.
@@ -34,6 +34,11 @@ class Limits:
     """Of all connections together. From half of it on nothing is begun for those that do not read; past it, those of
     them that have the most are closed."""
     max_connections: int = 128
+    """Of the whole server, counted from when they are accepted."""
+    max_unauthorised: int = 32
+    """Of those, how many may be at their TLS or WebSocket handshake, or have a token still to give."""
+    max_unauthorised_per_address: int | None = 16
+    """Of those, how many of one client address. Not for addresses of this machine; None: as many as there are."""
     handshake_timeout_s: float | None = 10.0
     """For TLS and WebSocket to be agreed on, and for a token to be given where one is needed."""
     idle_timeout_s: float | None = 3600.0

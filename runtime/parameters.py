@@ -13,6 +13,7 @@ import numpy as np
 from runtime.errors import Code, RpcError, did_you_mean, shown
 
 MAX_DEADLINE_MS = 24 * 3600 * 1000
+MAX_EXACT = 1 << 53  # up to this every whole number has a float64 of its own
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -40,7 +41,7 @@ def take_options(params: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
 
 
 def parse(params: dict[str, Any], kind: type[T]) -> T:
-    """Parameters as a record.
+    """Parameters as a record. A whole number may come as a float, as some languages have nothing else.
 
     Raises:
         RpcError: INVALID_PARAMS, naming the parameter and, for an unknown one, the nearest right name.
@@ -52,10 +53,29 @@ def parse(params: dict[str, Any], kind: type[T]) -> T:
             raise RpcError(Code.INVALID_PARAMS, f"unknown parameter {shown(name)}{near}", {"parameter": name[:80]})
         if isinstance(params[name], np.ndarray) and name not in _arrays(kind):
             raise RpcError(Code.INVALID_PARAMS, f"{name} was given as an array; it takes none", {"parameter": name})
+    anything = _arrays(kind)
     try:
-        return msgspec.convert(params, kind)
+        given = {name: value if name in anything else _whole(value) for name, value in params.items()}
+        return msgspec.convert(given, kind)  # which makes floats of integers where it wants such
     except msgspec.ValidationError as error:
         raise _invalid(str(error), params, typing.get_type_hints(kind)) from error
+
+
+def _whole(value: Any) -> Any:
+    """The same value, where a float in it, however deep in lists and dicts, is a whole number an integer stands.
+
+    Floats beyond MAX_EXACT stay as they are, since they do not say which whole number is meant.
+
+    >>> _whole([7.0, 0.5, {"x": -1099511627776.0}, 2.0**60])
+    [7, 0.5, {'x': -1099511627776}, 1.152921504606847e+18]
+    """
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) <= MAX_EXACT else value
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    return value
 
 
 @functools.cache
@@ -73,5 +93,8 @@ def _invalid(message: str, params: dict[str, Any], hints: dict[str, Any]) -> Rpc
     if what.startswith("Invalid enum value") and typing.get_origin(hints.get(name)) is Literal:
         what = f"it must be one of: {', '.join(typing.get_args(hints[name]))}"
     if name in params:
-        what = f"{name} {shown(params[name], 60)}: {what[:1].lower()}{what[1:]}"
+        value = params[name]
+        what = f"{name} {shown(value, 60)}: {what[:1].lower()}{what[1:]}"
+        if isinstance(value, float) and value.is_integer():
+            what += "; beyond 2^53 a float does not say which whole number is meant, so send it as an integer"
     return RpcError(Code.INVALID_PARAMS, what, {"parameter": name} if name else {})

@@ -41,6 +41,7 @@ _READ_BYTES = 1 << 16
 HELLO_BYTES = 4096  # the largest message taken from a client that has not given its token
 CLOSE_S = 1.0  # how long a connection that ends may take over its last bytes
 TURN = 100  # messages that are taken up before other connections have their turn
+FAREWELL_S = 3.0  # the same, for a client that was busy when the server was told to stop
 SILENT_S = 0.1  # after which nothing is on its way from a client that is told to go
 
 
@@ -117,13 +118,14 @@ class Peer(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         self.receive(self._inbox[:nbytes])
 
-    def receive(self, data: bytes | memoryview) -> None:
-        """Take what has arrived; with Framing.FRAMES, one frame."""
+    def receive(self, *data: bytes | memoryview) -> None:
+        """Take what has arrived; with Framing.FRAMES, each is a frame."""
         if self._ended:
             return
         self._heard = self._loop.time()
-        self._counts.received_bytes += len(data)
-        self._wire.feed(data)
+        for part in data:
+            self._counts.received_bytes += len(part)
+            self._wire.feed(part)
         self._work()
 
     def eof_received(self) -> None:
@@ -166,8 +168,11 @@ class Peer(asyncio.BufferedProtocol):
             raise ConnectionResetError(f"{self.name} has gone")
         self._send(message)
 
-    def refuse(self, code: Code, message: str) -> None:
-        """Tell the peer why it is cut off, after what the link has already, and cut it off."""
+    def refuse(self, code: Code, message: str, linger_s: float = CLOSE_S) -> None:
+        """Tell the peer why it is cut off, after what the link has already, and cut it off.
+
+        It has `linger_s` seconds to close the connection itself, in which what it still sends is dropped.
+        """
         if self._ended:
             return
         logger.info("%s: cut off: %s", self.name, message)
@@ -175,31 +180,45 @@ class Peer(asyncio.BufferedProtocol):
         self._outbox.drop()
         self._link.write(self._wire.send_fatal(code, message))
         self._end()
-        # Closing a socket that has unread bytes resets the connection, and the peer may lose what was just sent. So
-        # what still comes is read, and dropped, for a while.
+        self._half_close(linger_s)
+
+    def _half_close(self, linger_s: float) -> None:
+        """Send no more, and read what still comes, for up to `linger_s` seconds.
+
+        Closing a socket that has unread bytes resets the connection, and the peer may lose what was just sent.
+        """
         if self._link.can_write_eof():
             with contextlib.suppress(OSError):  # gone already
                 self._link.write_eof()
             self._read_on()
-            self._timers.start("linger", CLOSE_S, self.close)
-        else:
-            self.close()
+            self._timers.start("linger", linger_s, self.close)
+        else:  # TLS: what comes after its end breaks it, so this is when nothing is on its way any more
+            self._read_on()
+            self._timers.start("linger", min(SILENT_S, linger_s), self.close)
 
     async def drain(self, grace_s: float) -> None:
         """Take no more requests, wait up to `grace_s` seconds for those that run, then end the rest with an error.
 
         Requests that have arrived, and those that still come until the client is silent for a moment, are refused.
         """
+        busy, began = bool(self._in_flight or self._outbox or self._wire.buffered), self._loop.time()
         self._draining = True
         self._work()  # what waits for room waits no more
         await self._until_quiet(grace_s)
         self._in_flight.cancel_all()
         await self._until_quiet(CLOSE_S)
-        latest = self._loop.time() + CLOSE_S
-        while not self._ended and (now := self._loop.time()) < min(self._heard + SILENT_S, latest):
-            await asyncio.sleep(min(self._heard + SILENT_S, latest) - now)
+        answered = self._loop.time()  # the client may send its next request when it has read the last response
+        latest = answered + CLOSE_S
+        while not self._ended and (now := self._loop.time()) < min(max(self._heard, answered) + SILENT_S, latest):
+            await asyncio.sleep(min(max(self._heard, answered) + SILENT_S, latest) - now)
         await self._until_quiet(CLOSE_S)
-        self.close()
+        if self._ended:  # and is being closed
+            return
+        if busy or self._heard > began:
+            self.refuse(Code.SHUTTING_DOWN, "the server is shutting down", FAREWELL_S)
+        else:
+            self._end()
+            self._half_close(SILENT_S)
 
     def close(self) -> None:
         """End the connection when what was written has left, or after CLOSE_S."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
+from runtime import sharing
 from runtime.batching import Batch
 from runtime.engine import Abandoned, Engine
 from runtime.jobs import Flow, Job
@@ -54,7 +55,8 @@ class Searches:
         self.workers = workers
         self._engine, self._models = engine, models
         count = _BESIDE if workers is None else _FOR_EACH_WORKER * workers.count
-        self._threads = ThreadPoolExecutor(count, thread_name_prefix="search")
+        give_way = sharing.give_way if engine.share else None
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="search", initializer=give_way)
         self.scheduler = Scheduler(
             self._threads.submit, self._run, max_queued=max_queued, at_once=count, observe=observe
         )

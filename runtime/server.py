@@ -1,31 +1,65 @@
 """The runtime's server: listens, keeps the connections, ends them in order.
 
-What happens on a connection is in `runtime.peer`.
+What happens on a connection is in `runtime.peer`, who has a place in `runtime.admission`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
-from collections.abc import Callable, Sequence
+import functools
+import logging
+import socket
+from collections.abc import Sequence
 from pathlib import Path
 from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Self
 
-from websockets.asyncio.server import Server as WebSocketServer
-
-from runtime import websocket
-from runtime.access import Tokens
+from runtime.access import Origins, Tokens, is_loopback
+from runtime.admission import Admission
 from runtime.calls import Service
 from runtime.errors import Code
 from runtime.limits import Limits
+from runtime.listening import Listener, tcp_sockets, unix_socket
 from runtime.memory import Trimmer
 from runtime.metrics import Counts
 from runtime.outbox import Budget
 from runtime.peer import CLOSE_S, Peer
 from runtime.protocol import Framing
+from runtime.websocket import WebSocketLink
+
+logger = logging.getLogger(__name__)
+
+
+class Arrival:
+    """One accepted socket, from then until it is closed. `at_once`: nothing is to be agreed on, nor a token given."""
+
+    def __init__(self, accepted: socket.socket, number: int, since: float, *, at_once: bool) -> None:
+        self.number, self.since = number, since
+        self.address, self.local = _where_from(accepted)
+        self.peer: Peer | None = None  # when all is agreed on
+        self.refused: tuple[Code, str] | None = None  # why it is to be cut off as soon as it can be told
+        self.transport: asyncio.Transport | None = None
+        self.greeting: asyncio.Task[None] | None = None
+        self.begun = False  # a transport has the socket, and closes it
+        self._accepted, self._at_once = accepted, at_once
+
+    @property
+    def stranger(self) -> bool:
+        return not self._at_once if self.peer is None else not self.peer.door.open
+
+    def turn_away(self, code: Code, message: str) -> None:
+        self.refused = code, message
+        if self.peer is not None:
+            self.peer.refuse(code, message)
+
+    def abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+        elif self.greeting is not None:
+            self.greeting.cancel()
+        if not self.begun:
+            self._accepted.close()
 
 
 class Server:
@@ -52,67 +86,41 @@ class Server:
         self._service = service
         self._host, self._port, self._unix, self._websocket_port = host, port, unix, websocket_port
         self._limits = limits or Limits()
-        self._tls, self._tokens, self._origins = tls, tokens, origins
-        self._listeners: dict[str, asyncio.Server | WebSocketServer] = {}
-        self._peers: set[Peer] = set()
+        self._tls, self._tokens = tls, tokens
+        self._origins = Origins(origins, host)
+        self._listeners: dict[str, Listener] = {}
+        self._bound: dict[str, int] = {}  # ports, by what is listened for
+        self._arrivals: set[Arrival] = set()  # all whose sockets are open
+        self._peers: set[Peer] = set()  # those of them that are served
+        self._admission = Admission(self._limits)
         self.counts = Counts(getattr(service, "methods", ()))
         self._trimmer = Trimmer()
         self._budget = Budget(self._limits.max_unsent_total_bytes, self._trimmer.burst_is_over)
-        self._all_gone = asyncio.Event()
+        self._changed = asyncio.Event()  # a connection is closed
         self._closed = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
-
-    async def bind(self) -> None:
-        """Take the addresses, but refuse whoever connects, until `start`.
-
-        OSError if an address can't be had; then none is taken.
-        """
-        try:
-            await self._bind()
-        except OSError:
-            await self.close()
-            raise
+        self._drains: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Listen. OSError if an address can't be had; then on none of them."""
-        if not self._listeners:
-            await self.bind()
         try:
-            for listener in self._listeners.values():
-                await listener.start_serving()
-            if self._unix is not None:
-                self._listeners["unix"] = await _listen_unix(self._new_peer, self._unix)
+            await self._listen()
         except OSError:
             await self.close()
             raise
 
-    async def _bind(self) -> None:
-        loop = asyncio.get_running_loop()
-        handshake: dict[str, Any] = {}
-        if self._tls is not None:
-            handshake = {"ssl_handshake_timeout": self._limits.handshake_timeout_s, "ssl_shutdown_timeout": CLOSE_S}
-        # asyncio sets TCP_NODELAY: a response is one write, and waiting to join it with another only delays it.
-        self._listeners["tcp"] = await loop.create_server(
-            lambda: self._new_peer(tokens=self._tokens),
-            self._host,
-            self._port,
-            ssl=self._tls,
-            start_serving=False,
-            **handshake,
-        )
+    async def _listen(self) -> None:
+        self._listen_on("tcp", await tcp_sockets(self._host, self._port), self._tls)
         if self._unix is not None:
-            # Only tried. Whoever starts at the same time would take a socket that does not answer for one left behind.
-            (await _listen_unix(self._new_peer, self._unix, start_serving=False)).close()
-            self._unix.unlink(missing_ok=True)
+            self._listen_on("unix", [await unix_socket(self._unix)], None)
         if self._websocket_port is not None:
-            self._listeners["websocket"] = await websocket.listen(
-                lambda: self._new_peer(Framing.FRAMES, self._tokens),
-                self._host,
-                self._websocket_port,
-                limits=self._limits,
-                tls=self._tls,
-                origins=self._origins,
-            )
+            self._listen_on("websocket", await tcp_sockets(self._host, self._websocket_port), self._tls)
+        self._admission.fit_to_descriptors()
+
+    def _listen_on(self, kind: str, sockets: list[socket.socket], tls: SSLContext | None) -> None:
+        self._listeners[kind] = Listener(sockets, lambda accepted: self._accepted(kind, accepted, tls))
+        if kind != "unix":
+            self._bound[kind] = self._listeners[kind].port
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -126,17 +134,17 @@ class Server:
     @property
     def port(self) -> int:
         """The TCP port listened on."""
-        return self._bound("tcp", self._port)
+        return self._bound.get("tcp", self._port)
 
     @property
     def websocket_port(self) -> int | None:
         """The TCP port that WebSocket is listened for on, if it is."""
-        return None if self._websocket_port is None else self._bound("websocket", self._websocket_port)
+        return self._bound.get("websocket", self._websocket_port)
 
     @property
     def connections(self) -> int:
-        """How many are open."""
-        return len(self._peers)
+        """How many are open, those still shaking hands included."""
+        return len(self._admission.inside)
 
     @property
     def unsent_bytes(self) -> int:
@@ -148,11 +156,6 @@ class Server:
         """Whether it takes no more requests."""
         return self._ending is not None
 
-    def _bound(self, kind: str, asked: int) -> int:
-        sockets = list(self._listeners[kind].sockets) if kind in self._listeners else []
-        port: int = sockets[0].getsockname()[1] if sockets else asked
-        return port
-
     async def serve_forever(self) -> None:
         """Start if need be, and return when `close` is done."""
         if not self._listeners:
@@ -162,63 +165,104 @@ class Server:
     async def close(self, grace_s: float = 5.0) -> None:
         """Stop accepting, give running requests up to `grace_s` seconds, then close every connection."""
         if self._ending is None:
-            for listener in self._listeners.values():
-                _stop_listening(listener)
-            if self._unix is not None and "unix" in self._listeners:
-                self._unix.unlink(missing_ok=True)
-            drains = [asyncio.create_task(peer.drain(grace_s)) for peer in self._peers]
-            self._ending = asyncio.create_task(self._until_closed(drains))
+            for peer in self._peers:
+                self._drain(peer, grace_s)
+            self._ending = asyncio.create_task(self._end())
         await asyncio.shield(self._ending)  # whoever gives up waiting leaves nobody else waiting for ever
 
-    async def _until_closed(self, drains: list[asyncio.Task[None]]) -> None:
-        await asyncio.gather(*drains)
-        while self._peers:  # closed, and cut off after CLOSE_S
-            self._all_gone.clear()
-            await self._all_gone.wait()
+    async def _end(self) -> None:
         for listener in self._listeners.values():
-            await listener.wait_closed()
+            await listener.stop()
+        if self._unix is not None and "unix" in self._listeners:
+            self._unix.unlink(missing_ok=True)
+        await asyncio.sleep(0)
+        hurry = asyncio.get_running_loop().call_later(CLOSE_S, self._abort_handshakes)
+        while self._arrivals:
+            self._changed.clear()
+            await self._changed.wait()
+        hurry.cancel()
+        self._admission.close()
         self._trimmer.close()
+        await asyncio.gather(*self._drains)
         self._closed.set()
 
-    def _new_peer(self, framing: Framing | None = None, tokens: Tokens | None = None) -> Peer:
-        return Peer(self._service, self._limits, self._made, self._lost, framing, tokens, self.counts, self._budget)
+    def _drain(self, peer: Peer, grace_s: float) -> None:
+        self._drains.add(asyncio.create_task(peer.drain(grace_s)))
 
-    def _made(self, peer: Peer) -> None:
+    def _abort_handshakes(self) -> None:
+        """End the handshakes that go on while the server closes."""
+        for arrival in self._arrivals:
+            if arrival.peer is None:
+                arrival.abort()
+
+    # Connections, from accept to their end
+
+    def _accepted(self, kind: str, accepted: socket.socket, tls: SSLContext | None) -> None:
         self.counts.connections += 1
-        peer.responses.connection = self.counts.connections
-        if self.closing:  # accepted just before the listener closed
-            peer.close()
-        elif len(self._peers) >= self._limits.max_connections:
-            peer.refuse(Code.OVERLOADED, f"the server has its {self._limits.max_connections} connections")
-        else:
-            self._peers.add(peer)
+        tokens = None if kind == "unix" else self._tokens
+        loop = asyncio.get_running_loop()
+        at_once = tls is None and tokens is None and kind != "websocket"
+        arrival = Arrival(accepted, self.counts.connections, loop.time(), at_once=at_once)
+        self._arrivals.add(arrival)
+        self._admission.admit(arrival)
+        arrival.greeting = loop.create_task(self._greet(arrival, kind, accepted, tls, tokens))
+        arrival.greeting.add_done_callback(lambda task: self._lost(arrival) if task.cancelled() else None)
 
-    def _lost(self, peer: Peer) -> None:
-        self._peers.discard(peer)
-        self._trimmer.connection_is_over(self.counts.sent_bytes + self.counts.received_bytes)
-        if not self._peers:
-            self._all_gone.set()
+    async def _greet(
+        self, arrival: Arrival, kind: str, accepted: socket.socket, tls: SSLContext | None, tokens: Tokens | None
+    ) -> None:
+        """Agree on TLS, where it is spoken, and hand over to a peer or a WebSocket."""
 
+        def protocol() -> asyncio.BaseProtocol:
+            arrival.begun = True
+            if kind == "websocket":
+                new_peer = functools.partial(self._new_peer, arrival, tokens, Framing.FRAMES)
+                return WebSocketLink(new_peer, self._limits, self._origins, lambda: self._lost(arrival))
+            return self._new_peer(arrival, tokens)
 
-async def _listen_unix(new_peer: Callable[[], Peer], path: Path, *, start_serving: bool = True) -> asyncio.Server:
-    """Listen on a socket that only this user may open. OSError if another server answers on it."""
-    if path.is_socket():  # left behind, unless somebody answers
+        handshake: dict[str, Any] = {}
+        if tls is not None:
+            handshake = {"ssl_handshake_timeout": self._limits.handshake_timeout_s, "ssl_shutdown_timeout": CLOSE_S}
         try:
-            _, writer = await asyncio.open_unix_connection(path)
-        except OSError:
-            path.unlink(missing_ok=True)
-        else:
-            writer.close()
-            raise OSError(errno.EADDRINUSE, f"another server listens on {path}")
-    before = os.umask(0o177)
+            if kind != "unix":  # a response is one write, and waiting to join it with another only delays it
+                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            arrival.transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
+                protocol, accepted, ssl=tls, **handshake
+            )
+        except OSError as error:
+            logger.info("%s: no connection was made: %s", arrival.address or "a local client", error)
+            accepted.close()
+            self._lost(arrival)
+
+    def _new_peer(self, arrival: Arrival, tokens: Tokens | None, framing: Framing | None = None) -> Peer:
+        made, lost = functools.partial(self._made, arrival), lambda _: self._lost(arrival)
+        return Peer(self._service, self._limits, made, lost, framing, tokens, self.counts, self._budget)
+
+    def _made(self, arrival: Arrival, peer: Peer) -> None:
+        arrival.peer = peer
+        peer.responses.connection = arrival.number
+        if arrival.refused is not None:
+            peer.refuse(*arrival.refused)
+            return
+        self._peers.add(peer)
+        if self.closing:  # accepted just before the listener closed
+            self._drain(peer, 0)
+
+    def _lost(self, arrival: Arrival) -> None:
+        if arrival.peer is not None:
+            self._peers.discard(arrival.peer)
+        self._admission.forget(arrival)
+        self._arrivals.discard(arrival)
+        self._trimmer.connection_is_over(self.counts.sent_bytes + self.counts.received_bytes)
+        self._changed.set()
+
+
+def _where_from(accepted: socket.socket) -> tuple[str, bool]:
+    """The client's address without its port, and whether it is one of this machine."""
     try:
-        return await asyncio.get_running_loop().create_unix_server(new_peer, path, start_serving=start_serving)
-    finally:
-        os.umask(before)
-
-
-def _stop_listening(listener: asyncio.Server | WebSocketServer) -> None:
-    if isinstance(listener, WebSocketServer):
-        listener.close(close_connections=False)  # the peers close theirs, when what runs is done
-    else:
-        listener.close()
+        peer = accepted.getpeername()
+    except OSError:  # gone already
+        return "", False
+    if not isinstance(peer, tuple):  # a Unix socket
+        return "", True
+    return peer[0], is_loopback(peer[0].partition("%")[0])

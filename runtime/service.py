@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -125,19 +126,30 @@ class Service:
         """Calls whose result was kept nowhere."""
         return self._runner.misses
 
-    def warm_up(self) -> None:
-        """Load every model and prove it; a model that fails is refused with its reason, the others go on.
+    def warm_up(self, stop: threading.Event | None = None) -> None:
+        """Load every model and prove it; a model that fails is refused with its reason, the others go on. Returns soon
+        after `stop` is set.
 
-        The workers start meanwhile.
+        A request that comes meanwhile proves the model that it needs itself, in its turn. Terrain is first, since that
+        is what a game shows first. The workers start last, and what is run together is measured last: neither keeps a
+        request waiting.
         """
-        if self.workers is not None:
-            self.workers.start()
+        stop = stop or threading.Event()
         regions.warm_up()
-        for model in list(self.registry.models.values()):
+        models = sorted(self.registry.models.values(), key=lambda model: model.card.family != terrain.FAMILY)
+        for model in models:
+            if stop.is_set():
+                return
             try:
-                self._prove(model)
+                self.engine.submit(self.engine.load, model).result()
             except RpcError as error:
                 self.registry.withdraw(model, error.message)
+        if self.workers is not None:
+            self.workers.start()
+        for model in self.registry.models.values():
+            if stop.is_set():
+                return
+            self._choose_batching(model)
 
     def reload(self) -> bool:
         """Serve what is in the models folder now, if that has changed; whether it has. Not in the event loop.
@@ -148,6 +160,9 @@ class Service:
 
     def _prove(self, model: ModelFile) -> None:
         self.engine.submit(self.engine.load, model).result()
+        self._choose_batching(model)
+
+    def _choose_batching(self, model: ModelFile) -> None:
         if model.card.family in _IN_BATCHES:
             self.engine.submit(self.engine.choose_batching, model).result()
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from runtime import logs, status
-from runtime.access import Tokens, read_tokens
+from runtime.access import Tokens, is_loopback, read_tokens
 from runtime.cache import Cache, DiskCache
 from runtime.content.levels.solving import warm_up
 from runtime.engine import Engine
@@ -24,7 +24,7 @@ from runtime.registry import Registry
 from runtime.runner import Runner
 from runtime.server import Server
 from runtime.service import Service, package_version
-from runtime.settings import Settings, is_loopback
+from runtime.settings import Settings
 from runtime.workers import Workers, default_count
 
 _LEAVE_S = 5.0  # for work that can't be interrupted, after the time to drain
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 def serve_until_stopped(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM; the address is printed to stdout once it answers.
+    """Serve until SIGINT or SIGTERM; the address is printed to stdout once it answers. The models are proved meanwhile.
 
     The first signal drains: nothing new is taken, and what runs has `drain_s` to end. The second ends it at once.
 
@@ -52,7 +52,13 @@ def serve_until_stopped(settings: Settings) -> None:
     if settings.cache_dir is not None:
         disk = DiskCache(settings.cache_dir, settings.cache_dir_mb << 20, salt=package_version())
     models_bytes = None if settings.models_mb is None else settings.models_mb << 20
-    engine = Engine(settings.device, settings.threads, models_bytes, settings.max_batch_ms / 1000)
+    engine = Engine(
+        settings.device,
+        settings.threads,
+        models_bytes,
+        settings.max_batch_ms / 1000,
+        share=not settings.dedicated,
+    )
     cache, runs = Cache(settings.cache_mb << 20), Runs()
     count = default_count() if settings.workers is None else settings.workers
     workers = Workers(count, settings.worker_mb, warm_up) if count else None
@@ -60,33 +66,12 @@ def serve_until_stopped(settings: Settings) -> None:
         engine, max_queued=settings.max_queued, cache=cache, disk=disk, observe=runs.observe, workers=workers
     )
     service = Service(registry, engine, runner)
-    server = Server(
-        service,
-        settings.host,
-        settings.port,
-        limits=settings.limits,
-        unix=settings.unix,
-        websocket_port=settings.websocket_port,
-        tls=tls,
-        tokens=tokens,
-        origins=settings.origins,
-    )
-    watched = None
-    with asyncio.Runner() as loop:
-        try:
-            watched = loop.run(_bind(server, service, settings, runs))  # an address that is taken is told at once
-            service.warm_up()
-            _tell_refused(service)
-            if not registry.models:
-                raise ValueError(f"no usable model in {registry.folder}")
-            gc.collect()
-            gc.freeze()  # what is loaded now stays: to look through it for garbage would hold every thread for 0.1 s
-            loop.run(_serve(service, server, watched, settings, lifeline))
-        finally:
-            if watched is not None:
-                watched.close()
-            loop.run(server.close(0))
-            _close(service)
+    try:
+        if not registry.models:
+            _check_models(service)
+        asyncio.run(_serve(service, settings, tls, tokens, runs, lifeline))
+    finally:
+        _close(service)
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:
@@ -129,24 +114,12 @@ def _end_now() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def _bind(server: Server, service: Service, settings: Settings, runs: Runs) -> asyncio.Server | None:
-    """Take all addresses. The server of the metrics port, if there is one."""
-    await server.bind()
-    if settings.metrics_port is None:
-        return None
-    return await status.listen(
-        settings.metrics_host,
-        settings.metrics_port,
-        Metrics(server, service, runs).page,
-        lambda: service.ready and not server.closing,
-    )
-
-
 async def _serve(
     service: Service,
-    server: Server,
-    watched: asyncio.Server | None,
     settings: Settings,
+    tls: ssl.SSLContext | None,
+    tokens: Tokens | None,
+    runs: Runs,
     lifeline: _Lifeline | None,
 ) -> None:
     stopped = asyncio.Event()
@@ -161,32 +134,86 @@ async def _serve(
         signal.signal(number, stop)
     if lifeline is not None:
         lifeline.at_end = lambda: loop.call_soon_threadsafe(stopped.set)
-    await server.start()
-    if watched is not None:
-        await watched.start_serving()
+    server = Server(
+        service,
+        settings.host,
+        settings.port,
+        limits=settings.limits,
+        unix=settings.unix,
+        websocket_port=settings.websocket_port,
+        tls=tls,
+        tokens=tokens,
+        origins=settings.origins,
+    )
+    await server.start()  # all addresses are had before a model is loaded: one that is taken is told at once
+    watched = None
+    if settings.metrics_port is not None:
+        try:
+            watched = await status.listen(
+                settings.metrics_host,
+                settings.metrics_port,
+                Metrics(server, service, runs).page,
+                lambda: service.ready and not server.closing,
+            )
+        except OSError:
+            await server.close(0)
+            raise
     print(f"serving {', '.join(service.registry.models)} on {settings.host}:{server.port}", flush=True)
     if settings.unix is not None:
         print(f"and on {settings.unix}", flush=True)
     if server.websocket_port is not None:
-        print(
-            f"and on {'ws' if settings.tls_cert is None else 'wss'}://{settings.host}:{server.websocket_port}",
-            flush=True,
-        )
+        print(f"and on {'ws' if tls is None else 'wss'}://{settings.host}:{server.websocket_port}", flush=True)
     if watched is not None:
-        print(f"metrics on http://{settings.metrics_host}:{watched.sockets[0].getsockname()[1]}/metrics", flush=True)
+        print(f"metrics on http://{settings.metrics_host}:{watched.port}/metrics", flush=True)
     _tell_systemd("READY=1")
-    reloading = asyncio.create_task(_keep_reloading(service, settings.reload_s))
+    warming_stops = threading.Event()
+    warming = asyncio.create_task(_warm_up_then_reload(service, warming_stops, settings.reload_s))
+    warming.add_done_callback(lambda _: stopped.set())
     await stopped.wait()
-    reloading.cancel()
+    warming_stops.set()
+    warming.cancel()
     _tell_systemd("STOPPING=1")
     logger.info("stopping; what runs has %g s to end", settings.drain_s)
     await server.close(settings.drain_s)
+    if watched is not None:
+        await watched.stop()
+    with contextlib.suppress(asyncio.CancelledError):
+        await warming  # raises what ended it
+
+
+async def _warm_up_then_reload(service: Service, stop: threading.Event, every_s: float) -> None:
+    """Prove the models, then serve what is in their folder as it changes, without end.
+
+    Raises:
+        ValueError: no model is any good.
+    """
+    await asyncio.to_thread(_warm_up, service, stop)
+    await _keep_reloading(service, every_s)
+
+
+def _warm_up(service: Service, stop: threading.Event) -> None:
+    service.warm_up(stop)
+    if stop.is_set():
+        return
+    _check_models(service)
+    logger.info("all models are ready: %s", ", ".join(service.registry.models))
+    gc.collect()
+    gc.freeze()  # what is loaded now stays; to look through all of it for garbage would hold every thread for 0.1 s
+
+
+def _check_models(service: Service) -> None:
+    """Say which models are refused. ValueError when none is left."""
+    _tell_refused(service)
+    if not service.registry.models:
+        raise ValueError(f"no usable model in {service.registry.folder}")
 
 
 async def _keep_reloading(service: Service, every_s: float) -> None:
     """Serve what is in the models folder, as it changes."""
     told = service.registry.refused
-    while every_s:
+    if not every_s:
+        await asyncio.Event().wait()
+    while True:
         await asyncio.sleep(every_s)
         try:
             if await asyncio.to_thread(service.reload):

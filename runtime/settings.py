@@ -7,7 +7,6 @@ PCG_SERVE_LIMITS_MAX_CONNECTIONS.
 
 from __future__ import annotations
 
-import ipaddress
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from runtime.access import is_loopback
 from runtime.batching import MOST_MS
 from runtime.cache import DISK_BYTES, MEMORY_BYTES
 from runtime.errors import did_you_mean
@@ -49,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: Path | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = None
+    dedicated: bool = False
     models_mb: int | None = None
     workers: int | None = None
     worker_mb: int | None = MEMORY_MB
@@ -90,14 +91,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 f"host {self.host} can be reached from other machines: name a token_file with tokens that clients must "
                 "give, or turn auth off if everyone who reaches it may ask"
             )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address. A name other than localhost may be anything, so it is not."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def load(flags: Mapping[str, Any], environment: Mapping[str, str], config: Path | None = None) -> Settings:

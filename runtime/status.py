@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Callable
 from http import HTTPStatus
 
+from runtime.listening import Listener, tcp_sockets
+
 _HEAD_BYTES = 8192
 _PATIENCE_S = 5.0
+_MOST = 16  # connections at the same time
 _TEXT, _METRICS = "text/plain; charset=utf-8", "text/plain; version=0.0.4; charset=utf-8"
 
 
-async def listen(host: str, port: int, metrics: Callable[[], bytes], ready: Callable[[], bool]) -> asyncio.Server:
-    """A server of the three pages, bound and not started. OSError if the address can't be had."""
+async def listen(host: str, port: int, metrics: Callable[[], bytes], ready: Callable[[], bool]) -> Listener:
+    """Serve the three pages. OSError if the address can't be had."""
+    asking: set[asyncio.Task[None]] = set()
 
     def answer(method: str, path: str) -> tuple[HTTPStatus, str, bytes]:
         if method not in ("GET", "HEAD"):
@@ -32,7 +37,8 @@ async def listen(host: str, port: int, metrics: Callable[[], bytes], ready: Call
                 return HTTPStatus.SERVICE_UNAVAILABLE, _TEXT, b"not ready\n"
         return HTTPStatus.NOT_FOUND, _TEXT, b"there are: /metrics, /healthz, /readyz\n"
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(accepted: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=accepted, limit=_HEAD_BYTES)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             async with asyncio.timeout(_PATIENCE_S):  # TimeoutError is an OSError
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -42,7 +48,14 @@ async def listen(host: str, port: int, metrics: Callable[[], bytes], ready: Call
                     await writer.drain()
         writer.close()
 
-    return await asyncio.start_server(serve, host, port, limit=_HEAD_BYTES, start_serving=False)
+    def take(accepted: socket.socket) -> None:
+        if len(asking) >= _MOST:
+            accepted.close()
+            return
+        asking.add(task := asyncio.create_task(serve(accepted)))
+        task.add_done_callback(asking.discard)
+
+    return Listener(await tcp_sockets(host, port), take)
 
 
 def _response(status: HTTPStatus, kind: str, body: bytes, *, bodiless: bool) -> bytes:

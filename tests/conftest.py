@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 from serving_process import serving
 
+import runtime  # noqa: F401  (before torch: it says how torch's threads wait)
 from runtime.registry import BUNDLED
 
 settings.register_profile("untimed", deadline=None)

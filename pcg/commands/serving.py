@@ -22,6 +22,7 @@ def serve(
     models: Models = None,
     device: Device | None = None,
     threads: int | None = None,
+    dedicated: bool | None = None,
     models_mb: int | None = None,
     workers: int | None = None,
     worker_mb: int | None = None,
@@ -64,6 +65,8 @@ def serve(
     :param websocket_port: Also listen for WebSocket on this port.
     :param device: auto, the default, is the CPU; cuda is a GPU.
     :param threads: CPU threads of the engine, 1 to 4 for each core; by default all cores.
+    :param dedicated: This machine has nothing else to do: nothing gives way to other programs, and threads that wait
+        spin. By default they sleep, so that a game beside the runtime keeps its frames.
     :param models_mb: Memory for models, by their files: the longest unused is let go of. By default all stay.
     :param workers: Processes that solve levels, by default one a core, at most 4; 0: the engine's thread does it.
     :param worker_mb: The most memory that each may take, by default 1024.
@@ -73,6 +76,7 @@ def serve(
     :param tls_cert: Certificate chain (PEM); TCP and WebSocket are then served with TLS only.
     :param tls_key: Its private key (PEM).
     :param origins: Site whose pages may use the WebSocket, such as https://game.example; again for more, * for all.
+        By default pages of this machine, where --host is a loopback address.
     :param cache_mb: Memory for finished results, by default 256.
     :param cache_dir: Folder for finished results, kept over restarts.
     :param cache_dir_mb: The most that is kept there, by default 4096.
@@ -87,13 +91,16 @@ def serve(
     :param config: TOML file of settings.
     """
     flags = {name: value for name, value in locals().items() if name != "config"}
-    from runtime import settings
-    from runtime.serving import serve_until_stopped
+    from runtime import settings, sharing
 
     try:
         asked = settings.load(flags, os.environ, config)
     except ValueError as error:
         raise UserError(str(error)) from error
+    if asked.dedicated:
+        sharing.spin_while_waiting()
+    from runtime.serving import serve_until_stopped  # and torch, which reads once how its threads are to wait
+
     serve_until_stopped(asked)
 
 

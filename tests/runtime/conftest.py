@@ -86,6 +86,7 @@ class BarePeer:
             data = await self.reader.read(1 << 16)
             if not data:
                 assert self.wire.receive_eof() == []
+                self.writer.close()  # as clients do; the server waits a moment for it
                 return None
             self._events += self.wire.receive_data(data)
         return self._events.pop(0)
@@ -93,6 +94,12 @@ class BarePeer:
     async def call(self, msgid: int, method: str, params: list[Any]) -> Event | None:
         await self.send(self.wire.send_request(msgid, method, params))
         return await self.receive()
+
+    async def is_told_of_the_end(self) -> bool:
+        """Whether the server's last words are that it shuts down, and the connection ends in order."""
+        last = await self.receive()
+        assert last.params[0]["code"] == Code.SHUTTING_DOWN
+        return await self.receive() is None
 
     async def still_served(self) -> bool:
         """Whether a call is answered as it should be."""

@@ -53,11 +53,20 @@ class Process:
 
 
 @contextlib.contextmanager
-def serving(models: Path, *flags: object, log: Path | None = None, **environment: str) -> Iterator[Process]:
+def serving(
+    models: Path, *flags: object, log: Path | None = None, descriptors: int | None = None, **environment: str
+) -> Iterator[Process]:
     """A server of a folder's models on a free port. `log`: where its log goes; else `stop` gives it.
 
     It ends with this process, however that ends: its stdin is a pipe that only this process holds open.
+    `descriptors`: how many file descriptors it may have, where that is to be bounded.
     """
+
+    def bound() -> None:
+        import resource  # not on Windows
+
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+
     with contextlib.ExitStack() as files:
         command = [sys.executable, "-m", "pcg.cli", "serve", "--port", "0", "--until-eof", "--models", models]
         process = subprocess.Popen(
@@ -67,6 +76,7 @@ def serving(models: Path, *flags: object, log: Path | None = None, **environment
             stderr=subprocess.PIPE if log is None else files.enter_context(log.open("w")),
             text=True,
             env=os.environ | environment,
+            preexec_fn=None if descriptors is None else bound,
         )
         try:
             yield Process(process)

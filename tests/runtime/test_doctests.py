@@ -13,6 +13,7 @@ MODULES = [
     "runtime.content.levels.rules",
     "runtime.content.levels.runner",
     "runtime.errors",
+    "runtime.parameters",
     "demos.world.runtime_process",
 ]
 

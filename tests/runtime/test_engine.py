@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -17,8 +18,9 @@ import torch
 from model_files import card, write_model
 
 from runtime import card as cards
+from runtime import sharing
 from runtime.card import Golden
-from runtime.engine import WARM_RUNS, Abandoned, Engine, digest
+from runtime.engine import Abandoned, Engine, digest
 from runtime.errors import Code, RpcError
 from runtime.registry import ModelFile, Registry
 
@@ -43,25 +45,54 @@ def test_a_precision_that_is_not_exact_is_not_used(engine: Engine, tmp_path: Pat
     assert engine.submit(engine.load, Registry(tmp_path).find("doubler")).result().precision == 32
 
 
-def test_one_delayed_run_does_not_choose_the_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_precision_is_chosen_by_processor_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long other programs keep a precision's runs waiting, what counts is the work that it takes."""
     write_model(tmp_path)
-    engine = Engine("cpu")  # a fresh one: another has chosen for the same bytes already
-    ran: list[int] = []
     call = Engine._call
 
-    def delayed(self: Engine, module: torch.nn.Module, *arguments: object) -> object:
-        ran.append(module.precision)
-        of_it = ran.count(module.precision)
-        time.sleep(0.01 if module.precision == 32 else 0.1 * (of_it == WARM_RUNS + 1))
-        return call(self, module, *arguments)
+    def delayed(self: Engine, module: torch.nn.Module, *arguments: object, **options: object) -> object:
+        if module.precision == 32:
+            end = time.thread_time() + 0.02
+            while time.thread_time() < end:
+                pass
+        else:
+            time.sleep(0.1)
+        return call(self, module, *arguments, **options)
 
     monkeypatch.setattr(Engine, "_call", delayed)
-    monkeypatch.setattr("runtime.engine.TIMED_S", 60.0)  # however slow the machine is
-    try:
-        loaded = engine.submit(engine.load, Registry(tmp_path).find("doubler")).result()
-    finally:
-        engine.close()
-    assert loaded.precision == 16
+    with closing(Engine("cpu")) as engine:  # a fresh one: another has chosen for the same bytes already
+        assert engine.submit(engine.load, Registry(tmp_path).find("doubler")).result().precision == 16
+
+
+def test_a_precision_that_fails_a_later_golden_vector_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Golden("forward", [[1]], digest(np.array([2])))
+    far = Golden("forward", [[5]], digest(np.array([10])))
+    write_model(tmp_path, card_bytes=cards.encode(card(golden=[right, far])))
+    call = Engine._call
+
+    def wrong_once(
+        self: Engine, module: torch.nn.Module, model: ModelFile, method: str, arguments: list, **options: int
+    ) -> np.ndarray:
+        result = call(self, module, model, method, arguments, **options)
+        return result + 1 if module.precision == 16 and arguments[0][0] == 5 else result
+
+    monkeypatch.setattr(Engine, "_call", wrong_once)
+    monkeypatch.setattr(Engine, "_time", lambda *arguments: {32: 2.0, 16: 1.0}[arguments[-1]])
+    with closing(Engine("cpu")) as engine:
+        assert engine.submit(engine.load, Registry(tmp_path).find("doubler")).result().precision == 32
+
+
+def test_an_engine_that_shares_gives_way() -> None:
+    def niceness(engine: Engine) -> int:
+        return engine.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result()
+
+    here = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    with closing(Engine("cpu")) as shares, closing(Engine("cpu", share=False)) as alone:
+        assert niceness(alone) == here
+        if sys.platform == "linux":
+            assert niceness(shares) == max(here, sharing.NICE)
 
 
 def test_falls_back_to_float64(engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -160,7 +160,7 @@ async def test_a_flood_is_answered_whole_when_the_server_closes(connect):
         answers = [await flood.receive() for _ in range(2999)]
         assert [answer.msgid for answer in answers] == list(range(1, 3000))
         assert {answer.error[0] for answer in answers if answer.error} <= {Code.SHUTTING_DOWN}
-        assert await flood.receive() is None
+        assert await flood.is_told_of_the_end()
         await closing
 
 

@@ -126,10 +126,9 @@ def test_runs_are_observed_with_how_many_they_answer() -> None:
 async def watched() -> AsyncIterator[dict[str, Any]]:
     state: dict[str, Any] = {"ready": True}
     listener = await status.listen("127.0.0.1", 0, lambda: b"metrics\n", lambda: state["ready"])
-    await listener.start_serving()
-    state["port"] = listener.sockets[0].getsockname()[1]
+    state["port"] = listener.port
     yield state
-    listener.close()
+    await listener.stop()
 
 
 async def ask(state: dict[str, Any], text: str) -> tuple[int, str]:

@@ -99,6 +99,8 @@ def test_limits_are_those_of_the_code():
         limits.max_unsent_bytes,
         limits.max_unsent_total_bytes,
         limits.max_connections,
+        limits.max_unauthorised,
+        limits.max_unauthorised_per_address,
         limits.handshake_timeout_s,
         limits.idle_timeout_s,
         limits.message_timeout_s,

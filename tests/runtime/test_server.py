@@ -36,7 +36,7 @@ async def test_close_answers_also_what_was_not_read_yet(service, connect):
         done = {answer.msgid for answer in answers if answer.error is None}
         assert done == {0, 1}
         assert {answer.error[0] for answer in answers if answer.error} == {Code.SHUTTING_DOWN}
-        assert await peer.receive() is None
+        assert await peer.is_told_of_the_end()
         await asyncio.gather(sending, closing)
 
 
@@ -50,8 +50,8 @@ async def test_close_waits_for_running_requests_and_refuses_new_ones(server, ser
     assert (response.msgid, response.error[0]) == (2, Code.SHUTTING_DOWN)
     service.gate.set()
     assert await peer.receive() == Response(1, None, {"name": 1})
+    assert await peer.is_told_of_the_end()
     await closing
-    assert await peer.receive() is None
     with pytest.raises(ConnectionRefusedError):
         await connect(server)
 
@@ -60,11 +60,12 @@ async def test_close_ends_what_outlasts_the_grace(server, service, connect):
     peer = await connect(server)
     await peer.send(peer.wait_request(1))
     await service.until(service.started, 1)
-    await server.close(grace_s=0)
+    closing = asyncio.create_task(server.close(grace_s=0))
     response = await peer.receive()
     assert (response.msgid, response.error[0]) == (1, Code.SHUTTING_DOWN)
     assert service.cancelled == [1]
-    assert await peer.receive() is None
+    assert await peer.is_told_of_the_end()
+    await closing
 
 
 async def test_close_does_not_wait_for_who_has_left(server, service, connect):
@@ -85,8 +86,10 @@ async def test_who_gives_up_waiting_for_the_end_leaves_nobody_waiting(server, se
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(server.close(grace_s=60), 0.01)
     service.gate.set()
-    await asyncio.wait_for(server.close(), 30)
+    closing = asyncio.create_task(server.close())
     assert await peer.receive() == Response(1, None, {"name": 1})
+    assert await peer.is_told_of_the_end()
+    await asyncio.wait_for(closing, 30)
 
 
 async def test_serve_forever_returns_after_close(service, connect):

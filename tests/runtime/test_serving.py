@@ -8,20 +8,26 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
+import numpy as np
 import psutil
 import pytest
-from model_files import write_model
+from model_files import card, write_model
 from msgspec import structs
 from serving_process import serving
 from test_workers import alive, until
 
 from pcg.cli import main
+from runtime import card as cards
+from runtime.card import Golden
 from runtime.client import Client, ConnectionLost, NoRuntime
+from runtime.engine import Engine
 from runtime.errors import RpcError
+from runtime.registry import ModelFile, Registry
 from runtime.service import Service
 from runtime.serving import serve_until_stopped
 from runtime.settings import Settings
@@ -56,10 +62,10 @@ def test_all_ways_in_and_settings_from_everywhere(models: Path, tmp_path: Path) 
             assert server.line() == f"and on {unix}"
             assert server.line().startswith("and on ws://127.0.0.1:")
             metrics = server.line().removeprefix("metrics on ")
-            with urlopen(metrics) as page:
-                assert b"pcg_ready 1.0" in page.read()
             with Client(unix=unix) as client:
-                assert client.call("server.health")["ready"]
+                until(lambda: client.call("server.health")["ready"])  # it answers while it proves its models
+                with urlopen(metrics) as page:
+                    assert b"pcg_ready 1.0" in page.read()
                 with pytest.raises(RpcError, match="the limit is 2000"):
                     client.call("server.health", padding=bytes(2000))
             with Client(port=server.port) as client, pytest.raises(RpcError, match="token"):
@@ -103,12 +109,57 @@ def test_what_keeps_it_from_starting(models: Path, tmp_path: Path) -> None:
         serve_until_stopped(Settings(models=models, port=0, websocket_port=taken.getsockname()[1]))
 
 
+def test_a_server_whose_models_all_fail_their_proof_ends(tmp_path: Path) -> None:
+    write_model(tmp_path, card_bytes=cards.encode(card(golden=[Golden("forward", [[1]], "0" * 64)])))
+    with serving(tmp_path) as server:
+        assert server.lines[0].startswith("serving doubler on ")
+        _, log = server.process.communicate(timeout=60)
+        assert server.process.returncode == 1
+    assert log.count("does not give its golden vectors on cpu, not even in float64") == 1
+    assert log.splitlines()[-1].startswith("pcg: no usable model in ")
+
+
+def test_terrain_is_proved_first_and_a_request_does_not_wait_for_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, family in (("alpha", "levels"), ("beta", "characters"), ("gamma", "terrain")):
+        write_model(tmp_path, name, cards.encode(card(name=name, family=family)))
+    proved: list[str] = []
+    load = Engine.load
+
+    def noted(self: Engine, model: ModelFile) -> object:
+        if not self.is_proved(model):
+            proved.append(model.card.name)
+            if len(proved) == 1:  # a request for another model comes while the first one is proved
+                self.submit(self.run, service.registry.find("beta"), "forward", np.array([2]))
+        return load(self, model)
+
+    monkeypatch.setattr(Engine, "load", noted)
+    service = Service(Registry(tmp_path), Engine("cpu"))
+    try:
+        service.warm_up()
+    finally:
+        service.close()
+    assert proved == ["gamma", "beta", "alpha"]
+
+
+def test_a_warm_up_that_is_told_to_stop_proves_nothing_more(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    service, stop = Service(Registry(tmp_path), Engine("cpu")), threading.Event()
+    stop.set()
+    try:
+        service.warm_up(stop)
+        assert not service.ready
+    finally:
+        service.close()
+
+
 @pytest.mark.usefixtures("signals")
 @pytest.mark.parametrize("name", ["port", "websocket_port", "metrics_port", "unix"])
 def test_an_address_that_is_taken_is_told_before_models_are_loaded(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(Service, "warm_up", lambda _: pytest.fail("models were loaded"))
+    monkeypatch.setattr(Service, "warm_up", lambda *_: pytest.fail("models were loaded"))
     if name == "unix":
         path: Path | int = tmp_path / "pcg.sock"
         taken = socket.socket(socket.AF_UNIX)
@@ -119,30 +170,6 @@ def test_an_address_that_is_taken_is_told_before_models_are_loaded(
         path = taken.getsockname()[1]
     with taken, pytest.raises(OSError, match=r"address already in use|another server listens on"):
         serve_until_stopped(Settings(models=models, **{"port": 0, name: path}))
-
-
-@pytest.mark.usefixtures("signals")
-def test_nobody_connects_before_models_are_loaded(
-    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The ports are held meanwhile."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    path = tmp_path / "pcg.sock"
-
-    def warm_up(_: Service) -> None:
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port))
-        with socket.socket() as other, pytest.raises(OSError, match="in use"):
-            other.bind(("127.0.0.1", port))
-        assert not path.exists()
-        raise ValueError("seen")
-
-    monkeypatch.setattr(Service, "warm_up", warm_up)
-    with pytest.raises(ValueError, match="seen"):
-        serve_until_stopped(Settings(models=models, port=port, unix=path))
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", port))
 
 
 def test_strangers_are_warned_of(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from runtime.access import is_loopback
 from runtime.limits import Limits
 from runtime.local import Local
-from runtime.settings import ENVIRONMENT, Settings, is_loopback, load
+from runtime.settings import ENVIRONMENT, Settings, load
 from runtime.threads import most_threads
 
 

@@ -176,6 +176,7 @@ async def test_close_waits_for_what_runs_over_websocket(web, service):
         service.gate.set()
         assert await peer.receive() == Response(1, None, {"name": 1})
         await closing
+        assert (await peer.receive()).params[0]["code"] == Code.SHUTTING_DOWN
         assert await peer.receive() is None
 
 
