@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import settings
 from serving_process import serving
 
 import runtime  # noqa: F401  (before torch: it says how torch's threads wait)
+from runtime.client import Client
 from runtime.registry import BUNDLED
 
 settings.register_profile("untimed", deadline=None)
@@ -22,6 +24,9 @@ settings.load_profile("untimed")
 def runtime_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """TCP port of a `pcg serve` of the bundled models, one for all tests."""
     with serving(BUNDLED, log=tmp_path_factory.mktemp("runtime") / "log") as server:
+        with Client(port=server.port) as client:
+            while not client.call("server.health")["ready"]:
+                time.sleep(0.1)
         yield server.port
         code, _ = server.stop()
         assert code == 0
