@@ -72,7 +72,7 @@ class Engine:
     other programs, such as a game; False on a machine that has nothing else to do.
 
     Raises:
-        ValueError: the device is not there.
+        ValueError: the device is not there, or so many threads can't be had.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Engine:
         longest_batch_s: float = batches.MOST_MS / 1000,
         share: bool = True,
     ) -> None:
+        sharing.check_threads(threads)
         if device not in ("auto", "cpu", "cuda"):
             raise ValueError(f"unknown device {device!r}; there are: auto, cpu, cuda")
         if device == "cuda" and not torch.cuda.is_available():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
@@ -23,26 +25,51 @@ class Priority(IntEnum):
     LOW = 2
 
 
-class Flow:
-    """Whose calls are together: those of one connection, or of one thread of this process."""
+HERE = "this process"  # the client that calls in process are of
+_SITE_BITS = 64  # of an IPv6 address, what a provider gives one customer at least
 
-    def __init__(self) -> None:
+
+def client_of(address: object) -> str:
+    """Whose connections share one client's part of the time, by the address that a socket gives for its other end.
+
+    An IPv4 address is one client, and so is an IPv6 network of 64 bits, since one machine may take any address in it.
+    All who use a Unix socket, where there is no address, are one.
+
+    >>> client_of(("192.168.1.2", 4000)), client_of(("2001:db8::1", 4000, 0, 0)), client_of("")
+    ('192.168.1.2', '2001:db8::', 'local')
+    """
+    if not isinstance(address, tuple):
+        return "local"
+    host = str(address[0]).partition("%")[0]  # without the zone of a link-local address
+    try:
+        ip = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((ip, _SITE_BITS), strict=False).network_address) if not ip.is_loopback else str(ip)
+
+
+class Flow:
+    """Whose calls are together: those of one connection, or of one thread of this process.
+
+    `client`: whose connection it is (`client_of`); clients share first, then a client's connections.
+    """
+
+    def __init__(self, client: str = HERE) -> None:
+        self.client = client  # stays as it is once there are calls
         self.congested = False  # set by its connection, and ended by `clear`
         self.schedulers: set[Scheduler] = set()  # that have had calls of it
+        # For who makes results ahead of what its connection takes: how many bytes more, or fewer, wait.
+        self.on_ahead: Callable[[int], object] = lambda _: None
 
     def clear(self) -> None:
         """It is congested no more."""
         self.congested = False
         for scheduler in list(self.schedulers):
-            scheduler.wake()
-
-
-class Lane:
-    """A flow's calls of one priority, and the seconds they have used."""
-
-    def __init__(self) -> None:
-        self.used_s = 0.0
-        self.waiting: dict[Call, None] = {}  # in the order they came
+            scheduler.wake(self)
 
 
 class Job:
@@ -58,6 +85,11 @@ class Job:
     def priority(self) -> Priority:
         """Of the most urgent call that waits for it."""
         return min((call.priority for call in list(self.calls)), default=Priority.LOW)
+
+    @property
+    def client(self) -> str:
+        """Of one of the calls that wait for it."""
+        return next((call.flow.client for call in list(self.calls)), HERE)
 
 
 class Call:

@@ -10,7 +10,7 @@ from runtime.protocol import MAX_MESSAGE_BYTES
 
 @dataclass(frozen=True)
 class Limits:
-    """Of every connection, but for those of connections. None for a time: without end.
+    """Of every connection, but for those of all connections. None for a time: without end.
 
     Raises:
         ValueError: a limit is not positive, or a message's is over what a length prefix can say.
@@ -30,6 +30,9 @@ class Limits:
     """Of those requests together. A single one may have more."""
     max_unsent_bytes: int = 8 << 20
     """Of answers that the client has not taken; while there are more, nothing more is begun for it."""
+    max_unsent_total_bytes: int = 256 << 20
+    """Of all connections together. From half of it on nothing is begun for those that do not read; past it, those of
+    them that have the most are closed."""
     max_connections: int = 128
     """Of the whole server, counted from when they are accepted."""
     max_unauthorised: int = 32

@@ -18,7 +18,7 @@ class Local:
 
     Raises:
         FileNotFoundError: no such models folder.
-        ValueError: the device is not there.
+        ValueError: the device is not there, or the number of threads is out of range.
     """
 
     def __init__(self, models: Path | None = None, device: str = "auto", threads: int | None = None) -> None:

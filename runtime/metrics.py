@@ -85,6 +85,8 @@ class Metrics:
         yield _counter("pcg_received_bytes", "Bytes received", lambda: counts.received_bytes)
         yield _counter("pcg_sent_bytes", "Bytes of messages sent", lambda: counts.sent_bytes)
         yield GaugeMetricFamily("pcg_open_connections", "Connections open", value=self._server.connections)
+        unsent = "Bytes of responses that are made and that clients have not taken"
+        yield GaugeMetricFamily("pcg_unsent_bytes", unsent, value=self._server.unsent_bytes)
         depths = GaugeMetricFamily("pcg_queue_depth", "Requests that wait, by queue", labels=["queue"])
         for queue, depth in service.queue_depths().items():
             depths.add_metric([queue], depth)

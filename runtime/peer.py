@@ -10,7 +10,8 @@ What keeps one peer from harming the rest:
 - At most `max_in_flight` of its requests run or wait to be sent. The next one is held, what follows stays undecoded,
   then unread, and TCP slows the peer down.
 - After so many messages others have their turn, so that a flood of small ones holds up only itself.
-- Answers that it does not read wait in its outbox. When they are too many, nothing more is begun for it.
+- Answers that it does not read wait in its outbox. When they are too many, nothing more is begun for it; when all
+  peers together leave too many, those that leave the most are cut off.
 - Whatever it sends that can't be understood ends its own connection, and only that.
 """
 
@@ -27,10 +28,10 @@ from runtime import answers, arrays
 from runtime.access import Door, Tokens, WrongToken
 from runtime.calls import Caller, InFlight, Service
 from runtime.errors import Code, RpcError
-from runtime.jobs import Flow
+from runtime.jobs import Flow, client_of
 from runtime.limits import Limits
 from runtime.metrics import Counts
-from runtime.outbox import Link, Outbox
+from runtime.outbox import Budget, Link, Outbox
 from runtime.protocol import Connection, Event, Fatal, Framing, Invalid, Notification, Packed, Request
 from runtime.timers import Timers
 
@@ -62,6 +63,7 @@ class Peer(asyncio.BufferedProtocol):
         framing: Framing | None = None,
         tokens: Tokens | None = None,
         counts: Counts | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.name = "a client"
         self.flow = Flow()
@@ -75,6 +77,7 @@ class Peer(asyncio.BufferedProtocol):
             max_values=limits.max_values,
         )
         self._counts = counts or Counts()
+        self._budget = budget or Budget(limits.max_unsent_total_bytes)
         self.responses = answers.Responses(self._wire, self._counts)
         self.door = Door(tokens)
         if not self.door.open:
@@ -94,17 +97,15 @@ class Peer(asyncio.BufferedProtocol):
     # What the link tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        address = transport.get_extra_info("peername")
-        self.attach(
-            cast(asyncio.Transport, transport),
-            "{}:{}".format(*address[:2]) if isinstance(address, tuple) else "a local client",
-        )
+        self.attach(cast(asyncio.Transport, transport), transport.get_extra_info("peername"))
 
-    def attach(self, link: Link, name: str) -> None:
-        """Begin. `name` is for the log."""
-        self._link, self.name = link, name
+    def attach(self, link: Link, address: object) -> None:
+        """Begin. `address` is that of the link's other end, as a socket gives it."""
+        self._link, self.flow.client = link, client_of(address)
+        self.name = "{}:{}".format(*address[:2]) if isinstance(address, tuple) else "a local client"
         joins = self._wire.framing is not Framing.FRAMES
-        self._outbox = Outbox(link, self.flow, self._limits.max_unsent_bytes, joins=joins)
+        most = self._limits.max_unsent_bytes
+        self._outbox = Outbox(link, self.flow, most, self._budget, self._give_up_holding, joins=joins)
         self._timers.start("idle", self._limits.idle_timeout_s, self._check_idle)
         if not self.door.open:
             self._timers.start("handshake", self._limits.handshake_timeout_s, self._give_up_waiting)
@@ -147,7 +148,7 @@ class Peer(asyncio.BufferedProtocol):
             logger.info("%s: the connection was lost: %s", self.name, exc)
         self._end()
         self._timers.stop_all()
-        self._outbox.drop()
+        self._outbox.end()
         self._on_lost(self)
 
     # What the server and the service ask
@@ -158,7 +159,11 @@ class Peer(asyncio.BufferedProtocol):
         OSError if the peer has gone.
         """
         message = self._wire.send_notification(method, [arrays.to_wire(params)])
-        await self._outbox.empty()
+        self.flow.on_ahead(len(message))
+        try:
+            await self._outbox.empty()
+        finally:
+            self.flow.on_ahead(-len(message))
         if self._ended:
             raise ConnectionResetError(f"{self.name} has gone")
         self._send(message)
@@ -375,4 +380,11 @@ class Peer(asyncio.BufferedProtocol):
 
     def _give_up_sending(self) -> None:
         logger.info("%s: took no data for %s s, cut off", self.name, self._limits.send_timeout_s)
+        self._link.abort()
+
+    def _give_up_holding(self, size: int) -> None:
+        most = self._limits.max_unsent_total_bytes
+        what = "%s: has not taken %d bytes of responses, all clients together more than %d: cut off"
+        logger.info(what, self.name, size, most)
+        self._end()
         self._link.abort()

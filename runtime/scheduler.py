@@ -9,8 +9,8 @@ came last, what was cancelled costs nothing, and the engine never waits for an e
 wake those who wait for them: what it has made it hands back, and takes the next ticket. The call that is due is
 
 1. of the highest priority;
-2. among its connections, of the one whose calls have run for the least time. A connection that has had nothing to
-   do starts level with the others: time can't be saved up;
+2. of the client whose calls have run for the least time, and of this client's connections, of the one whose calls have
+   run for the least time (`runtime.fairness`: neither idling nor reconnecting gains anything);
 3. the oldest of that connection.
 
 Work that is alike and that pays together (`runtime.batching`) is one run: with the call that is due go the others of
@@ -29,11 +29,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from runtime.batching import Batch
 from runtime.errors import Code, RpcError
-from runtime.jobs import Call, Flow, Job, Lane, Priority
+from runtime.fairness import FairQueue
+from runtime.jobs import Call, Flow, Job, Priority
 from runtime.work import Search, Work
 
 logger = logging.getLogger(__name__)
@@ -71,9 +71,7 @@ class Scheduler:
         self._lock = threading.Lock()
         self._arrival = threading.Condition(self._lock)
         self._jobs: dict[bytes, Job] = {}  # by key; those that wait and the one that runs
-        self._lanes: WeakKeyDictionary[Flow, dict[Priority, Lane]] = WeakKeyDictionary()
-        self._flows: dict[Priority, dict[Flow, Lane]] = {priority: {} for priority in Priority}  # that have calls
-        self._level = dict.fromkeys(Priority, 0.0)  # the used seconds that a flow with nothing to do starts with
+        self._queues = {priority: FairQueue() for priority in Priority}
         self._depths: Counter[tuple[str, Priority]] = Counter()
         self._seconds: dict[str, float] = {}  # mean time of a run, by queue
         self._tickets = 0  # handed over, not yet called
@@ -101,9 +99,11 @@ class Scheduler:
         call.future.add_done_callback(lambda _: self._leave(call))
         return call
 
-    def wake(self) -> None:
+    def wake(self, flow: Flow) -> None:
         """Look again for what can run: a flow is congested no more."""
         with self._lock:
+            for queue in self._queues.values():
+                queue.wake(flow)
             self._issue_tickets()
 
     def depths(self) -> dict[str, int]:
@@ -133,17 +133,9 @@ class Scheduler:
         if self._depths[place] >= self._max_queued:
             raise self._overloaded(*place)
         call.flow.schedulers.add(self)
-        lane = self._lane(call)
-        if not lane.waiting:
-            lane.used_s = max(lane.used_s, self._level[call.priority])
-            self._flows[call.priority][call.flow] = lane
-        lane.waiting[call] = None
+        self._queues[call.priority].add(call)
         self._depths[place] += 1
         self._issue_tickets()
-
-    def _lane(self, call: Call) -> Lane:
-        lanes = self._lanes.setdefault(call.flow, {})
-        return lanes.setdefault(call.priority, Lane())
 
     def _overloaded(self, queue: str, priority: Priority) -> RpcError:
         depth = self._depths[queue, priority]
@@ -159,13 +151,11 @@ class Scheduler:
         )
 
     def _dequeue(self, call: Call) -> None:
-        lane = self._lane(call)
-        if call not in lane.waiting:
-            return
-        del lane.waiting[call]
-        self._depths[call.job.work.queue, call.priority] -= 1
-        if not lane.waiting:
-            del self._flows[call.priority][call.flow]
+        """Take a call off its queue, if it waits there, since it will not run."""
+        queue = self._queues[call.priority]
+        if call in queue:
+            queue.remove(call)
+            self._depths[call.job.work.queue, call.priority] -= 1
 
     def _leave(self, call: Call) -> None:
         """Forget a call that is answered, cancelled or expired."""
@@ -199,22 +189,19 @@ class Scheduler:
             self._do(together)
 
     def _take(self, late: list[Call]) -> Call | None:
-        """The call that is due, off the queue; those that have expired on the way go to `late`."""
-        for priority, flows in self._flows.items():
-            while ready := [lane for flow, lane in flows.items() if not flow.congested]:
-                lane = min(ready, key=lambda lane: lane.used_s)
-                self._level[priority] = max(self._level[priority], lane.used_s)
-                call = next(iter(lane.waiting))
-                self._dequeue(call)
+        """The call that is due; those that have expired on the way go to `late`, off the queue."""
+        for queue in self._queues.values():
+            while (call := queue.next()) is not None:
                 if call.expires is None or time.monotonic() < call.expires:
                     return call
+                self._dequeue(call)
                 late.append(call)
         return None
 
     def _begin(self, due: Call) -> list[Call]:
         """The call, and those that are done with it: what is alike, as far as it pays, and comes in time."""
         together = [due]
-        self._mark_running(due.job)
+        self._mark_running(due)
         batch = _batch(due.job)
         if batch is None or batch.size >= batch.limits.max_batch_size:
             return together
@@ -222,7 +209,7 @@ class Scheduler:
         while True:
             for call, its in list(self._alike(batch, due.priority)):
                 if not call.job.running and size + its.size <= batch.limits.max_batch_size:
-                    self._mark_running(call.job)
+                    self._mark_running(call)
                     together.append(call)
                     size += its.size
             left = ends - time.monotonic()
@@ -231,16 +218,18 @@ class Scheduler:
             self._arrival.wait(left)
 
     def _alike(self, batch: Batch, priority: Priority) -> Iterator[tuple[Call, Batch]]:
-        for flow, lane in self._flows[priority].items():
-            for call in lane.waiting if not flow.congested else ():
-                its = _batch(call.job)
-                if its is not None and its.alike == batch.alike:
-                    yield call, its
+        for call in self._queues[priority]:
+            its = _batch(call.job)
+            if its is not None and its.alike == batch.alike:
+                yield call, its
 
-    def _mark_running(self, job: Job) -> None:
-        job.running = True
+    def _mark_running(self, due: Call) -> None:
+        """The call runs, and all that wait for the same job wait no more in a queue."""
+        due.job.running = True
         self._running += 1
-        for call in job.calls:
+        self._queues[due.priority].begin(due)
+        self._depths[due.job.work.queue, due.priority] -= 1
+        for call in due.job.calls:
             self._dequeue(call)
 
     def _do(self, together: list[Call]) -> None:
@@ -253,7 +242,7 @@ class Scheduler:
             mean = self._seconds.setdefault(queue, share)
             self._seconds[queue] = mean + _NEWEST * (share - mean)
             for due in together:
-                self._lane(due).used_s += share
+                self._queues[due.priority].end(due, share)
         self._hand_back(functools.partial(self._answer, together, outcomes, waited, seconds))
 
     def _answer(self, together: list[Call], outcomes: list[Outcome], waited: float, seconds: float) -> None:

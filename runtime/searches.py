@@ -84,6 +84,8 @@ class _InTurn:
     def __init__(self, engine: Engine, scheduler: Scheduler, workers: Workers | None, job: Job) -> None:
         self._engine, self._scheduler, self._workers, self._job = engine, scheduler, workers, job
         self._parts = itertools.count()
+        # A flow of its own: one that is congested would keep this thread, and all searches that wait for it.
+        self._flow = Flow(job.client)
 
     def run(self, model: ModelFile, method: str, *arguments: NDArray[Any] | int) -> NDArray[Any]:
         """In the engine's next turn for work as urgent as the search."""
@@ -96,8 +98,7 @@ class _InTurn:
 
     def _in_turn(self, queue: str, function: Callable[[], T], batch: Batch | None = None) -> T:
         key = b"part%d of %d " % (next(self._parts), id(self._job)) + self._job.work.key
-        # A flow of its own: one that is congested would keep this thread, and all searches that wait for it.
-        call = self._scheduler.submit(Work(queue, key, function, batch), Flow(), self._job.priority)
+        call = self._scheduler.submit(Work(queue, key, function, batch), self._flow, self._job.priority)
         made: T = self._result(call.future)
         return made
 

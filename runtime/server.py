@@ -21,7 +21,9 @@ from runtime.calls import Service
 from runtime.errors import Code
 from runtime.limits import Limits
 from runtime.listening import Listener, tcp_sockets, unix_socket
+from runtime.memory import Trimmer
 from runtime.metrics import Counts
+from runtime.outbox import Budget
 from runtime.peer import CLOSE_S, Peer
 from runtime.protocol import Framing
 from runtime.websocket import WebSocketLink
@@ -92,6 +94,8 @@ class Server:
         self._peers: set[Peer] = set()  # those of them that are served
         self._admission = Admission(self._limits)
         self.counts = Counts(getattr(service, "methods", ()))
+        self._trimmer = Trimmer()
+        self._budget = Budget(self._limits.max_unsent_total_bytes, self._trimmer.burst_is_over)
         self._changed = asyncio.Event()  # a connection is closed
         self._closed = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
@@ -143,6 +147,11 @@ class Server:
         return len(self._admission.inside)
 
     @property
+    def unsent_bytes(self) -> int:
+        """Of responses that are made and that clients have not taken."""
+        return self._budget.bytes
+
+    @property
     def closing(self) -> bool:
         """Whether it takes no more requests."""
         return self._ending is not None
@@ -173,6 +182,7 @@ class Server:
             await self._changed.wait()
         hurry.cancel()
         self._admission.close()
+        self._trimmer.close()
         await asyncio.gather(*self._drains)
         self._closed.set()
 
@@ -226,7 +236,7 @@ class Server:
 
     def _new_peer(self, arrival: Arrival, tokens: Tokens | None, framing: Framing | None = None) -> Peer:
         made, lost = functools.partial(self._made, arrival), lambda _: self._lost(arrival)
-        return Peer(self._service, self._limits, made, lost, framing, tokens, self.counts)
+        return Peer(self._service, self._limits, made, lost, framing, tokens, self.counts, self._budget)
 
     def _made(self, arrival: Arrival, peer: Peer) -> None:
         arrival.peer = peer
@@ -243,6 +253,7 @@ class Server:
             self._peers.discard(arrival.peer)
         self._admission.forget(arrival)
         self._arrivals.discard(arrival)
+        self._trimmer.connection_is_over(self.counts.sent_bytes + self.counts.received_bytes)
         self._changed.set()
 
 

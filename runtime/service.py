@@ -171,7 +171,7 @@ class Service:
         start = functools.partial(self._runner.start, options=options, flow=connection.flow)
         if method in self._streamed:
             name, works = self._streamed[method]
-            answer = streaming.answer(works(params), name, options, start, connection.notify)
+            answer = streaming.answer(works(params), name, options, start, connection.notify, connection.flow)
             return asyncio.ensure_future(answer)
         if options.stream and method in self._reporting:
             make = functools.partial(self._reporting[method], params)

@@ -11,6 +11,7 @@ import signal
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 from runtime import logs, status
@@ -42,6 +43,7 @@ def serve_until_stopped(settings: Settings) -> None:
         ValueError: there is no model to serve, or a file is not what it should be.
     """
     logs.start(settings.log, logging.WARNING if settings.quiet else logging.INFO)
+    lifeline = _Lifeline() if settings.until_eof else None
     tokens = None if settings.token_file is None else read_tokens(settings.token_file)
     tls = _tls(settings)
     if not is_loopback(settings.host):
@@ -68,7 +70,7 @@ def serve_until_stopped(settings: Settings) -> None:
     try:
         if not registry.models:
             _check_models(service)
-        asyncio.run(_serve(service, settings, tls, tokens, runs))
+        asyncio.run(_serve(service, settings, tls, tokens, runs, lifeline))
     finally:
         _close(service)
 
@@ -94,8 +96,32 @@ def _warn_of_strangers(settings: Settings, tokens: Tokens | None, tls: ssl.SSLCo
         logger.warning("listening on %s without TLS: tokens can be read on the way", settings.host)
 
 
+class _Lifeline:
+    """Stdin, which whoever started this process holds open. When it ends, `at_end` is called, in another thread."""
+
+    def __init__(self) -> None:
+        self.at_end: Callable[[], object] = _end_now  # until there is anything to drain
+        threading.Thread(target=self._wait, name="stdin", daemon=True).start()
+
+    def _wait(self) -> None:
+        with contextlib.suppress(OSError):  # there is none
+            while os.read(0, 4096):  # not sys.stdin, whose lock would be held when the process exits
+                pass
+        with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended already
+            self.at_end()
+
+
+def _end_now() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 async def _serve(
-    service: Service, settings: Settings, tls: ssl.SSLContext | None, tokens: Tokens | None, runs: Runs
+    service: Service,
+    settings: Settings,
+    tls: ssl.SSLContext | None,
+    tokens: Tokens | None,
+    runs: Runs,
+    lifeline: _Lifeline | None,
 ) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -107,6 +133,8 @@ async def _serve(
 
     for number in (signal.SIGINT, signal.SIGTERM):  # not add_signal_handler, which Windows lacks
         signal.signal(number, stop)
+    if lifeline is not None:
+        lifeline.at_end = lambda: loop.call_soon_threadsafe(stopped.set)
     server = Server(
         service,
         settings.host,
@@ -118,15 +146,19 @@ async def _serve(
         tokens=tokens,
         origins=settings.origins,
     )
-    await server.start()
+    await server.start()  # all addresses are had before a model is loaded: one that is taken is told at once
     watched = None
     if settings.metrics_port is not None:
-        watched = await status.listen(
-            settings.metrics_host,
-            settings.metrics_port,
-            Metrics(server, service, runs).page,
-            lambda: service.ready and not server.closing,
-        )
+        try:
+            watched = await status.listen(
+                settings.metrics_host,
+                settings.metrics_port,
+                Metrics(server, service, runs).page,
+                lambda: service.ready and not server.closing,
+            )
+        except OSError:
+            await server.close(0)
+            raise
     print(f"serving {', '.join(service.registry.models)} on {settings.host}:{server.port}", flush=True)
     if settings.unix is not None:
         print(f"and on {settings.unix}", flush=True)

@@ -20,12 +20,12 @@ from runtime.cache import DISK_BYTES, MEMORY_BYTES
 from runtime.errors import did_you_mean
 from runtime.limits import Limits
 from runtime.scheduler import MAX_QUEUED
+from runtime.sharing import check_threads
 from runtime.workers import LEAST_MB, MEMORY_MB
 
 ENVIRONMENT = "PCG_SERVE_"
 CONFIG_VARIABLE = ENVIRONMENT + "CONFIG"
 _LEAST = {
-    "threads": 1,
     "models_mb": 1,
     "workers": 0,
     "worker_mb": LEAST_MB,
@@ -65,6 +65,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_queued: int = MAX_QUEUED
     max_batch_ms: int = MOST_MS
     drain_s: float = 30.0
+    until_eof: bool = False
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = None
     log: Literal["text", "json"] = "text"
@@ -76,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             port = getattr(self, name)
             if port is not None and not 0 <= port <= 65535:
                 raise ValueError(f"{name} {port} is not in 0..65535")
+        check_threads(self.threads)
         for name, least in _LEAST.items():
             number = getattr(self, name)
             if number is not None and number < least:

@@ -24,6 +24,8 @@ SHARED = {
 DEDICATED = {"GOMP_SPINCOUNT": "300000", "KMP_BLOCKTIME": "200"}  # the libraries' own defaults
 NICE = 2  # of the threads that make content, on Unix: 0 is a game's, 19 the last of all
 
+FOR_EACH_CORE = 4  # threads at most: more only wait for each other, and a thousand times as many may be all there are
+
 
 def sleep_while_waiting(environment: MutableMapping[str, str] = os.environ) -> None:
     """Let threads sleep soon after they begin to wait, unless the environment says something about it already."""
@@ -81,3 +83,19 @@ def _give_way_on_windows() -> None:
     kernel.GetCurrentProcess.restype = ctypes.c_void_p
     kernel.SetPriorityClass.argtypes = [ctypes.c_void_p, ctypes.c_uint]
     kernel.SetPriorityClass(kernel.GetCurrentProcess(), below_normal)
+
+
+def most_threads() -> int:
+    """The most threads that an engine may be given on this machine."""
+    return FOR_EACH_CORE * (os.cpu_count() or 1)
+
+
+def check_threads(threads: int | None) -> None:
+    """Look at a number of threads before any is made; None is left to the engine.
+
+    Raises:
+        ValueError: the number is out of range; the message names the range.
+    """
+    if threads is not None and not 1 <= threads <= most_threads():
+        most = f"{most_threads()} ({FOR_EACH_CORE} for each core of this machine)"
+        raise ValueError(f"threads {threads} is out of range: 1 to {most}")

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing
 
 from runtime.errors import Code, RpcError
+from runtime.jobs import Flow
 from runtime.parameters import Options
 from runtime.protocol import MAX_MESSAGE_BYTES, Packed, pack
 from runtime.work import Search, Work
@@ -21,7 +22,9 @@ Report = Callable[[int, int], None]
 Notify = Callable[[str, dict[str, object]], Awaitable[None]]
 
 
-async def answer(works: Sequence[Work | Search], name: str, options: Options, start: Start, notify: Notify) -> Packed:
+async def answer(
+    works: Sequence[Work | Search], name: str, options: Options, start: Start, notify: Notify, flow: Flow
+) -> Packed:
     """The response of a request for several things: `count` of them, each sent before as an `item` with its `index`
     under `name`; or, unless the request says `stream`, a list of all.
 
@@ -31,7 +34,7 @@ async def answer(works: Sequence[Work | Search], name: str, options: Options, st
     """
     deadline_s = None if options.deadline_ms is None else options.deadline_ms / 1000
     try:
-        async with asyncio.timeout(deadline_s) as timeout, aclosing(in_order(works, start)) as results:
+        async with asyncio.timeout(deadline_s) as timeout, aclosing(in_order(works, start, flow)) as results:
             if options.stream:
                 await _send_each(results, name, notify)
                 return pack({"count": len(works)})
@@ -93,22 +96,54 @@ async def _all(results: AsyncIterator[Packed]) -> list[Packed]:
     return kept
 
 
-async def in_order(works: Sequence[Work | Search], start: Start) -> AsyncGenerator[Packed, None]:
-    """The results, in order; at most AHEAD are begun and not taken. Where the queue is full, the first work raises
-    OVERLOADED, and later ones wait. Close it early, and what was begun is cancelled.
+async def in_order(works: Sequence[Work | Search], start: Start, flow: Flow) -> AsyncGenerator[Packed, None]:
+    """The results, in order; at most AHEAD are begun and not taken, and `flow` is told of how many bytes are made and
+    not taken. Where the queue is full, the first work raises OVERLOADED, and later ones wait. Close it early, and what
+    was begun is cancelled.
     """
-    begun: deque[Packed | asyncio.Future[Packed]] = deque()
+    begun: deque[_Begun] = deque()
     try:
         for index, work in enumerate(works):
-            begun.append(await _start(work, start, patient=index > 0))
+            begun.append(_Begun(await _start(work, start, patient=index > 0), flow))
             if len(begun) == AHEAD:
-                yield await _result(begun.popleft())
+                yield await begun.popleft().take()
         while begun:
-            yield await _result(begun.popleft())
+            yield await begun.popleft().take()
     finally:
-        for answer in begun:
-            if isinstance(answer, asyncio.Future):
-                answer.cancel()
+        for each in begun:
+            each.give_up()
+
+
+class _Begun:
+    """A result that is made, or is being made. It counts to its flow until it is taken or given up."""
+
+    def __init__(self, answer: Packed | asyncio.Future[Packed], flow: Flow) -> None:
+        self._answer, self._flow = answer, flow
+        self._counted = 0  # bytes
+        if isinstance(answer, Packed):
+            self._count(len(answer.data))
+        else:
+            answer.add_done_callback(self._made)
+
+    async def take(self) -> Packed:
+        try:
+            return await _result(self._answer)
+        finally:
+            self.give_up()
+
+    def give_up(self) -> None:
+        if isinstance(self._answer, asyncio.Future):
+            self._answer.remove_done_callback(self._made)
+            self._answer.cancel()  # does nothing to one that is done
+        self._count(-self._counted)
+
+    def _made(self, answer: asyncio.Future[Packed]) -> None:
+        if not answer.cancelled() and answer.exception() is None:
+            self._count(len(answer.result().data))
+
+    def _count(self, size: int) -> None:
+        self._counted += size
+        self._flow.on_ahead(size)
 
 
 async def _start(work: Work | Search, start: Start, patient: bool) -> Packed | asyncio.Future[Packed]:

@@ -119,7 +119,7 @@ class WebSocketLink(asyncio.BufferedProtocol):
         self._flush()
         self._timers.start("ping", PING_S, self._check_alive)
         self._peer = self._new_peer()
-        self._peer.attach(self, self._name)
+        self._peer.attach(self, self._transport.get_extra_info("peername"))
 
     def _refuse_origin(self, request: Request) -> Response | None:
         """The response to a page of a site that may not come in."""
@@ -225,6 +225,9 @@ class WebSocketLink(asyncio.BufferedProtocol):
         if self._protocol.state is OPEN:
             self._protocol.send_binary(data)
             self._flush()
+
+    def get_write_buffer_size(self) -> int:
+        return self._transport.get_write_buffer_size()
 
     def pause_reading(self) -> None:
         self._reading = False

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
-import sys
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
+from serving_process import serving
 
 import runtime  # noqa: F401  (before torch: it says how torch's threads wait)
+from runtime.client import Client
+from runtime.registry import BUNDLED
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
-def runtime_port() -> Iterator[int]:
+def runtime_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """TCP port of a `pcg serve` of the bundled models, one for all tests."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pcg.cli", "serve", "--port", "0"], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    yield int(re.search(r":(\d+)$", line)[1])
-    process.terminate()
-    assert process.wait(20) == 0
+    with serving(BUNDLED, log=tmp_path_factory.mktemp("runtime") / "log") as server:
+        with Client(port=server.port) as client:
+            while not client.call("server.health")["ready"]:
+                time.sleep(0.1)
+        yield server.port
+        code, _ = server.stop()
+        assert code == 0
 
 
 @pytest.fixture

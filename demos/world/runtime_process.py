@@ -37,7 +37,8 @@ class State:
 class Runtime:
     """Finds or starts a runtime, once `start` is called; stops what it started in `close`.
 
-    `command` is what starts one; it is given `--port N`.
+    `command` is what starts one. It is given `--port N --until-eof`, and a stdin that ends when this process does: it
+    does not outlive the demo, however that ends.
     """
 
     def __init__(
@@ -79,6 +80,8 @@ class Runtime:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
         if self._folder is not None:
             self._folder.cleanup()
 
@@ -101,8 +104,8 @@ class Runtime:
         # A file, not a pipe: nobody has to read it for the runtime to go on.
         with (Path(self._folder.name) / "output.txt").open("wb") as output:
             self._process = subprocess.Popen(
-                [*self._command, "--port", str(address.port)],
-                stdin=subprocess.DEVNULL,
+                [*self._command, "--port", str(address.port), "--until-eof"],
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

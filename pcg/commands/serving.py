@@ -38,6 +38,7 @@ def serve(
     max_queued: int | None = None,
     max_batch_ms: int | None = None,
     drain_s: float | None = None,
+    until_eof: bool | None = None,
     metrics_host: str | None = None,
     metrics_port: int | None = None,
     log: Literal["text", "json"] | None = None,
@@ -63,7 +64,7 @@ def serve(
     :param unix: Also listen on this Unix socket, for your user alone.
     :param websocket_port: Also listen for WebSocket on this port.
     :param device: auto, the default, is the CPU; cuda is a GPU.
-    :param threads: CPU threads of the engine; by default all cores.
+    :param threads: CPU threads of the engine, 1 to 4 for each core; by default all cores.
     :param dedicated: This machine has nothing else to do: nothing gives way to other programs, and threads that wait
         spin. By default they sleep, so that a game beside the runtime keeps its frames.
     :param models_mb: Memory for models, by their files: the longest unused is let go of. By default all stay.
@@ -82,6 +83,7 @@ def serve(
     :param max_queued: Requests of one priority that may wait for one model, by default 512.
     :param max_batch_ms: The longest that requests may be run together for, by default 500; 0 runs one at a time.
     :param drain_s: Seconds that what runs has to end when the server is told to stop, by default 30.
+    :param until_eof: Stop when stdin ends, too: who starts the server and holds its stdin open does not outlive it.
     :param metrics_host: Address of --metrics-port, by default 127.0.0.1.
     :param metrics_port: HTTP port for /metrics (Prometheus), /healthz and /readyz.
     :param log: Log as text, the default, or as one JSON object a line.

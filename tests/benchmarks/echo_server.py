@@ -1,8 +1,9 @@
 """The floor: asyncio and msgpack, and as little else as an RPC server can have. Answers [0, msgid, "echo", [data, n]]
-with data n times.
+with data n times. It ends with its stdin.
 """
 
 import asyncio
+import sys
 
 import msgpack
 
@@ -20,7 +21,8 @@ async def serve(reader, writer):
 async def main():
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    async with server:
+        await asyncio.to_thread(sys.stdin.buffer.read)
 
 
 asyncio.run(main())

@@ -57,7 +57,11 @@ while due < end:
     else: due = now
 print(frames, late)
 """
-LOOP = "while True: pass"
+LOOP = """
+import os, threading
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(0)), daemon=True).start()  # it ends with who started it
+while True: pass
+"""
 
 
 @dataclass
@@ -79,8 +83,10 @@ class Row:
         words = shlex.split(rest)
         variables = dict(word.split("=", 1) for word in words if re.match(r"[A-Z_]+=", word))
         flags = [word for word in words if not re.match(r"[A-Z_]+=", word)]
-        command = [sys.executable, "-m", "pcg.cli", "serve", "--port", "0", "--quiet", *flags]
-        self.process = subprocess.Popen(command, env=os.environ | variables, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-m", "pcg.cli", "serve", "--port", "0", "--until-eof", "--quiet", *flags]
+        self.process = subprocess.Popen(
+            command, env=os.environ | variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         self.client = Client("127.0.0.1", int(re.search(r":(\d+)$", line)[1]), timeout_s=600)
@@ -143,7 +149,7 @@ def result(playing: subprocess.Popen[str]) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def busy(loops: int) -> Iterator[None]:
-    running = [subprocess.Popen([sys.executable, "-c", LOOP]) for _ in range(loops)]
+    running = [subprocess.Popen([sys.executable, "-c", LOOP], stdin=subprocess.PIPE) for _ in range(loops)]
     try:
         yield
     finally:

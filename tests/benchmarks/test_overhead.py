@@ -8,7 +8,6 @@ few microseconds of Python.
 
 from __future__ import annotations
 
-import re
 import selectors
 import socket
 import statistics
@@ -20,6 +19,9 @@ from pathlib import Path
 
 import msgpack
 import pytest
+from serving_process import serving
+
+from runtime.registry import BUNDLED
 
 ROUNDS, WARM = 1500, 100
 CLIENTS, PIPELINED, SLICES, SLICE_S = 16, 16, 10, 1.0
@@ -59,19 +61,15 @@ class Bare:
 def ports() -> Iterator[tuple[int, int]]:
     """Of an echo server and of a runtime, each a process of its own."""
     echo = subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("echo_server.py")], stdout=subprocess.PIPE, text=True
-    )
-    runtime = subprocess.Popen(
-        [sys.executable, "-m", "pcg.cli", "serve", "--port", "0", "--threads", "1", "--quiet"],
+        [sys.executable, Path(__file__).with_name("echo_server.py")],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
     assert echo.stdout is not None
-    assert runtime.stdout is not None
-    yield int(echo.stdout.readline()), int(re.search(r":(\d+)$", runtime.stdout.readline())[1])
-    for process in (echo, runtime):
-        process.terminate()
-        process.wait(20)
+    with serving(BUNDLED, "--threads", 1, "--quiet") as runtime:
+        yield int(echo.stdout.readline()), runtime.port
+    echo.communicate(timeout=20)
 
 
 def chunk(msgid: int, size: int, x: int = 0) -> bytes:

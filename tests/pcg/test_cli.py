@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tomllib
@@ -15,11 +14,12 @@ import numpy as np
 import pytest
 from fake_terrain import FakeRuntime
 from PIL import Image
+from serving_process import serving
 
 import runtime
 from pcg.cli import main
 from runtime.engine import Engine
-from runtime.registry import Registry
+from runtime.registry import BUNDLED, Registry
 from runtime.service import Service
 from runtime.version import VERSION
 
@@ -198,20 +198,14 @@ def test_count_makes_consecutive_seeds(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_a_server_gives_the_same_bytes(made: Path, tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pcg.cli", "serve", "--port", "0", "--quiet"], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    address = re.search(r"127\.0\.0\.1:\d+", process.stdout.readline())[0]
-    try:
+    with serving(BUNDLED, "--quiet") as server:
+        address = f"127.0.0.1:{server.port}"
         code = run("terrain", tmp_path / "world.r16", "--seed", "7", "--x", "-64", "--size", "96", "--server", address)
         assert code == 0
         assert (tmp_path / "world.r16").read_bytes() == (made / "world.r16").read_bytes()
         assert (tmp_path / "world.r16.json").read_bytes() == (made / "world.r16.json").read_bytes()
         assert run("verify", tmp_path / "world.r16", "--server", address) == 0
-    finally:
-        process.terminate()
-        assert process.wait(20) == 0
+        assert server.stop()[0] == 0
 
 
 @pytest.mark.parametrize(

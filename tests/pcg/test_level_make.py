@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import pytiled_parser
+from serving_process import serving
 from typed_ldtk import parsed
 
 from pcg.cli import main
@@ -147,16 +145,11 @@ def test_levels_from_files(made: Path, level_models: Path, tmp_path: Path) -> No
 
 
 def test_a_server_gives_the_same_bytes(made: Path, level_models: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pcg.cli", "serve", "--port", "0", "--quiet", "--models", str(level_models)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    address = re.search(r"127\.0\.0\.1:\d+", process.stdout.readline())[0]
-    try:
+    with serving(level_models, "--quiet") as server:
+        address = f"127.0.0.1:{server.port}"
         assert run("level", tmp_path / "json.json", "--seed", "3", *SMALL, "--server", address) == 0
         assert (tmp_path / "json.json").read_bytes() == (made / "json.json").read_bytes()
-    finally:
-        process.terminate()
-        assert process.wait(20) == 0
+        assert server.stop()[0] == 0
 
 
 @pytest.mark.parametrize(

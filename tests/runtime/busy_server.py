@@ -1,16 +1,18 @@
 """A server as a process of its own, whose work takes its time one piece after another.
 
 `python busy_server.py GRACE_S [CERTIFICATE KEY]`. It prints its TCP and WebSocket ports, and closes when it is told to
-terminate.
+terminate, or its stdin ends: whoever starts it holds that open.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import ssl
 import sys
+import threading
 from typing import Any
 
 from runtime.server import Server
@@ -39,7 +41,16 @@ async def main(grace_s: float, *certificate: str) -> None:
     if tls is not None:
         tls.load_cert_chain(*certificate)
     stopped = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+
+    def stop_with_stdin() -> None:
+        while os.read(0, 4096):
+            pass
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stopped.set)
+
+    threading.Thread(target=stop_with_stdin, daemon=True).start()
     async with Server(Busy(), port=0, websocket_port=0, tls=tls) as server:
         print(server.port, server.websocket_port, flush=True)
         await stopped.wait()

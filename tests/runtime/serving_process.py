@@ -58,6 +58,7 @@ def serving(
 ) -> Iterator[Process]:
     """A server of a folder's models on a free port. `log`: where its log goes; else `stop` gives it.
 
+    It ends with this process, however that ends: its stdin is a pipe that only this process holds open.
     `descriptors`: how many file descriptors it may have, where that is to be bounded.
     """
 
@@ -67,8 +68,10 @@ def serving(
         resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
 
     with contextlib.ExitStack() as files:
+        command = [sys.executable, "-m", "pcg.cli", "serve", "--port", "0", "--until-eof", "--models", models]
         process = subprocess.Popen(
-            [sys.executable, "-m", "pcg.cli", "serve", "--port", "0", "--models", models, *map(str, flags)],
+            [*command, *map(str, flags)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if log is None else files.enter_context(log.open("w")),
             text=True,

@@ -167,9 +167,11 @@ def takes(monkeypatch: pytest.MonkeyPatch) -> Callable[[float, float], None]:
     clock, call = [0.0], Engine._call
 
     def set_time(call_s: float, item_s: float) -> None:
-        def counted(engine: Engine, module: Any, model: ModelFile, method: str, arguments: Sequence[Any]) -> Any:
+        def counted(
+            engine: Engine, module: Any, model: ModelFile, method: str, arguments: Sequence[Any], **options: int
+        ) -> Any:
             clock[0] += call_s + item_s * batching.items(arguments)
-            return call(engine, module, model, method, arguments)
+            return call(engine, module, model, method, arguments, **options)
 
         monkeypatch.setattr(Engine, "_call", counted)
         monkeypatch.setattr("runtime.engine.time.perf_counter", lambda: clock[0])

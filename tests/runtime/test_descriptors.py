@@ -50,7 +50,11 @@ def test_a_crowd_on_few_descriptors_keeps_nobody_out_and_fills_no_log(models: Pa
 
 def test_a_server_without_descriptors_refuses_early_says_so_once_and_recovers() -> None:
     server = subprocess.Popen(
-        [sys.executable, BUSY_SERVER, "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, BUSY_SERVER, "0"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         assert server.stdout is not None

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from runtime import memory, streaming
+from runtime.calls import Caller
 from runtime.errors import Code
+from runtime.jobs import Flow
 from runtime.limits import Limits
 from runtime.messages import Packed, Response, pack
+from runtime.outbox import Budget, Outbox
+from runtime.parameters import Options
+from runtime.scheduler import Scheduler
 from runtime.server import Server
+from runtime.work import Work
 
 # Requests, and answers that are not read
 
@@ -154,6 +162,147 @@ async def test_a_flood_is_answered_whole_when_the_server_closes(connect):
         assert {answer.error[0] for answer in answers if answer.error} <= {Code.SHUTTING_DOWN}
         assert await flood.is_told_of_the_end()
         await closing
+
+
+# All that do not read
+
+
+class Full:
+    """A link that takes nothing."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def write(self, data: bytes) -> None:
+        self.taken += len(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self.taken
+
+
+class Reader:
+    """An outbox of a client, and whether it was cut off."""
+
+    def __init__(self, budget: Budget, client: str, most: int = 1000) -> None:
+        self.flow, self.link, self.cut = Flow(client), Full(), 0
+        self.outbox = Outbox(self.link, self.flow, most, budget, self.on_cut, joins=False)
+
+    def on_cut(self, size: int) -> None:
+        self.cut += size
+
+    def leaves(self, size: int) -> None:
+        """Leave a response unread: one that does not fit in the link, or one after that."""
+        full = not self.outbox.open
+        self.outbox.send(bytes(size))
+        if not full:
+            self.outbox.pause()
+
+
+def test_of_the_client_that_leaves_most_unread_the_connection_that_leaves_most_is_cut_off():
+    budget = Budget(1000)
+    many = [Reader(budget, "many") for _ in range(4)]
+    one = Reader(budget, "one")
+    one.leaves(390)
+    for size, reader in zip((100, 150, 200, 140), many, strict=True):
+        reader.leaves(size)
+    assert budget.bytes == 980
+    many[0].leaves(21)
+    assert [reader.cut for reader in many] == [0, 0, 200, 0]
+    assert (one.cut, budget.bytes) == (0, 801)
+    one.leaves(200)
+    assert [reader.cut for reader in many] == [0, 0, 200, 0]
+    assert (one.cut, budget.bytes) == (590, 411)
+
+
+def test_from_half_on_those_that_do_not_read_are_congested_and_then_not():
+    relieved = []
+    budget = Budget(1000, lambda: relieved.append(budget.bytes))
+    first, second, reads = (Reader(budget, name) for name in ("first", "second", "reads"))
+    first.leaves(300)
+    assert not first.flow.congested
+    second.leaves(201)
+    assert first.flow.congested
+    assert second.flow.congested
+    reads.outbox.add_ahead(100)
+    assert not reads.flow.congested
+    first.outbox.resume()
+    assert relieved == [301]
+    assert not first.flow.congested
+    assert not second.flow.congested
+    for reader in (second, reads):
+        reader.outbox.cut()
+    assert budget.bytes == 0
+
+
+def test_what_is_made_ahead_for_one_that_reads_is_no_reason_to_cut_it_off():
+    budget = Budget(1000)
+    reads, does_not = Reader(budget, "reads"), Reader(budget, "does not")
+    reads.outbox.add_ahead(990)
+    does_not.leaves(20)
+    assert (reads.cut, does_not.cut) == (0, 20)
+    reads.outbox.add_ahead(500)
+    assert reads.cut == 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_crowd_that_does_not_read_is_bounded_and_leaves_nothing(connect, monkeypatch, stream):
+    """Forty ask for 6 MB each and take nothing; of 240 MB no more than the limit is kept, and one that reads is served.
+
+    They ask for equal things, so that what is made for one that may go on is also an answer of the others.
+    """
+    monkeypatch.setattr(memory, "SOON_S", 0.01)
+    service, most = Crowded(), 24 << 20
+    limits = Limits(max_unsent_total_bytes=most)
+    async with Server(service, port=0, limits=limits) as server:
+        crowd = [await connect(server, slow=True) for _ in range(40)]
+        for peer in crowd:
+            if stream:
+                await peer.send(peer.wire.send_request(1, "stream", []))
+            else:
+                await peer.send(b"".join(peer.wire.send_request(i, f"part {i}", []) for i in range(6)))
+        sizes = [0]
+
+        async def watch() -> None:
+            while True:
+                sizes.append(server.unsent_bytes)
+                await asyncio.sleep(0.001)
+
+        watching = asyncio.create_task(watch())
+        while max(sizes) <= most / 4:
+            await asyncio.sleep(0.001)
+        reads = await connect(server)
+        for i in range(6):
+            assert len((await reads.call(i, f"part {i}", [])).result) == 1 << 20
+        assert max(sizes) <= most or stream  # what is made ahead counts, and cuts off nobody whose link is not full yet
+        while server.unsent_bytes > most:
+            await asyncio.sleep(0.001)
+        watching.cancel()
+        for peer in crowd:
+            peer.reset()
+        while server.connections > 1 or server.unsent_bytes or not server._trimmer.trims:
+            await asyncio.sleep(0.01)
+    service.engine.shutdown()
+
+
+class Crowded:
+    """Serves parts of 1 MB, made one at a time, equal ones once; and all six of them in a stream."""
+
+    def __init__(self) -> None:
+        self.engine = ThreadPoolExecutor(1)
+        self.scheduler = Scheduler(self.engine.submit, lambda job: job.work.run())
+
+    def call(self, method: str, _: object, *, connection: Caller) -> object:
+        def start(work: Work) -> asyncio.Future[Packed]:
+            return asyncio.wrap_future(self.scheduler.submit(work, connection.flow).future)
+
+        def part(name: str) -> Work:
+            return Work("model", name.encode(), lambda: pack(bytes(1 << 20)))
+
+        if method == "stream":
+            works = [part(f"part {i}") for i in range(6)]
+            options = Options(stream=True)
+            return streaming.answer(works, "part", options, start, connection.notify, connection.flow)
+        return start(part(method))
 
 
 # Bytes and time

@@ -75,6 +75,7 @@ async def test_what_connections_do_is_counted(service, connect):
         }
         assert found["pcg_connections_total"][()] == 2
         assert found["pcg_open_connections"][()] == 2
+        assert found["pcg_unsent_bytes"][()] == 0
         assert found["pcg_sent_bytes_total"][()] == sent > 100
         assert found["pcg_received_bytes_total"][()] > 100
         assert found["pcg_queue_depth"] == {("terrain-detail",): 3}
@@ -97,7 +98,7 @@ def test_cache_hits_by_tier() -> None:
         watched.cache.get(key)
 
     class Nobody:
-        counts, connections = Counts(), 0
+        counts, connections, unsent_bytes = Counts(), 0, 0
 
     found = read(Metrics(Nobody(), watched, Runs()).page())
     assert found["pcg_cache_hits_total"] == {("memory",): 2}

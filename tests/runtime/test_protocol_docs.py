@@ -97,6 +97,7 @@ def test_limits_are_those_of_the_code():
         limits.max_in_flight,
         limits.max_in_flight_bytes,
         limits.max_unsent_bytes,
+        limits.max_unsent_total_bytes,
         limits.max_connections,
         limits.max_unauthorised,
         limits.max_unauthorised_per_address,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,8 +113,8 @@ def test_a_server_whose_models_all_fail_their_proof_ends(tmp_path: Path) -> None
     write_model(tmp_path, card_bytes=cards.encode(card(golden=[Golden("forward", [[1]], "0" * 64)])))
     with serving(tmp_path) as server:
         assert server.lines[0].startswith("serving doubler on ")
-        _, log = server.process.communicate(timeout=60)
-        assert server.process.returncode == 1
+        assert server.process.wait(60) == 1
+        _, log = server.process.communicate()
     assert log.count("does not give its golden vectors on cpu, not even in float64") == 1
     assert log.splitlines()[-1].startswith("pcg: no usable model in ")
 
@@ -151,6 +154,24 @@ def test_a_warm_up_that_is_told_to_stop_proves_nothing_more(tmp_path: Path) -> N
         service.close()
 
 
+@pytest.mark.usefixtures("signals")
+@pytest.mark.parametrize("name", ["port", "websocket_port", "metrics_port", "unix"])
+def test_an_address_that_is_taken_is_told_before_models_are_loaded(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(Service, "warm_up", lambda *_: pytest.fail("models were loaded"))
+    if name == "unix":
+        path: Path | int = tmp_path / "pcg.sock"
+        taken = socket.socket(socket.AF_UNIX)
+        taken.bind(str(path))
+        taken.listen()
+    else:
+        taken = socket.create_server(("127.0.0.1", 0))
+        path = taken.getsockname()[1]
+    with taken, pytest.raises(OSError, match=r"address already in use|another server listens on"):
+        serve_until_stopped(Settings(models=models, **{"port": 0, name: path}))
+
+
 def test_strangers_are_warned_of(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     tokens = tmp_path / "tokens"
     tokens.write_text(TOKEN)
@@ -168,6 +189,46 @@ def test_misuse_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
         main(["serve", "--host", "0.0.0.0"])
     assert caught.value.code == 2
     assert "name a token_file" in capsys.readouterr().err
+
+
+HOLDER = """
+import pathlib, sys, time
+from demos.world.runtime_process import Address, Runtime
+from serving_process import serving
+models = sys.argv[2]
+if sys.argv[1] == "tests":
+    with serving(pathlib.Path(models), "--workers", 1) as server:
+        print(server.process.pid, flush=True)
+        time.sleep(600)
+command = (sys.executable, "-m", "pcg.cli", "serve", "--models", models, "--workers", "1")
+runtime = Runtime(None, usual=Address("127.0.0.1", int(sys.argv[3])), command=command)
+runtime.start()
+while runtime.state.address is None:
+    assert runtime.state.error is None, runtime.state.error
+    time.sleep(0.05)
+print(runtime._process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("who", ["tests", "demo"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_server_ends_with_who_started_it(models: Path, who: str, number: signal.Signals) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with socket.socket() as bound:  # an address where nothing listens
+        bound.bind(("127.0.0.1", 0))
+        command = [sys.executable, "-c", HOLDER, who, str(models), str(bound.getsockname()[1])]
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as holder:
+            assert holder.stdout is not None
+            pid = int(holder.stdout.readline())
+            try:
+                assert alive(pid)
+                holder.send_signal(number)
+                holder.wait(60)
+                until(lambda: not alive(pid))
+            finally:
+                if alive(pid):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def test_told_to_stop_it_ends_its_workers_too(models: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 
 import pytest
 
 from runtime.access import is_loopback
 from runtime.limits import Limits
+from runtime.local import Local
 from runtime.settings import ENVIRONMENT, Settings, load
+from runtime.sharing import most_threads
 
 
 @pytest.fixture
@@ -61,7 +64,8 @@ def test_flags_go_before_the_environment_and_that_before_the_file(config: Path) 
         ("port = 65536", "port 65536 is not in 0..65535"),
         ("port = 1.5", "port is 1.5"),
         ('device = "gpu"', "device is 'gpu': Invalid enum value 'gpu'"),
-        ("threads = 0", "threads 0 is less than 1"),
+        ("threads = 0", "threads 0 is out of range: 1 to "),
+        ("threads = 100000", f"threads 100000 is out of range: 1 to {most_threads()} ("),
         ("[limits]\nmax_depth = 0", "max_depth 0 is not positive"),
         ('[limits]\nmax_depth = "deep"', "limits.max_depth is 'deep'"),
         ('tls_cert = "c"', "tls_cert and tls_key go together"),
@@ -74,6 +78,14 @@ def test_bad_settings_are_named(tmp_path: Path, text: str, words: str) -> None:
     path.write_text(text)
     with pytest.raises(ValueError, match=re.escape(words)):
         load({}, {}, path)
+
+
+def test_too_many_threads_are_refused_before_any_is_made() -> None:
+    before = threading.active_count()
+    for threads in (0, most_threads() + 1, 100_000):
+        with pytest.raises(ValueError, match=rf"threads {threads} is out of range: 1 to {most_threads()} \("):
+            Local(threads=threads)
+    assert threading.active_count() == before
 
 
 def test_where_a_bad_value_comes_from(config: Path) -> None:
@@ -117,8 +129,10 @@ def test_every_setting_can_come_from_the_environment() -> None:
     texts: dict[type, str] = {bool: "true", list: "a"}
     for name in set(Settings.__struct_fields__) - {"limits", "device", "log", "tls_cert", "tls_key"}:
         environment = {ENVIRONMENT + name.upper(): texts.get(type(getattr(Settings(), name)), "1000")}
+        if name == "threads":
+            environment = {ENVIRONMENT + name.upper(): "1"}
         if name == "host":
             environment["PCG_SERVE_AUTH"] = "false"
-        assert getattr(load({}, environment), name) in ("1000", 1000, True, ["a"], Path("1000"))
+        assert getattr(load({}, environment), name) in ("1000", 1000, 1, True, ["a"], Path("1000"))
     for name in Limits.__dataclass_fields__:
         assert getattr(load({}, {f"{ENVIRONMENT}LIMITS_{name.upper()}": "1"}).limits, name) == 1

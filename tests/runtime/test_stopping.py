@@ -88,7 +88,11 @@ class Talker:
 async def busy_server(*arguments: object) -> AsyncIterator[tuple[asyncio.subprocess.Process, int, int]]:
     """The process, and its TCP and WebSocket ports."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(SCRIPT), *map(str, arguments), stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        str(SCRIPT),
+        *map(str, arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     try:
         assert process.stdout is not None

@@ -15,6 +15,7 @@ from runtime import streaming
 from runtime.client import AsyncClient, Client
 from runtime.content.chunks import MAX_CHUNKS, ChunksRequest, chunks
 from runtime.errors import Code, RpcError
+from runtime.jobs import Flow
 from runtime.local import Local
 from runtime.parameters import Options
 from runtime.protocol import Packed, pack
@@ -98,6 +99,13 @@ class Bench:
         self.items: list[dict[str, Any]] = []
         self.reads = asyncio.Event()
         self.reads.set()
+        self.flow = Flow()
+        self.ahead = 0  # bytes
+        self.flow.on_ahead = self.count_ahead
+
+    def count_ahead(self, size: int) -> None:
+        self.ahead += size
+        assert self.ahead >= 0
 
     def start(self, work: Work) -> asyncio.Future[Packed]:
         if self.full:
@@ -116,12 +124,36 @@ class Bench:
         self.items.append(params)
 
     def answer(self, **options: Any) -> asyncio.Task[Packed]:
-        return asyncio.create_task(streaming.answer(self.works, "part", Options(**options), self.start, self.notify))
+        asked = Options(**options)
+        return asyncio.create_task(streaming.answer(self.works, "part", asked, self.start, self.notify, self.flow))
 
 
 async def turns(count: int = 20) -> None:
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+async def test_what_is_made_ahead_counts_to_the_connection_until_it_is_sent_or_given_up(gone: bool) -> None:
+    bench = Bench(6)
+    answer = bench.answer(stream=True)
+    bench.reads.clear()
+    await turns()
+    for index in (1, 2, 3):
+        bench.give(index)
+        await turns()
+        assert bench.ahead == index * len(pack(0).data)
+    if gone:
+        answer.cancel()
+        await turns()
+        assert bench.futures[0].cancelled()
+    else:
+        bench.reads.set()
+        for index in (0, 4, 5):
+            bench.give(index) if index in bench.futures else None
+            await turns()
+        await answer
+    assert bench.ahead == 0
 
 
 async def test_results_are_sent_in_order_whatever_order_they_are_done_in() -> None:
