@@ -80,6 +80,7 @@ def test_the_first_candidates_keep_to_the_draws_and_the_last_need_not() -> None:
     assert lacks(rows, usual, any_gold, 20) == "usual density (too low)"
     assert lacks(rows, usual, any_gold, 32) == ""
     assert lacks(rows, usual, dataclasses.replace(any_gold, candidates=1), 0) == ""
+    assert lacks(rows, usual, wish(1, difficulty=(85, 100, 100)), 0) == ""
     half = ["bbbbbbbbbb"] * 5 + [".........."] * 5
     assert lacks(half, usual, any_gold, 0) == "usual gold (too few)"
     assert lacks(half, usual, gold, 0) == ""

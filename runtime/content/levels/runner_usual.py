@@ -88,7 +88,13 @@ def scaled(count: int, tiles: int) -> int:
 
 
 def lacks(rows: Sequence[str], usual: Usual, wishes: Wishes, number: int) -> str:
-    """In which of the draws a candidate falls short, or "". The last ones in none: nobody asked for them."""
+    """In which of the draws a candidate falls short, or "".
+
+    The last candidates do in none, since nobody asked for them; nor does any where a difficulty is asked for, which few
+    candidates have, and which goes with density and gold anyway.
+    """
+    if wishes.difficulty is not None:
+        return ""
     slack = next((slack for part, slack in SLACK if number < wishes.candidates // part), None)
     if slack is None:
         return ""
