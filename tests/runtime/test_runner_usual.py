@@ -15,6 +15,7 @@ from runtime.content.levels.rules import RUNNER, SOKOBAN, Game, find
 from runtime.content.levels.runner_guards import in_corner
 from runtime.content.levels.runner_usual import Usual, lacks, usual_of
 from runtime.local import Local
+from runtime.registry import Registry
 
 MODELS = Path(runtime.__file__).parent / "models"
 
@@ -85,6 +86,12 @@ def test_the_first_candidates_keep_to_the_draws_and_the_last_need_not() -> None:
     assert lacks(half, usual, any_gold, 0) == "usual gold (too few)"
     assert lacks(half, usual, gold, 0) == ""
     assert lacks(["bbbbbbbbbb"] * 10, usual, gold, 0) == "usual density (too high)"
+
+
+def test_the_card_says_what_the_model_cannot_do() -> None:
+    limits = " ".join(Registry(MODELS).find("level-runner").card.limits)
+    for what in ("guards that hunt is not known", "At difficulty 1.0 a part of the requests is not met"):
+        assert what in limits
 
 
 def test_the_bundled_model_builds_as_much_as_was_drawn() -> None:
