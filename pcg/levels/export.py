@@ -100,6 +100,7 @@ def limits(game: LevelGame) -> list[str]:
         f"Sizes it was not taught are refused: {game.sides[0][0]} to {game.sides[0][1]} tiles across, "
         f"{game.sides[1][0]} to {game.sides[1][1]} from top to bottom.",
         "It sees given tiles up to four cells and two lines ahead, and remembers what it wrote" + rooms,
+        *game.limits,
     ]
 
 

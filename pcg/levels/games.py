@@ -32,8 +32,8 @@ class LevelGame:
     `cut`: share of examples that are a smaller window of a level, where all levels of the corpus have one size.
     `due`: counts that, if they are told, are written before the level ends. `joined`: the tiles of rooms, where all
     rooms shall be joined. `temperature`: in hundredths, what suits most requests: a little below 100 a model errs less.
-    `own`: the rules of a user's own game, which has no corpora
-    (pcg/levels/own.py).
+    `limits`: what its model can't do, for its card, beside what no level model can. `own`: the rules of a user's own
+    game, which has no corpora (pcg/levels/own.py).
     """
 
     name: str
@@ -47,6 +47,7 @@ class LevelGame:
     due: tuple[str, ...] = ()
     joined: str = ""
     temperature: int = 100
+    limits: tuple[str, ...] = ()
     own: OwnGame | None = None
 
     @property
@@ -86,6 +87,14 @@ RUNNER = LevelGame(
     symmetry="mirror",
     sides=((16, 28), (12, 20)),
     cut=0.3,
+    limits=(
+        "About one level of twelve is completed as it writes it; the others are repaired, or left out for another.",
+        "A level is proved for guards that stay where they start. Whether it can be completed with guards that hunt is "
+        "not known.",
+        "At difficulty 1.0 a part of the requests is not met. Levels get hard by gold far from the way more than by "
+        "digs, of which people's hardest levels have more.",
+        "It learned from few levels, so a third of its levels are near copies of one (docs/level-models.md).",
+    ),
 )
 
 # Learned from windows around the ground that is walked (pcg/levels/windows.py), not from whole SuperTux levels.

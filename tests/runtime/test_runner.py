@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.content.levels.graphs import components, nearest
-from runtime.content.levels.rules import HOLE_TICKS, IllegalMove
+from runtime.content.levels.graphs import FAR, components, distances, nearest, reversed_edges
+from runtime.content.levels.rules import HOLE_TICKS, IllegalMove, find, put
 from runtime.content.levels.runner import solve
 from runtime.content.levels.runner_graph import closing
-from runtime.content.levels.runner_guards import CLEAR, place_guards
+from runtime.content.levels.runner_guards import START, in_corner, place_guards
 from runtime.content.levels.runner_replay import path, replay
 
 LETTERS = "lrud.LR"
@@ -212,22 +212,49 @@ def test_illegal_moves(moves: str, what: str) -> None:
     assert what in str(caught.value)
 
 
-def test_guards_go_where_the_way_does_not() -> None:
-    rows = ["M.....#.....E", "bbbbbb#bbbbbb", "E.....#......", "bbbbbb#bbbbbb", "...G..#E....."]
-    moves = solve(rows).moves
-    guarded = place_guards(rows, moves)
-    way = {(y // 16, x // 16) for x, y in path(rows, moves)}
-    spots = [(y, x) for y, row in enumerate(guarded) for x, c in enumerate(row) if c == "E"]
+HALLS = [
+    "M...................#.......",
+    "bbbbbbbbbbbbbbbbbbbb#bbbbbbb",
+    "....................#.......",
+    "....................#.......",
+    "bbbbbbbbbbbbbbbbbbbb#bbbbbbb",
+    "....................#...G...",
+    "....................#bbbbbbb",
+    "bbbbbbbbbbbbbbbbbbbb#bbbbbbb",
+    "....................#.......",
+    "E...................#......E",
+]
+
+
+def test_guards_stand_off_the_way_each_with_a_role() -> None:
+    moves = solve(HALLS).moves
+    way = {(y // 16, x // 16) for x, y in path(HALLS, moves)}
+    guarded = place_guards(HALLS, moves, 3)
+    spots = find(guarded, "E")
     assert len(spots) == 3
-    assert (0, 12) in spots  # it was out of the way
+    assert not way & set(spots)
     for y, x in spots:
-        assert min(abs(y - a) + abs(x - b) for a, b in way) >= CLEAR
+        assert y + 1 == len(HALLS) or HALLS[y + 1][x] in "bB#"
+        assert abs(y - 0) + abs(x - 0) >= START
+        assert not in_corner(y, x, len(HALLS), len(HALLS[0]))
+        assert min(abs(y - v) + abs(x - u) for v, u in way) <= 6  # so that they get at the player
+    assert min(abs(y - 5) + abs(x - 24) for y, x in spots) <= 4  # one at the gold
+    assert all(abs(y - v) + abs(x - u) >= 3 for y, x in spots for v, u in spots if (v, u) != (y, x))
     assert replay(guarded, moves)
-    assert place_guards(rows, moves, 0) == [row.replace("E", ".") for row in rows]
-    assert "".join(place_guards(rows, moves, 100)).count("E") < 40  # no more than there is room for
-    kept = frozenset({(2, 0), (4, 11), (0, 12)})  # two guards, and air
-    assert place_guards(rows, moves, 1, kept)[2][0] == "E"
-    assert [line[11] for line in place_guards(rows, moves, 100, kept)] == ["E", "b", "E", "b", "."]
+
+
+def test_as_many_guards_as_there_is_room_for() -> None:
+    moves = solve(HALLS).moves
+    way = {(y // 16, x // 16) for x, y in path(HALLS, moves)}
+    assert place_guards(HALLS, moves, 0) == [row.replace("E", ".") for row in HALLS]
+    few, many = (find(place_guards(HALLS, moves, 100, least=least), "E") for least in (0, 30))
+    assert 3 <= len(few) < 30 == len(many)  # those asked for stand anywhere off the way
+    assert not way & {*few, *many}
+    kept = frozenset({(9, 0), (3, 22), (3, 23)})  # a guard, and air
+    with_kept = place_guards(HALLS, moves, 100, kept)
+    assert [with_kept[y][x] for y, x in sorted(kept)] == [".", ".", "E"]
+    stays = put(HALLS, {(3, 9): "E"})
+    assert place_guards(stays, moves, 1)[3][9] == "E"  # where the model put it, since it stands well
 
 
 @given(st.integers(1, 12), st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11), st.integers(1, 5)), max_size=40))
@@ -253,3 +280,8 @@ def test_graphs_against_floyd_and_warshall(nodes: int, arcs: list[tuple[int, int
         assert cost[edges].sum() == far[0, nodes - 1]
     else:
         assert not edges.size
+    best, before = distances(first, pairs[:, 1].copy(), cost, wanted)
+    assert (np.where(best == FAR, 10**6, best) == far[nodes - 1]).all()
+    assert all((before[node] < 0) == (node == nodes - 1 or not reach[nodes - 1, node]) for node in range(nodes))
+    back, _ = distances(*reversed_edges(first, pairs[:, 1].copy(), cost), wanted)
+    assert (np.where(back == FAR, 10**6, back) == far[:, nodes - 1]).all()

@@ -12,6 +12,8 @@ from runtime.content.levels.dungeon import places
 from runtime.content.levels.own import OwnGame
 from runtime.content.levels.rules import DUNGEON, PLATFORMER, Game, find
 
+DIG_COSTS = 10  # steps of the Lode Runner kind that a dig, or a guard, counts as more
+
 
 def labour_of_sokoban(rows: Sequence[str], moves: str) -> int:
     """Pushes."""
@@ -42,7 +44,7 @@ def labour_of_runner(rows: Sequence[str], moves: str) -> int:
     """Steps of the solution, and ten more for each dig and each guard, in a thousand tiles."""
     steps = sum(move != "." for move in moves)
     trials = sum(move in "LR" for move in moves) + len(find(rows, "E"))
-    return 1000 * (steps + 10 * trials) // (len(rows) * len(rows[0]))
+    return 1000 * (steps + DIG_COSTS * trials) // (len(rows) * len(rows[0]))
 
 
 # A game's labour, and the labour of the levels that people made: the least, the first tenth, ..., the most. What a

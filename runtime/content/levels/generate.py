@@ -26,7 +26,8 @@ from runtime.content.levels.picking import pick
 from runtime.content.levels.possible import check_possible
 from runtime.content.levels.repairs import asked_pairs, repair_of
 from runtime.content.levels.rules import DUNGEON, PLATFORMER, RUNNER, Cell, Outcome, find, goals_of, starts_of
-from runtime.content.levels.runner_guards import place_guards
+from runtime.content.levels.runner_finish import guarded, hardened
+from runtime.content.levels.runner_usual import lacks, usual_of
 from runtime.content.levels.solving import prove
 from runtime.content.levels.watch import telling, watching
 from runtime.content.provenance import provenance
@@ -128,7 +129,8 @@ def write(
 ) -> NDArray[np.uint8]:
     """The candidates of these numbers as the model writes them: (N, height, width) tile numbers."""
     height, width = wishes.shape
-    told = -1 if wishes.difficulty is None else wishes.difficulty[2]
+    usual = usual_of(wishes)
+    told = usual.difficulty if usual is not None else -1 if wishes.difficulty is None else wishes.difficulty[2]
     arguments = (
         np.full(len(numbers), wishes.seed),
         np.array(numbers, np.int64),
@@ -180,6 +182,8 @@ def told_counts(wishes: Wishes, number: int, given: NDArray[np.int64]) -> list[i
         if isinstance(wishes.game, OwnGame) and wishes.game.legend.goals and chars == goals_of(wishes.game):
             fixed = int(np.isin(given, [wishes.tiles.index(c) for c in chars]).sum())
             told.setdefault(name, max(fixed, wishes.game.legend.goals))
+    if (usual := usual_of(wishes)) is not None:
+        told = {"gold": usual.gold, "enemies": usual.guards} | told
     return [told.get(name, -1) for name in wishes.counted]
 
 
@@ -210,14 +214,21 @@ def examine(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: i
         raise Missed("start and goal") from error
     if wishes.game is DUNGEON:
         rows = arranged  # its stairs are placed by the game's rule, which is no repair
-    outcome, hard, guards = None, None, len(find(arranged, "E"))
+    usual = usual_of(wishes)
+    if usual is not None and (lack := lacks(arranged, usual, wishes, number)):
+        raise Missed(lack)
+    outcome, hard = None, None
     if wishes.solved:
         _see_counts(wishes, arranged)  # before what takes time; a repair may still change them
         arranged, outcome = _solved(wishes, arranged, kept, _least_length(wishes, arranged, kept))
+        if wishes.game is RUNNER:
+            arranged, outcome = hardened(
+                wishes, arranged, outcome, kept, lambda tried: prove(RUNNER, tried, wishes.budget)
+            )
     changed = sum(a != b for old, new in zip(rows, arranged, strict=True) for a, b in zip(old, new, strict=True))
     if outcome is not None:
         if wishes.game is RUNNER:  # by rule as well
-            arranged = place_guards(arranged, outcome.moves, guards, kept)
+            arranged = guarded(wishes, arranged, outcome.moves, kept)
         hard = measured(wishes.game, arranged, outcome.moves)
     _see_counts(wishes, arranged)
     if wishes.base is not None and arranged == wishes.rows(wishes.base):

@@ -97,3 +97,42 @@ def nearest(first: Nodes, to: Nodes, cost: Nodes, source: int, wanted: NDArray[n
                 push(heap, size, best[target] << 32 | target)
                 size += 1
     return np.empty(0, np.int32), looked
+
+
+@njit(cache=True, nogil=True)
+def distances(first: Nodes, to: Nodes, cost: Nodes, sources: NDArray[np.bool_]) -> tuple[Nodes, Nodes]:
+    """What the cheapest way from the nearest of some nodes to each costs, FAR where there is none, and the node before
+    it on that way, -1 for those themselves (Dijkstra).
+    """
+    nodes = first.size - 1
+    best, source_of = np.full(nodes, FAR, np.int32), np.full(nodes, -1, np.int32)
+    heap = np.empty(to.size + nodes + 1, np.int64)
+    size = 0
+    for node in range(nodes):
+        if sources[node]:
+            best[node] = 0
+            push(heap, size, node)
+            size += 1
+    while size:
+        value = pop(heap, size)
+        size -= 1
+        node, so_far = value & 0xFFFFFFFF, value >> 32
+        if so_far > best[node]:
+            continue
+        for edge in range(first[node], first[node + 1]):
+            target = to[edge]
+            if so_far + cost[edge] < best[target]:
+                best[target] = so_far + cost[edge]
+                source_of[target] = node
+                push(heap, size, best[target] << 32 | target)
+                size += 1
+    return best, source_of
+
+
+def reversed_edges(first: Nodes, to: Nodes, cost: Nodes) -> tuple[Nodes, Nodes, Nodes]:
+    """The graph with every edge turned round: its `first`, `to` and `cost`."""
+    nodes = first.size - 1
+    source = np.repeat(np.arange(nodes, dtype=np.int32), np.diff(first))
+    order = np.argsort(to, kind="stable")
+    counts = np.bincount(to, minlength=nodes)
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int32), source[order], cost[order]

@@ -177,14 +177,19 @@ def _with_gold(rows: Sequence[str], kept: Set[Cell], core: _Core, outside: Seque
 def _ladder(rows: Sequence[str], kept: Set[Cell], core: _Core, outside: Sequence[Cell]) -> list[Cell] | None:
     """The tiles of the shortest ladder between the core and a part that has gold outside it."""
     parts = {core.parts[piece] for piece in outside if piece in core.parts}
+    return shortest_ladder(rows, kept, core.cells, [at for at, number in core.parts.items() if number in parts])
+
+
+def shortest_ladder(
+    rows: Sequence[str], kept: Set[Cell], core: Set[Cell], part: Sequence[Cell], longest: int = LONGEST
+) -> list[Cell] | None:
+    """The tiles of the shortest ladder between a tile of the core and one of a part; None if it takes more tiles."""
     ladders = []
-    for (y, x), number in core.parts.items():
-        if number not in parts:
-            continue
-        for length in range(1, LONGEST + 1):
+    for y, x in part:
+        for length in range(1, longest + 1):
             up, down = [(y - k, x) for k in range(length)], [(y + 1 + k, x) for k in range(length)]
             for end, (v, u), way in (((y - length, x), up[-1], up), (down[-1], down[-1], down)):
-                joins = core.cells.intersection([end, (v, u - 1), (v, u + 1)])
+                joins = core & {end, (v, u - 1), (v, u + 1)}
                 if joins and not any(at in kept or rows[at[0]][at[1]] in "MG" for at in way):
                     ladders.append((length, way))
     return min(ladders)[1] if ladders else None
