@@ -18,11 +18,11 @@ from collections.abc import MutableMapping
 
 SPIN_VARIABLES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # of any OpenMP library: an operator's own
 SHARED = {
-    "GOMP_SPINCOUNT": "300",  # GNU's library, of torch on Linux: turns of an empty loop, some microseconds
+    "GOMP_SPINCOUNT": "1000",  # GNU's library, of torch on Linux: turns of an empty loop, some microseconds
     "KMP_BLOCKTIME": "0",  # LLVM's and Intel's, of torch elsewhere: milliseconds
 }
 DEDICATED = {"GOMP_SPINCOUNT": "300000", "KMP_BLOCKTIME": "200"}  # the libraries' own defaults
-NICE = 2  # of the threads that make content, on Unix: 0 is a game's, 19 the last of all
+NICE = 1  # of the threads that make content, on Unix: 0 is a game's, 19 the last of all
 
 FOR_EACH_CORE = 4  # threads at most: more only wait for each other, and a thousand times as many may be all there are
 
