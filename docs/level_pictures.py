@@ -17,16 +17,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pcg.levels.data import load_corpus
-from pcg.levels.expression import RANGES, measure_range
-from pcg.levels.games import find_game
-from pcg.levels.hexbins import draw_range
-from pcg.levels.trials import run_trials
-from pcg.levels.writing import LevelWriter
-from pcg.writers.level import Level
-from pcg.writers.tilemap_picture import picture
-from pcg.writers.tiles import background
-from pcg.writers.tileset import tileset
+from pcg.levels.corpus.data import load_corpus
+from pcg.levels.corpus.games import find_game
+from pcg.levels.evaluation.expression import RANGES, measure_range
+from pcg.levels.evaluation.generated import LevelWriter
+from pcg.levels.evaluation.hexbins import draw_range
+from pcg.levels.evaluation.trials import run_trials
+from pcg.writers.levels.level import Level
+from pcg.writers.levels.picture import picture
+from pcg.writers.levels.tiles import background
+from pcg.writers.levels.tileset import tileset
 from runtime.content.levels.rules import GAMES, Game
 from runtime.registry import Registry
 

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 
 from pcg.terrain import data
 from pcg.terrain.networks import STYLES
-from pcg.writers.heightmap import PREVIEW_EXAGGERATION, hillshade
+from pcg.writers.terrain.heightmap import PREVIEW_EXAGGERATION, hillshade
 from runtime.local import Local
 
 SIZE, SHOWN, VIEWED = 1024, 640, 512

@@ -28,8 +28,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from runtime import replies
-from runtime.protocol import MAX_MSGID, Connection, Framing, Notification, Response
 from runtime.replies import ConnectionLost, NoRuntime
+from runtime.wire.protocol import MAX_MSGID, Connection, Framing, Notification, Response
 
 __all__ = ["AsyncClient", "Client", "ConnectionLost", "NoRuntime"]
 

@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from runtime import arrays
 from runtime.errors import RpcError
-from runtime.protocol import Connection, Event, Fatal, Notification, Response
+from runtime.wire import arrays
+from runtime.wire.protocol import Connection, Event, Fatal, Notification, Response
 
 
 class NoRuntime(ConnectionError):

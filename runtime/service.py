@@ -12,23 +12,27 @@ from typing import Any
 import msgspec
 
 from runtime import card as cards
-from runtime import streaming
-from runtime.cache import Cache, DiskCache
 from runtime.calls import Caller
-from runtime.content import characters, chunks, monsters, regions, rivers, terrain, windows
-from runtime.content.ground import LearnedControl
-from runtime.content.levels import asking, generate, solving
-from runtime.content.levels.own import OwnGame
-from runtime.content.streams import CoarseStreams
+from runtime.content.characters import monsters
+from runtime.content.characters import sheet as characters
+from runtime.content.levels import generate, solving
+from runtime.content.levels import requests as asking
+from runtime.content.levels.custom.game import OwnGame
+from runtime.content.terrain import chunks, regions, rivers, windows
+from runtime.content.terrain import requests as terrain
+from runtime.content.terrain.ground import LearnedControl
+from runtime.content.terrain.streams import CoarseStreams
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError, did_you_mean
 from runtime.parameters import parse, take_options
-from runtime.protocol import Packed, pack
 from runtime.registry import ModelFile, Registry
-from runtime.runner import Runner
+from runtime.scheduling import streaming
+from runtime.scheduling.dispatcher import Runner
+from runtime.scheduling.results import Cache, DiskCache
+from runtime.scheduling.work import Search, Work, key_of, of_land, of_model
+from runtime.scheduling.workers import Workers
 from runtime.version import VERSION
-from runtime.work import Search, Work, key_of, of_land, of_model
-from runtime.workers import Workers
+from runtime.wire.protocol import Packed, pack
 
 PROTOCOL_VERSION = 1
 NAME = "pcg-runtime"

@@ -11,15 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from pcg.characters.blends import UNIT
-from pcg.characters.cast import colour_names, read_catalogue
-from pcg.characters.catalogue import Catalogue
-from pcg.characters.front_module import FrontModule
-from pcg.characters.monster_module import MonsterModule
-from pcg.characters.monster_networks import MonsterGenerator
-from pcg.characters.monsters import KINDS
-from pcg.characters.networks import SIZE, FrontGenerator
-from pcg.characters.walk_module import ExactWalk
-from pcg.characters.walk_networks import COLOURS, WalkGenerator
+from pcg.characters.data.catalogue import Catalogue
+from pcg.characters.data.monsters import KINDS
+from pcg.characters.front.cast import colour_names, read_catalogue
+from pcg.characters.front.module import FrontModule
+from pcg.characters.front.networks import SIZE, FrontGenerator
+from pcg.characters.monster.module import MonsterModule
+from pcg.characters.monster.networks import MonsterGenerator
+from pcg.characters.walk.module import ExactWalk
+from pcg.characters.walk.networks import COLOURS, WalkGenerator
 from pcg.export import SEED_MAX, measure_golden, read_quality, read_run, run_model, write_model
 from runtime import card as cards
 from runtime.card import Card, Parameter, Training, TrainingData

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pcg.characters.grading import Lesson
-from pcg.characters.lessons import LESSONS
+from pcg.characters.objectives import LESSONS
 from pcg.learning.gan import Gan, GanConfig, train_gan
 
 

@@ -76,8 +76,8 @@ def character(
     :param indexed: Write the PNG with a palette.
     :param count: How many, one for each seed from --seed on.
     """
-    from pcg.characters.drawing import read_front
-    from pcg.characters.make import make_characters, parse_wishes, read_colours, remarks, summary
+    from pcg.assets.characters import make_characters, parse_wishes, read_colours, remarks, summary
+    from pcg.assets.drawing import read_front
 
     numbers = {"blend": blend, "change": change, "truncation": truncation, "colors": colors}
     params: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
@@ -145,7 +145,7 @@ def monster(
     :param indexed: Write the PNG with a palette.
     :param count: How many, one for each seed from --seed on.
     """
-    from pcg.characters.make import make_monsters, read_monster
+    from pcg.assets.characters import make_monsters, read_monster
 
     numbers = {"category": category, "truncation": truncation, "change": change}
     params: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}

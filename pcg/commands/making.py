@@ -95,10 +95,10 @@ def terrain(
         --tiles.
     :param count: How many worlds, one for each seed from --seed on.
     """
-    from pcg.assets import make_terrain
-    from pcg.sketch import parse_height_range, read_sketch
-    from pcg.tiles import Grid
-    from pcg.variation import vary_terrain
+    from pcg.assets.sketch import parse_height_range, read_sketch
+    from pcg.assets.terrain import make_terrain
+    from pcg.assets.tiles import Grid
+    from pcg.assets.variation import vary_terrain
 
     params: dict[str, Any] = {"lod": lod}
     forms = None
@@ -216,7 +216,7 @@ def level(
     :param format: File formats, separated by commas; by default from OUT's suffix, else tmx.
     :param count: How many levels, one for each seed from --seed on.
     """
-    from pcg.levels.make import make_levels, parse_counts, parse_range, read_rows, summary
+    from pcg.assets.levels import make_levels, parse_counts, parse_range, read_rows, summary
 
     params: dict[str, Any] = {"counts": parse_counts(counts), "require_solution": require_solution}
     if difficulty is not None:
@@ -265,10 +265,10 @@ def solve(
     from contextlib import ExitStack
     from dataclasses import replace
 
-    from pcg.levels.make import finder
+    from pcg.assets.levels import finder
     from pcg.progress import reporting
     from pcg.writers.files import check_target
-    from pcg.writers.tilemap import check_suffix, read_level, write_level
+    from pcg.writers.levels.tilemap import check_suffix, read_level, write_level
     from runtime.content.levels.rules import GAMES, Game, check_tiles, find_game
 
     if out is not None:
@@ -320,9 +320,9 @@ def verify(
     :param files: Assets this project wrote, of any format, with their sidecars; NAME.tiles.json for all its tiles.
     :param json_: One JSON object a file.
     """
-    from pcg.assets import verify_file
-    from pcg.characters.verify import holds_sprite, verify_sprite
-    from pcg.levels.make import holds_level, verify_level
+    from pcg.assets.levels import holds_level, verify_level
+    from pcg.assets.terrain import verify_file
+    from pcg.assets.verify_characters import holds_sprite, verify_sprite
     from pcg.progress import progress
 
     if not files:

@@ -91,7 +91,8 @@ def serve(
     :param config: TOML file of settings.
     """
     flags = {name: value for name, value in locals().items() if name != "config"}
-    from runtime import settings, sharing
+    from runtime import sharing
+    from runtime.serving import settings
 
     try:
         asked = settings.load(flags, os.environ, config)
@@ -99,7 +100,7 @@ def serve(
         raise UserError(str(error)) from error
     if asked.dedicated:
         sharing.spin_while_waiting()
-    from runtime.serving import serve_until_stopped  # and torch, which reads once how its threads are to wait
+    from runtime.serving.process import serve_until_stopped  # and torch, which reads once how its threads are to wait
 
     serve_until_stopped(asked)
 

@@ -27,7 +27,7 @@ TRAINERS = {
     "terrain": "pcg.terrain.train",
     "character": "pcg.characters.train",
     "monster": "pcg.characters.train",
-    "level": "pcg.levels.train",
+    "level": "pcg.levels.model.train",
 }
 
 
@@ -131,7 +131,7 @@ def export(run: Path, out: Path, *, coarse: Path | None = None) -> None:
         raise UserError(f"{out}: a model file's name ends in .ts")
     check_target(out)
     if run.is_file():
-        from pcg.levels.export import renew_level
+        from pcg.levels.model.export import renew_level
         from runtime.registry import read_model, read_sums
 
         if coarse is not None:
@@ -149,7 +149,7 @@ def export(run: Path, out: Path, *, coarse: Path | None = None) -> None:
                 raise UserError("a world has two levels: add --coarse, the folder of a run of terrain-coarse")
             card = export_terrain(run, coarse, out)
         case "level":
-            from pcg.levels.export import export_level
+            from pcg.levels.model.export import export_level
 
             card = export_level(run, out)
         case _:
@@ -211,9 +211,9 @@ def evaluate(
             raise UserError("terrain-detail is measured as it was exported, and without trials; leave them out")
         figures = evaluate_terrain(Registry(models).find(model), data)
     elif family == "level":
-        from pcg.levels.evaluate import evaluate_level
-        from pcg.levels.export import export_level
-        from pcg.levels.trials import evaluate_trials
+        from pcg.levels.evaluation.evaluate import evaluate_level
+        from pcg.levels.evaluation.trials import evaluate_trials
+        from pcg.levels.model.export import export_level
 
         if model == "level-custom" and run is None:
             raise UserError(
@@ -225,7 +225,7 @@ def evaluate(
             if trials is not None:
                 figures += evaluate_trials(registry, name, data, trials, seeds)
     else:
-        from pcg.characters.evaluate import evaluate_character
+        from pcg.characters.evaluation.evaluate import evaluate_character
         from pcg.characters.export import export_character
 
         if trials is not None:

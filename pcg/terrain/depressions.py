@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from runtime.content.drainage import drain
+from runtime.content.terrain.drainage import drain
 
 
 def depression_depth(heights: Tensor) -> Tensor:

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from pcg.learning.judge import rank_auc, small_cnn
+from pcg.learning.critic import rank_auc, small_cnn
 from pcg.terrain import data
-from runtime.content.drainage import drain
+from runtime.content.terrain.drainage import drain
 
 Array = NDArray[np.float32]
 

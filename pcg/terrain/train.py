@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pcg.learning.gan import Gan, GanConfig, train_gan
-from pcg.terrain.lessons import LESSONS, Lesson, cut
+from pcg.terrain.objectives import LESSONS, Lesson, cut
 
 DISCRIMINATOR_LEAD = 300  # steps over which the generator's rate rises: it has little to learn from a fresh critic
 # Steps from which depressions weigh anything, and until they weigh what they should. Valleys come in pieces at first;

@@ -193,7 +193,9 @@ def main() -> None:
         for row in rows:
             row.close()
     idle = statistics.median(rows[0].times[0])
-    print("| server | idle | + one busy loop | + two | late frames | chunks/s | s to first chunk | to ready | to rest |")
+    print(
+        "| server | idle | + one busy loop | + two | late frames | chunks/s | s to first chunk | to ready | to rest |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     print(f"| none | | | | {alone[1] / alone[0]:.1%} | | | | |")
     for row in rows:

@@ -23,9 +23,9 @@ from serving_process import serving
 from runtime.batching import join
 from runtime.engine import Engine
 from runtime.registry import BUNDLED, Registry
-from runtime.runner import Runner
+from runtime.scheduling.dispatcher import Runner
+from runtime.scheduling.workers import Workers
 from runtime.service import Service
-from runtime.workers import Workers
 
 SIZES, RUNS = (1, 2, 4, 8, 16, 32), 3
 MOST_MS = (0, 100, 500)

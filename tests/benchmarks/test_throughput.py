@@ -19,11 +19,11 @@ from concurrent.futures import ProcessPoolExecutor
 import pytest
 from crowd import Guest
 
-from runtime.content.ground import LearnedControl
+from runtime.content.terrain.ground import LearnedControl
 from runtime.engine import Engine
 from runtime.registry import Registry
-from runtime.server import Server
 from runtime.service import Service
+from runtime.serving.server import Server
 
 CLIENTS, CHUNKS, ROUNDS, LEAST = 64, 128, 6, 90
 

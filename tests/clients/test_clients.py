@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime.arrays import to_wire
 from runtime.client import Client
 from runtime.errors import Code
+from runtime.wire.arrays import to_wire
 
 HERE = Path(__file__).parent
 LANGUAGES = {".py": sys.executable, ".js": "node", ".lua": "lua5.1"}

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 import trustme
 
-from runtime.access import Tokens
 from runtime.address import Address
 from runtime.errors import Code, RpcError
-from runtime.server import Server
+from runtime.serving.access import Tokens
+from runtime.serving.server import Server
 
 os.environ["SDL_VIDEODRIVER"] = "dummy"  # before any test initialises pygame
 

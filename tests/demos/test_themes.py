@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from demos.world import themes
-from runtime.content import rivers
+from runtime.content.terrain import rivers
 
 SEA, LAKE, LOW, HIGH = range(4)  # the columns of `columns`
 

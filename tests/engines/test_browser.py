@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 from websockets.asyncio.client import ClientConnection, connect
 
-from runtime.server import Server
+from runtime.serving.server import Server
 
 PAGE = Path(__file__).parents[2] / "demos" / "engines" / "browser"
 QUIET = [

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from runtime.errors import Code, RpcError
-from runtime.server import Server
+from runtime.serving.server import Server
 
 CLIENT = Path(__file__).parents[2] / "demos" / "engines" / "love"
 LAND, LEVEL, SHEET = np.s_[48:560, 16:528], np.s_[48:416, 544:1056], np.s_[432:560, 544:1056]  # of the window, pixels

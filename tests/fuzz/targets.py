@@ -10,11 +10,12 @@ from typing import Any
 
 import msgpack
 
-from runtime import answers, arrays
 from runtime.errors import Code, RpcError
-from runtime.metrics import Counts
 from runtime.parameters import Options
-from runtime.protocol import Connection, Event, Fatal, Framing, Invalid, Request
+from runtime.serving import responses as answers
+from runtime.serving.metrics import Counts
+from runtime.wire import arrays
+from runtime.wire.protocol import Connection, Event, Fatal, Framing, Invalid, Request
 
 FRAMINGS = (None, Framing.STREAM, Framing.PREFIXED, Framing.FRAMES)
 NARROW = {"max_message_bytes": 64, "max_depth": 4, "max_values": 24}
@@ -177,14 +178,12 @@ def find(name: str) -> Callable[[bytes], None]:
 
 def checker() -> Callable[[bytes], None]:
     """A target: a method and parameters for it, out of bytes, against the checks of a service that runs nothing."""
-    from runtime.content import (  # with torch and numba, which take their time
-        characters,
-        chunks,
-        monsters,
-        rivers,
-        terrain,
-    )
-    from runtime.content.levels import asking, solving
+    from runtime.content.characters import monsters
+    from runtime.content.characters import sheet as characters
+    from runtime.content.levels import requests as asking
+    from runtime.content.levels import solving
+    from runtime.content.terrain import chunks, rivers
+    from runtime.content.terrain import requests as terrain
     from runtime.registry import Registry
     from runtime.service import Hello, Name, Service
 

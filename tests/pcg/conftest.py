@@ -17,9 +17,9 @@ from made_levels import (
 )
 from made_tiles import made_tile
 
-from pcg.characters.layers import FILES
-from pcg.characters.monsters import KINDS
-from pcg.characters.rules import FURS, HIDES, SKINS
+from pcg.characters.data.layers import FILES
+from pcg.characters.data.monsters import KINDS
+from pcg.characters.data.rules import FURS, HIDES, SKINS
 
 
 def write_dem(path: Path, size: int = 240, *, dx: float = 90.0, sea: bool = False, seed: int = 0) -> None:
@@ -204,8 +204,8 @@ def level_models(level_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
 
     import torch
 
-    from pcg.levels.export import export_level
-    from pcg.levels.train import PRESETS, train
+    from pcg.levels.model.export import export_level
+    from pcg.levels.model.train import PRESETS, train
 
     models, threads = tmp_path_factory.mktemp("models"), torch.get_num_threads()
     torch.set_num_threads(1)  # steps so small only wait for one another

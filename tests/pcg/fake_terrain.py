@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pcg.assets import make_terrain
-from pcg.job import sketch_sha256
+from pcg.assets.job import sketch_sha256
+from pcg.assets.terrain import make_terrain
 from runtime.errors import Code, RpcError
 
 LIMIT = 2049

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 
 from pcg.exact import mix
-from pcg.levels.context import Context
-from pcg.levels.games import Alphabet
-from pcg.levels.networks import LevelNetwork
-from pcg.levels.quantise import quantise
-from pcg.levels.samples import make_sampler
+from pcg.levels.corpus.games import Alphabet
+from pcg.levels.model.context import Context
+from pcg.levels.model.networks import LevelNetwork
+from pcg.levels.model.quantise import quantise
+from pcg.levels.model.samples import make_sampler
 from runtime.engine import digest, make_deterministic
 
 ALPHABET = Alphabet("#.oe~GS", {"coins": "o", "enemies": "e", "starts": "S"})

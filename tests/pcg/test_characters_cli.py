@@ -13,10 +13,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 from pcg import cli
-from pcg.characters.drawing import read_front
-from pcg.characters.make import make_characters, make_monsters, parse_formats, parse_wishes, read_colours
-from pcg.characters.verify import holds_sprite, verify_sprite
-from pcg.writers.spritesheet import decode_picture
+from pcg.assets.characters import make_characters, make_monsters, parse_formats, parse_wishes, read_colours
+from pcg.assets.drawing import read_front
+from pcg.assets.verify_characters import holds_sprite, verify_sprite
+from pcg.writers.sprites.sheet import decode_picture
 from runtime.local import Local
 
 

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcg.characters.attributes import ATTRIBUTES, NONE, grouped
-from pcg.characters.data import CharacterData
-from pcg.characters.heldout import held_out, near_duplicates
-from pcg.characters.layers import read_layers
-from pcg.characters.looks import describe_looks, read_ramps
-from pcg.characters.ramps import take_apart
-from pcg.characters.rules import NEVER, SKINS
-from pcg.characters.slots import SHADES, SLOTS, complete, paint, spread
-from pcg.characters.wardrobe import Outfit, Worn
+from pcg.characters.data.attributes import ATTRIBUTES, NONE, grouped
+from pcg.characters.data.colourways import describe_looks, read_ramps
+from pcg.characters.data.heldout import held_out, near_duplicates
+from pcg.characters.data.layers import read_layers
+from pcg.characters.data.outfits import CharacterData
+from pcg.characters.data.ramps import take_apart
+from pcg.characters.data.rules import NEVER, SKINS
+from pcg.characters.data.slots import SHADES, SLOTS, complete, paint, spread
+from pcg.characters.data.wardrobe import Outfit, Worn
 
 DOCS = Path(__file__).parents[2] / "docs" / "characters.md"
 

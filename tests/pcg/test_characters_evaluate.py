@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from pcg import cli
-from pcg.characters import evaluate, figures, judges
-from pcg.characters.fairness import apart, fairness, shares
-from pcg.characters.samples import running, walk_sheets
-from pcg.learning.judge import rank_auc
+from pcg.characters.evaluation import critics as judges
+from pcg.characters.evaluation import evaluate
+from pcg.characters.evaluation import metrics as figures
+from pcg.characters.evaluation.fairness import apart, fairness, shares
+from pcg.characters.evaluation.samples import running, walk_sheets
+from pcg.learning.critic import rank_auc
 from runtime.card import Quality
 from runtime.registry import Registry
 

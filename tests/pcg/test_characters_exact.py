@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from pcg.characters import exact_layers, rules
-from pcg.characters.attributes import NONE
+from pcg.characters import exact_layers
 from pcg.characters.blends import UNIT
-from pcg.characters.cast import colour_names, read_catalogue
-from pcg.characters.front_lesson import FrontLesson
-from pcg.characters.front_module import FrontModule
-from pcg.characters.networks import FrontGenerator, from_blocks
+from pcg.characters.data import rules
+from pcg.characters.data.attributes import NONE
+from pcg.characters.front.cast import colour_names, read_catalogue
+from pcg.characters.front.module import FrontModule
+from pcg.characters.front.networks import FrontGenerator, from_blocks
+from pcg.characters.front.objective import FrontLesson
 from pcg.exact import ACTIVATION_MAX, LEAK
 from runtime.engine import make_deterministic
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from pcg import cli
-from pcg.characters.attributes import NONE
 from pcg.characters.blends import UNIT
-from pcg.characters.catalogue import Catalogue
+from pcg.characters.data.attributes import NONE
+from pcg.characters.data.catalogue import Catalogue
+from pcg.characters.data.monsters import KINDS
 from pcg.characters.export import _front_parameters
-from pcg.characters.monsters import KINDS
 from pcg.characters.train import PRESETS, train
 from pcg.learning import checkpoint
 from runtime.engine import Engine

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from pcg.characters.blends import UNIT
-from pcg.characters.monster_module import MonsterModule
-from pcg.characters.monster_networks import MonsterGenerator
-from pcg.characters.networks import from_blocks
-from pcg.characters.walk_module import ExactWalk
-from pcg.characters.walk_networks import COLOURS, SHEET_FRAMES, WalkGenerator
+from pcg.characters.front.networks import from_blocks
+from pcg.characters.monster.module import MonsterModule
+from pcg.characters.monster.networks import MonsterGenerator
+from pcg.characters.walk.module import ExactWalk
+from pcg.characters.walk.networks import COLOURS, SHEET_FRAMES, WalkGenerator
 from pcg.exact import ACTIVATION_MAX
 from runtime.engine import make_deterministic
 

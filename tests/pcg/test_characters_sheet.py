@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.content import characters, fronts, outlines
-from runtime.content.atlas import SHEET_SHAPE
-from runtime.content.palettes import colours_of, remove_strays
+from runtime.content.characters import fronts, outlines
+from runtime.content.characters import sheet as characters
+from runtime.content.characters.atlas import SHEET_SHAPE
+from runtime.content.characters.palettes import colours_of, remove_strays
 from runtime.errors import Code, RpcError
 from runtime.local import Local
 

@@ -10,12 +10,12 @@ import torch
 from PIL import Image
 
 from pcg import cli
-from pcg.characters import networks
-from pcg.characters.attributes import BODIES, NONE
-from pcg.characters.front_lesson import FrontLesson
+from pcg.characters.data.attributes import BODIES, NONE
+from pcg.characters.data.slots import SHADES, SLOTS
+from pcg.characters.front import networks
+from pcg.characters.front.networks import CHANNELS, SHADE_COUNT, SLOT_COUNT, from_blocks, harden, to_blocks
+from pcg.characters.front.objective import FrontLesson
 from pcg.characters.grading import loose, on_ground
-from pcg.characters.networks import CHANNELS, SHADE_COUNT, SLOT_COUNT, from_blocks, harden, to_blocks
-from pcg.characters.slots import SHADES, SLOTS
 from pcg.characters.train import PRESETS, CharacterConfig, train
 from pcg.learning import checkpoint
 from pcg.learning.loop import Run, read_config

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pcg.characters.data import CharacterData
-from pcg.characters.networks import from_blocks, to_blocks
-from pcg.characters.slots import paint
+from pcg.characters.data.outfits import CharacterData
+from pcg.characters.data.slots import paint
+from pcg.characters.data.walks import draw_steps, draw_walk, to_walk
+from pcg.characters.front.networks import from_blocks, to_blocks
 from pcg.characters.train import PRESETS, train
-from pcg.characters.walk_lesson import WalkLesson, view_steps
-from pcg.characters.walk_networks import COLOURS, VOTERS, WalkGenerator, paint_softly, pixels_of, voters
-from pcg.characters.walks import draw_steps, draw_walk, to_walk
+from pcg.characters.walk.networks import COLOURS, VOTERS, WalkGenerator, paint_softly, pixels_of, voters
+from pcg.characters.walk.objective import WalkLesson, view_steps
 from pcg.learning import checkpoint
 
 TINY = dataclasses.replace(

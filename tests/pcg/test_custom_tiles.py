@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pcg.writers.tiles import KINDS, draw
-from pcg.writers.tileset import tileset
-from runtime.content.levels.own import OwnGame, own_game
+from pcg.writers.levels.tiles import KINDS, draw
+from pcg.writers.levels.tileset import tileset
+from runtime.content.levels.custom.game import OwnGame, own_game
 
 ENDS: dict[str, Any] = {
     ".": {"name": "air"},

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from pcg.terrain.depressions import depression_depth
-from pcg.terrain.lessons import CoarseLesson, DetailLesson
-from runtime.content.drainage import drain
+from pcg.terrain.objectives import CoarseLesson, DetailLesson
+from runtime.content.terrain.drainage import drain
 
 
 def test_depth_is_that_of_the_filled_land() -> None:

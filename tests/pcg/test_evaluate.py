@@ -11,7 +11,7 @@ import pytest
 from pcg.terrain import data, figures
 from pcg.terrain.evaluate import SIDE, draw_patches, evaluate_terrain, fbm, generate, of_like_relief, places
 from pcg.terrain.figures import aucs, compare, floors, measure, pits
-from runtime.content.drainage import drain
+from runtime.content.terrain.drainage import drain
 from runtime.registry import Registry
 
 

@@ -14,14 +14,14 @@ from made_sampler import ALPHABET, hashes, write
 from test_own_levels import write_folder
 
 from pcg.cli import main
-from pcg.levels.context import AROUND, Context
-from pcg.levels.exact_ngram import exact_ngram
-from pcg.levels.ngram import BACK_OFF, NEIGHBOURS, Ngram
-from pcg.levels.own import load_own
-from pcg.levels.sampler import LOGIT_STEPS
-from pcg.levels.samples import make_sampler
-from pcg.levels.served import distance, ngram_of, too_few
-from runtime.content.levels.own import own_game
+from pcg.levels.corpus.custom import load_own
+from pcg.levels.evaluation.ngram import BACK_OFF, NEIGHBOURS, Ngram
+from pcg.levels.model.context import AROUND, Context
+from pcg.levels.model.exact_ngram import exact_ngram
+from pcg.levels.model.sampler import LOGIT_STEPS
+from pcg.levels.model.samples import make_sampler
+from pcg.levels.model.served import distance, ngram_of, too_few
+from runtime.content.levels.custom.game import own_game
 from runtime.content.levels.playing import player_of
 from runtime.local import Local
 
@@ -135,7 +135,7 @@ def test_with_enough_levels_the_nearer_is_served(tmp_path: Path, capsys: pytest.
     from dataclasses import replace
 
     from pcg.learning import checkpoint
-    from pcg.levels.train import PRESETS, train
+    from pcg.levels.model.train import PRESETS, train
 
     config = replace(PRESETS["level-custom"]["smoke"], steps=2, sample_every=1, served="nearer")
     assert train(config, data, tmp_path / "run", "cpu")

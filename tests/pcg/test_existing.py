@@ -11,13 +11,13 @@ import pytest
 from fake_terrain import FakeRuntime, contents, make
 from PIL import Image
 
-from pcg import region
-from pcg.assets import make_terrain, verify_file
-from pcg.characters.make import make_characters, make_monsters
+from pcg.assets import region
+from pcg.assets.characters import make_characters, make_monsters
+from pcg.assets.levels import level_paths, make_levels, resolve_suffixes
+from pcg.assets.terrain import make_terrain, verify_file
+from pcg.assets.tiles import Grid
 from pcg.cli import main
-from pcg.levels.make import level_paths, make_levels, resolve_suffixes
-from pcg.tiles import Grid
-from pcg.writers.tilemap import read_level
+from pcg.writers.levels.tilemap import read_level
 from runtime.errors import Code, RpcError
 
 

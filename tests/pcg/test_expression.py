@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pcg.levels.expression import RANGES, corridors, far_from, measure_range
-from pcg.levels.hexbins import DARK, OURS, draw_range
+from pcg.levels.evaluation.expression import RANGES, corridors, far_from, measure_range
+from pcg.levels.evaluation.hexbins import DARK, OURS, draw_range
 
 FLAT = ["..........", "S........G", "##########"]
 SLOPE = ["........##", "......####", "....######", "..########", "##########"]

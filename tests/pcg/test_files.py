@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from fake_terrain import FakeRuntime, contents, make
 
-from pcg.characters.make import make_characters, make_monsters
-from pcg.levels.make import make_levels
+from pcg.assets.characters import make_characters, make_monsters
+from pcg.assets.levels import make_levels
 from pcg.writers.files import check_target, finish_part, locked, part_path, replace_file, replace_shared, target_of
-from pcg.writers.level import Level
-from pcg.writers.tilemap import write_level
+from pcg.writers.levels.level import Level
+from pcg.writers.levels.tilemap import write_level
 
 
 def odd(folder: Path, kind: str) -> Path:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pcg.writers.heightmap import PREVIEW_EXAGGERATION, describe, hillshade, metres, preview
-from pcg.writers.layers import LAYERS, encode, file_dtype, layer_form
+from pcg.writers.terrain.heightmap import PREVIEW_EXAGGERATION, describe, hillshade, metres, preview
+from pcg.writers.terrain.layers import LAYERS, encode, file_dtype, layer_form
 
 CHUNK: dict[str, Any] = {
     "scale": 0.25,
@@ -35,7 +35,7 @@ def test_light_comes_from_the_north_west() -> None:
 
 @pytest.mark.parametrize("flip", [False, True])
 def test_a_preview_is_north_up_and_small(flip: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pcg.writers.heightmap.PREVIEW_SIDE", 10)
+    monkeypatch.setattr("pcg.writers.terrain.heightmap.PREVIEW_SIDE", 10)
     steps = np.random.default_rng(0).integers(0, 65536, (23, 31)).astype(np.uint16)
     rows = steps[::-1] if flip else steps
     for source in (rows, encode("height", "tif", rows, CHUNK)):

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 from typed_ldtk import parsed
 
-from pcg.writers.level import Level
-from pcg.writers.tilemap import read_level, write_level
-from pcg.writers.tilemap_objects import corners, goal_areas, take_apart
-from pcg.writers.tilemap_picture import picture
+from pcg.writers.levels.level import Level
+from pcg.writers.levels.objects import corners, goal_areas, take_apart
+from pcg.writers.levels.picture import picture
+from pcg.writers.levels.tilemap import read_level, write_level
 from runtime.content.levels.rules import GAMES, TILE
 
 BOXES = Level("sokoban", ("########", "#@ $.* #", "#      #", "########"), "rR", {"model": "a test's"})

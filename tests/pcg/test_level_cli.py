@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pcg.cli import main
-from runtime.content.levels.sokoban_replay import replay
+from runtime.content.levels.sokoban.replay import replay
 
 BOX = "; a title\n\n#####\n#@ $ .#\n#######\n"  # a row that an editor cut short
 

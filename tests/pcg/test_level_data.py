@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_levels import SOKOBAN_LEGEND, room, write_corpus
 
-from pcg.levels.context import AROUND, UNTOLD, Context, indices, number_step
-from pcg.levels.data import decode, encode, load_corpus
-from pcg.levels.examples import Examples, crop, given_tiles, lines_of, mirrored, trimmed
-from pcg.levels.games import DUNGEON, SOKOBAN, LevelGame, find_game
-from pcg.levels.measures import measure, ranks
+from pcg.levels.corpus.data import decode, encode, load_corpus
+from pcg.levels.corpus.examples import Examples, crop, given_tiles, lines_of, mirrored, trimmed
+from pcg.levels.corpus.games import DUNGEON, SOKOBAN, LevelGame, find_game
+from pcg.levels.corpus.measures import measure, ranks
+from pcg.levels.model.context import AROUND, UNTOLD, Context, indices, number_step
 from runtime.content.levels.difficulty import LABOURS, labour
 from runtime.content.levels.rules import GAMES
 from runtime.content.levels.solving import SOLVERS

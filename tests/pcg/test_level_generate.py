@@ -9,20 +9,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime.content.levels import dungeon, dungeon_repair, generate, platformer, platformer_repair, sokoban_repair
+from runtime.content.levels import generate
 from runtime.content.levels.difficulty import LABOURS
+from runtime.content.levels.dungeon import repair as dungeon_repair
+from runtime.content.levels.dungeon import solver as dungeon
+from runtime.content.levels.feasibility import CHECKS
 from runtime.content.levels.picking import pick
+from runtime.content.levels.platformer import repair as platformer_repair
+from runtime.content.levels.platformer import solver as platformer
 from runtime.content.levels.playing import PLAYERS
-from runtime.content.levels.possible import CHECKS
 from runtime.content.levels.repairs import REPAIRS
 from runtime.content.levels.rules import FREE, find
-from runtime.content.levels.sokoban import solve
+from runtime.content.levels.sokoban import repair as sokoban_repair
+from runtime.content.levels.sokoban.solver import solve
 from runtime.errors import Code, RpcError
-from runtime.jobs import Flow
 from runtime.local import Local
-from runtime.runner import Runner
+from runtime.scheduling.dispatcher import Runner
+from runtime.scheduling.jobs import Flow
+from runtime.scheduling.workers import Workers
 from runtime.service import Service
-from runtime.workers import Workers
 
 SMALL: dict[str, Any] = {"width": 8, "height": 7, "counts": {"boxes": 2}, "candidates": 200}
 FIXED = ["########", "#@__.__#", "#______#", "#__$___#", "#__##__#", "#______#", "########"]

@@ -8,8 +8,8 @@ import pytest
 import torch
 from made_sampler import ALPHABET, made_network, made_sampler, write
 
-from pcg.levels.quantise import quantise
-from pcg.levels.samples import make_sampler
+from pcg.levels.model.quantise import quantise
+from pcg.levels.model.samples import make_sampler
 
 JOINED = ".oeGS"
 ENTERED = torch.tensor([char in JOINED for char in ALPHABET.tiles])

@@ -12,10 +12,10 @@ from serving_process import serving
 from typed_ldtk import parsed
 
 from pcg.cli import main
-from pcg.writers.tilemap import ENCODERS, read_level
+from pcg.writers.levels.tilemap import ENCODERS, read_level
 from runtime.content.levels.repairs import REPAIRS
 from runtime.content.levels.rules import TILE
-from runtime.content.levels.sokoban_replay import replay
+from runtime.content.levels.sokoban.replay import replay
 
 SMALL = ("--width", "8", "--height", "7", "--counts", "boxes=2", "--candidates", "200")
 

@@ -15,11 +15,11 @@ import pytest
 import torch
 from made_sampler import ALPHABET, HEIGHT, WIDTH, fixed_tiles, hashes, made_network, made_sampler, write
 
-from pcg.levels.context import UNTOLD, Context, indices
-from pcg.levels.examples import lines_of, members
-from pcg.levels.quantise import exact_logits, exact_weight, quantise
-from pcg.levels.sampler import gumbel_table, sigmoid_table
-from pcg.levels.samples import make_sampler
+from pcg.levels.corpus.examples import lines_of, members
+from pcg.levels.model.context import UNTOLD, Context, indices
+from pcg.levels.model.quantise import exact_logits, exact_weight, quantise
+from pcg.levels.model.sampler import gumbel_table, sigmoid_table
+from pcg.levels.model.samples import make_sampler
 
 MEMBERS = members(ALPHABET.tiles, list(ALPHABET.counts.values()))
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from pcg.cli import main
-from pcg.levels.evaluate import fitting, of_like_size
-from pcg.levels.games import find_game
-from pcg.levels.ngram import Ngram, noise
-from pcg.levels.novelty import copied_runs, images, nearer, nearest, piece_of
-from pcg.levels.patterns import Tiles, count_patterns, divergence, divergences
+from pcg.levels.corpus.games import find_game
+from pcg.levels.evaluation.evaluate import fitting, of_like_size
+from pcg.levels.evaluation.ngram import Ngram, noise
+from pcg.levels.evaluation.novelty import copied_runs, images, nearer, nearest, piece_of
+from pcg.levels.evaluation.patterns import Tiles, count_patterns, divergence, divergences
 
 
 def tiles(*rows: str) -> Tiles:

@@ -16,10 +16,10 @@ import torch
 from pcg.cli import main
 from pcg.learning import checkpoint
 from pcg.learning.loop import Run, read_config
-from pcg.levels.data import decode, load_corpus
-from pcg.levels.export import export_level, renew_level
-from pcg.levels.games import SOKOBAN, Alphabet
-from pcg.levels.train import PRESETS, LevelConfig, rate_at, train
+from pcg.levels.corpus.data import decode, load_corpus
+from pcg.levels.corpus.games import SOKOBAN, Alphabet
+from pcg.levels.model.export import export_level, renew_level
+from pcg.levels.model.train import PRESETS, LevelConfig, rate_at, train
 from runtime.card import Quality
 from runtime.engine import Engine
 from runtime.registry import ModelFile, Registry

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pcg.levels import trials
-from pcg.levels.data import load_corpus
-from pcg.levels.games import find_game
-from pcg.levels.trials import PROOFS, WISHES, askable, correlation, evaluate_trials, read_records, run_trials
+from pcg.levels.corpus.data import load_corpus
+from pcg.levels.corpus.games import find_game
+from pcg.levels.evaluation import trials
+from pcg.levels.evaluation.trials import PROOFS, WISHES, askable, correlation, evaluate_trials, read_records, run_trials
 from runtime.registry import Registry
 
 

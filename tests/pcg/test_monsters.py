@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from made_tiles import made_tile
 from PIL import Image
 
-from pcg.characters.monster_lesson import MonsterLesson, as_view, to_pixels, with_nothing
-from pcg.characters.monster_networks import MonsterGenerator, augment
-from pcg.characters.monsters import COLOURS, KINDS, LUMINANCE, paint_shades, read_monsters, to_shades
-from pcg.characters.networks import to_blocks
+from pcg.characters.data.monsters import COLOURS, KINDS, LUMINANCE, paint_shades, read_monsters, to_shades
+from pcg.characters.front.networks import to_blocks
+from pcg.characters.monster.networks import MonsterGenerator, augment
+from pcg.characters.monster.objective import MonsterLesson, as_view, to_pixels, with_nothing
 from pcg.characters.train import PRESETS, train
-from pcg.characters.walk_networks import pixels_of
+from pcg.characters.walk.networks import pixels_of
 from pcg.learning import checkpoint
 
 TINY = dataclasses.replace(

@@ -17,13 +17,13 @@ import pytest
 import torch
 
 from pcg.cli import main
-from pcg.levels.export import level_parameters
-from pcg.levels.own import FEWEST, load_own
-from pcg.writers.tilemap import ENCODERS, read_level, write_level
+from pcg.levels.corpus.custom import FEWEST, load_own
+from pcg.levels.model.export import level_parameters
+from pcg.writers.levels.tilemap import ENCODERS, read_level, write_level
 from runtime.content.levels import generate
-from runtime.content.levels.asking import GenerateRequest
-from runtime.content.levels.own import own_game
+from runtime.content.levels.custom.game import own_game
 from runtime.content.levels.playing import player_of
+from runtime.content.levels.requests import GenerateRequest
 from runtime.content.levels.rules import find
 from runtime.errors import RpcError
 from runtime.local import Local

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pcg.levels.games import DUNGEON, RUNNER, SOKOBAN, LevelGame
-from pcg.levels.repaired import MOST_CHANGED, learnable
-from runtime.content.levels.dungeon import unreached
-from runtime.content.levels.dungeon_places import place_stairs
+from pcg.levels.corpus.games import DUNGEON, RUNNER, SOKOBAN, LevelGame
+from pcg.levels.corpus.repaired import MOST_CHANGED, learnable
+from runtime.content.levels.dungeon.places import place_stairs
+from runtime.content.levels.dungeon.solver import unreached
 from runtime.content.levels.rules import find
-from runtime.content.levels.runner import solve
+from runtime.content.levels.runner.solver import solve
 
 
 def differing(old: Sequence[str], new: Sequence[str]) -> int:

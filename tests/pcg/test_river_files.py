@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from pcg import rivers
-from pcg.assets import make_terrain, verify_file
-from pcg.region import Region
-from pcg.rivers import find_rivers, geojson, rivers_path, rivers_region
-from runtime.content.rivers import MINIMUM_KM2
+from pcg.assets import rivers
+from pcg.assets.region import Region
+from pcg.assets.rivers import find_rivers, geojson, rivers_path, rivers_region
+from pcg.assets.terrain import make_terrain, verify_file
+from runtime.content.terrain.rivers import MINIMUM_KM2
 from runtime.local import Local
 
 KM2 = 8.0

@@ -13,7 +13,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from pcg.sketch import parse_height_range, read_sketch
+from pcg.assets.sketch import parse_height_range, read_sketch
 
 RAMP = np.linspace(0, 1, 20).reshape(4, 5)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pcg.levels.data import Level
-from pcg.levels.solvable import cause, measure
+from pcg.levels.corpus.data import Level
+from pcg.levels.corpus.solvable import cause, measure
 
 FLAT = ["........", "........", "S......G", "########"]
 BRICKS = ["BBBB....", "...B....", "S..B...G", "########"]

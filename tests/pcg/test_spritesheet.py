@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
-from pcg.writers import spritesheet
 from pcg.writers.provenance import read_asset
-from runtime.content.atlas import ANIMATIONS, DIRECTIONS, FRAMES, SHEET_SHAPE
+from pcg.writers.sprites import sheet as spritesheet
+from runtime.content.characters.atlas import ANIMATIONS, DIRECTIONS, FRAMES, SHEET_SHAPE
 
 ASSET: dict[str, Any] = {
     "form": "sheet",

@@ -16,12 +16,13 @@ import tifffile
 from fake_terrain import FakeRuntime, contents, make
 from PIL import Image
 
-from pcg import region
-from pcg.assets import verify_file
-from pcg.job import sketch_sha256
-from pcg.tiles import Grid
-from pcg.writers import flat, png
-from pcg.writers.heightmap import preview_path
+from pcg.assets import region
+from pcg.assets.job import sketch_sha256
+from pcg.assets.terrain import verify_file
+from pcg.assets.tiles import Grid
+from pcg.writers import png
+from pcg.writers.terrain import flat
+from pcg.writers.terrain.heightmap import preview_path
 
 ALL = ("height", "normal", "slope", "water", "flow", "biome", "splat")
 
@@ -125,7 +126,7 @@ def test_layers_stand_beside_the_heights(tmp_path: Path, flip: bool) -> None:
 @pytest.mark.parametrize(("name", "at"), [("a.png", -900), ("a.flow.tif", -9), ("a.splat.png", -500), ("a.r16", 99)])
 def test_verify_sees_a_change(tmp_path: Path, name: str, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
     make(FakeRuntime(), tmp_path / ("a.r16" if name == "a.r16" else "a.png"), layers=("flow", "splat"))
-    monkeypatch.setattr("pcg.writers.rows.WHOLE_PIXELS", 0)
+    monkeypatch.setattr("pcg.writers.terrain.rows.WHOLE_PIXELS", 0)
     assert verify_file(FakeRuntime(), tmp_path / name) is None
     data = bytearray((tmp_path / name).read_bytes())
     data[at] ^= 1
@@ -219,7 +220,7 @@ def test_a_full_disk_loses_nothing(
 @pytest.mark.parametrize("form", ["png", "tif", "exr"])
 def test_memory_does_not_grow_with_the_map(tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(region, "REQUEST", 256)
-    for module in ("pcg.job.BLOCK_BYTES", "pcg.writers.rows.WHOLE_PIXELS"):
+    for module in ("pcg.assets.job.BLOCK_BYTES", "pcg.writers.terrain.rows.WHOLE_PIXELS"):
         monkeypatch.setattr(module, 1 << 18)
     out = tmp_path / f"a.{form}"
     make(FakeRuntime(), tmp_path / f"warm.{form}")

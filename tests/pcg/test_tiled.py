@@ -12,10 +12,10 @@ import pytiled_parser
 from PIL import Image
 from pytiled_parser import tiled_object
 
-from pcg.writers.level import Level
-from pcg.writers.tilemap import read_level, write_level
-from pcg.writers.tilemap_objects import Actor, Area, goal_areas, put_together, take_apart
-from pcg.writers.tileset import tileset, tileset_name
+from pcg.writers.levels.level import Level
+from pcg.writers.levels.objects import Actor, Area, goal_areas, put_together, take_apart
+from pcg.writers.levels.tilemap import read_level, write_level
+from pcg.writers.levels.tileset import tileset, tileset_name
 from runtime.content.levels.rules import DUNGEON, GAMES, SOKOBAN, TILE
 
 BOXES = Level("sokoban", ("########", "#@ $.* #", "#      #", "########"), "rRlr", {"model": "a test's"})

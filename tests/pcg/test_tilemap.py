@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pcg.writers.level import Level
-from pcg.writers.tilemap import DECODERS, ENCODERS, read_level, write_level
-from pcg.writers.tilemap_picture import picture
+from pcg.writers.levels.level import Level
+from pcg.writers.levels.picture import picture
+from pcg.writers.levels.tilemap import DECODERS, ENCODERS, read_level, write_level
 from runtime.content.levels.rules import GAMES
 
 BOX = Level("sokoban", ("######", "#@ $.#", "######"), "rR", {"model": "a test's"})

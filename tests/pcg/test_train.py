@@ -14,8 +14,8 @@ import torch
 from pcg.learning import checkpoint
 from pcg.learning.loop import Run, next_run, read_config, to_toml
 from pcg.terrain.export import export_terrain
-from pcg.terrain.lessons import CoarseLesson, DetailLesson, cut
 from pcg.terrain.networks import CoarseGenerator, Generator
+from pcg.terrain.objectives import CoarseLesson, DetailLesson, cut
 from pcg.terrain.train import DRAINAGE_STEPS, PRESETS, TerrainConfig, drainage_share, train
 from runtime.local import Local
 from runtime.registry import Registry

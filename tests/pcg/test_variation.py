@@ -12,11 +12,11 @@ import pytest
 from fake_terrain import FakeRuntime, make
 from PIL import Image
 
-from pcg.assets import make_terrain, verify_file
-from pcg.characters.make import make_monsters, read_monster
-from pcg.characters.verify import verify_sprite
+from pcg.assets.characters import make_monsters, read_monster
+from pcg.assets.terrain import make_terrain, verify_file
+from pcg.assets.variation import vary_terrain
+from pcg.assets.verify_characters import verify_sprite
 from pcg.cli import main
-from pcg.variation import vary_terrain
 from pcg.writers.provenance import read_asset
 from runtime.errors import Code, RpcError
 from runtime.local import Local

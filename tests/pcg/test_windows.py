@@ -6,10 +6,10 @@ import gzip
 import json
 from pathlib import Path
 
-from pcg.levels.data import read_levels
-from pcg.levels.windows import ROWS, windows, with_goal, write_windows
-from runtime.content.levels.platformer import solve
-from runtime.content.levels.platformer_replay import replay
+from pcg.levels.corpus.data import read_levels
+from pcg.levels.corpus.windows import ROWS, windows, with_goal, write_windows
+from runtime.content.levels.platformer.replay import replay
+from runtime.content.levels.platformer.solver import solve
 
 LEGEND = {"#": {"meaning": "ground", "solid": True}}
 

@@ -15,7 +15,7 @@ import sys
 import threading
 from typing import Any
 
-from runtime.server import Server
+from runtime.serving.server import Server
 
 WORK_S = 0.05
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from runtime.errors import Code, RpcError, did_you_mean
-from runtime.protocol import Connection, Event, Framing, Response
-from runtime.server import Server
+from runtime.serving.server import Server
+from runtime.wire.protocol import Connection, Event, Framing, Response
 
 
 class FakeService:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime.content import layers
+from runtime.content.terrain import layers
 from runtime.errors import RpcError
 from runtime.local import Local
 

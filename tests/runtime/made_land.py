@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.content.fields import centres, gradient_noise, key
+from runtime.content.terrain.fields import centres, gradient_noise, key
 
 OCTAVES = ((1024, 2000.0), (256, 900.0), (64, 300.0), (16, 120.0))  # pixels of level 0, metres
 

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.content.levels.picking import pick
-from runtime.content.levels.platformer import LETTERS
-from runtime.content.levels.platformer_level import Level, read_level
-from runtime.content.levels.platformer_step import DEATHS, State, first_state, step
+from runtime.content.levels.platformer.level import Level, read_level
+from runtime.content.levels.platformer.solver import LETTERS
+from runtime.content.levels.platformer.step import DEATHS, State, first_state, step
 from runtime.content.levels.rules import PLATFORMER
 
 FILE = Path(__file__).parents[2] / "docs" / "vectors" / "platformer.json"
 ABOUT = {
     "game": "platformer",
-    "rules": "docs/levels.md, runtime/content/levels/platformer_step.py",
+    "rules": "docs/levels.md, runtime/content/levels/platformer/step.py",
     "cases": "rows: the level; moves: a letter a tick; start: the state before the first; ticks: the state after each",
     "x": "the middle of the player's box, which holds the pixels x - 6 to x + 5",
     "y": "the row of pixels under the feet; the box holds y - 14 to y - 1",

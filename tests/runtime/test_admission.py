@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 import pytest
 import trustme
 
-from runtime import admission
-from runtime.access import Tokens
-from runtime.admission import MOST_LEAVING, Admission
 from runtime.client import AsyncClient
 from runtime.errors import Code
-from runtime.limits import Limits
-from runtime.protocol import Connection, Framing, Response
-from runtime.server import Server
+from runtime.serving import admission
+from runtime.serving.access import Tokens
+from runtime.serving.admission import MOST_LEAVING, Admission
+from runtime.serving.limits import Limits
+from runtime.serving.server import Server
+from runtime.wire.protocol import Connection, Framing, Response
 
 TOKEN = "0123456789abcdef"
 

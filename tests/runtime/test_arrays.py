@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from runtime.arrays import DTYPES, MAX_DIMENSIONS, from_wire, to_wire
+from runtime.wire.arrays import DTYPES, MAX_DIMENSIONS, from_wire, to_wire
 
 arrays = hnp.arrays(
     st.sampled_from(DTYPES).map(np.dtype), hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5)

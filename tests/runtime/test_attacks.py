@@ -15,8 +15,8 @@ from conftest import BarePeer
 from serving_process import Process, serving
 
 from runtime.errors import Code
-from runtime.protocol import Framing, Notification, Response
 from runtime.registry import BUNDLED
+from runtime.wire.protocol import Framing, Notification, Response
 
 ATTACKS = sorted((Path(__file__).parents[1] / "attacks").glob("*.hex"))
 PATIENCE_S = 5  # of the server, for a handshake

@@ -22,13 +22,13 @@ from runtime import card as cards
 from runtime.batching import Batch, Batching
 from runtime.card import Golden
 from runtime.engine import Engine, digest
-from runtime.jobs import Call, Flow, Priority
 from runtime.parameters import Options
-from runtime.protocol import pack
 from runtime.registry import ModelFile, Registry
-from runtime.runner import Runner
-from runtime.work import Search, Work
-from runtime.workers import Workers
+from runtime.scheduling.dispatcher import Runner
+from runtime.scheduling.jobs import Call, Flow, Priority
+from runtime.scheduling.work import Search, Work
+from runtime.scheduling.workers import Workers
+from runtime.wire.protocol import pack
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=6), st.integers(0, 3))

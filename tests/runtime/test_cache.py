@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime import cache as caches
-from runtime.cache import Cache, DiskCache
-from runtime.protocol import Packed
+from runtime.scheduling import results as caches
+from runtime.scheduling.results import Cache, DiskCache
+from runtime.wire.protocol import Packed
 
 ENTRY = caches._ENTRY_BYTES
 
@@ -202,7 +202,9 @@ def test_a_disk_that_can_not_keep_up_holds_a_bounded_number_of_results(tmp_path:
 def test_a_process_killed_while_it_writes(tmp_path: Path) -> None:
     """What it had finished is kept, what it had not is swept away, and nothing else is to be seen."""
     code = (
-        "import sys, pathlib; from runtime.cache import DiskCache; from runtime.protocol import Packed\n"
+        "import sys, pathlib\n"
+        "from runtime.scheduling.results import DiskCache\n"
+        "from runtime.wire.protocol import Packed\n"
         "cache = DiskCache(pathlib.Path(sys.argv[1]))\n"
         "for i in range(10**6):\n"
         "    cache.write(str(i).encode(), Packed(str(i).encode() * 20000))\n"

@@ -12,9 +12,9 @@ import pytest
 
 from runtime.client import AsyncClient, Client, ConnectionLost, NoRuntime
 from runtime.errors import Code, RpcError
-from runtime.limits import Limits
-from runtime.protocol import Connection, Framing, Notification, Request
-from runtime.server import Server
+from runtime.serving.limits import Limits
+from runtime.serving.server import Server
+from runtime.wire.protocol import Connection, Framing, Notification, Request
 
 FRAMINGS = [Framing.STREAM, Framing.PREFIXED]
 
@@ -366,5 +366,5 @@ async def test_a_lost_connection_ends_every_call_that_waits(server, service):
 
 
 def test_the_client_imports_no_torch():
-    code = "import sys, runtime.client; print(sorted({'torch', 'runtime.server', 'pcg'} & set(sys.modules)))"
+    code = "import sys, runtime.client; print(sorted({'torch', 'runtime.serving.server', 'pcg'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -8,10 +8,10 @@ import importlib
 import pytest
 
 MODULES = [
-    "runtime.arrays",
-    "runtime.content.levels.platformer",
+    "runtime.wire.arrays",
+    "runtime.content.levels.platformer.solver",
     "runtime.content.levels.rules",
-    "runtime.content.levels.runner",
+    "runtime.content.levels.runner.solver",
     "runtime.errors",
     "runtime.address",
     "runtime.parameters",

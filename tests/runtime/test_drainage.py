@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runtime.content.drainage import CHANCES, border, drain
-from runtime.content.lakes import bottoms, lakes
+from runtime.content.terrain.drainage import CHANCES, border, drain
+from runtime.content.terrain.lakes import bottoms, lakes
 
 BOWL = np.array(
     [

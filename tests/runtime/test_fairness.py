@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime import scheduler as module
 from runtime.calls import Caller
-from runtime.fairness import FairQueue, Shares
-from runtime.jobs import Call, Flow, Job, Priority, client_of
-from runtime.scheduler import Scheduler
-from runtime.server import Server
-from runtime.work import Work
+from runtime.scheduling import scheduler as module
+from runtime.scheduling.fairness import FairQueue, Shares
+from runtime.scheduling.jobs import Call, Flow, Job, Priority, client_of
+from runtime.scheduling.scheduler import Scheduler
+from runtime.scheduling.work import Work
+from runtime.serving.server import Server
 
 
 class Simulation:

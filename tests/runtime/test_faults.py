@@ -30,11 +30,11 @@ from runtime import card as cards
 from runtime.client import Client
 from runtime.engine import Engine
 from runtime.errors import Code
-from runtime.limits import Limits
-from runtime.protocol import Connection, Framing, Notification, Response
 from runtime.registry import BUNDLED, SUMS, Registry
-from runtime.server import Server
 from runtime.service import Service
+from runtime.serving.limits import Limits
+from runtime.serving.server import Server
+from runtime.wire.protocol import Connection, Framing, Notification, Response
 
 
 @pytest.fixture(scope="module")

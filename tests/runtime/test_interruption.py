@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from runtime.content.hands import Hands
 from runtime.engine import Abandoned, Engine, Loaded
 from runtime.local import Local
 from runtime.parameters import Options
-from runtime.runner import Runner
-from runtime.work import Hands, Search, Work
+from runtime.scheduling.dispatcher import Runner
+from runtime.scheduling.work import Search, Work
 
 
 def interrupt(started: threading.Event) -> None:

@@ -8,8 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from runtime.content import kept
-from runtime.content.kept import Kept
+from runtime import lru as kept
+from runtime.lru import Kept
 
 
 class Maker:

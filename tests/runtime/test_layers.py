@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 import pcg.exact
-from runtime.content import climate, fields, layers
-from runtime.content.regions import Regions, Water
+from runtime.content.terrain import climate, fields, layers
+from runtime.content.terrain.regions import Regions, Water
 
 FAR = 2**53
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime.content.levels.asking import Wishes
+from runtime.content.levels.custom.game import OwnGame, own_game
+from runtime.content.levels.custom.repair import arrange, mend
+from runtime.content.levels.custom.search import solve
 from runtime.content.levels.generate import Missed, examine
 from runtime.content.levels.length import SHORTEST, length, shortest
-from runtime.content.levels.own import OwnGame, own_game
-from runtime.content.levels.own_repair import arrange, mend
-from runtime.content.levels.own_search import solve
+from runtime.content.levels.requests import Wishes
 from runtime.content.levels.rules import DUNGEON, GAMES, PLATFORMER, RUNNER, SOKOBAN, Game, find
 from runtime.errors import Code, RpcError
 from runtime.local import Local

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.content.levels import dungeon_replay, sokoban_replay
+from runtime.content.levels.dungeon import replay as dungeon_replay
 from runtime.content.levels.rules import DUNGEON, GAMES, SOKOBAN, IllegalMove, check_rows, find_game
+from runtime.content.levels.sokoban import replay as sokoban_replay
 
 PUSH_ONE = ("######", "#@ $.#", "######")
 KEY = ("#######", "#<.D.>#", "#.k####", "#######")

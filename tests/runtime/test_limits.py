@@ -8,17 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from runtime import memory, streaming
 from runtime.calls import Caller
 from runtime.errors import Code
-from runtime.jobs import Flow
-from runtime.limits import Limits
-from runtime.messages import Packed, Response, pack
-from runtime.outbox import Budget, Outbox
 from runtime.parameters import Options
-from runtime.scheduler import Scheduler
-from runtime.server import Server
-from runtime.work import Work
+from runtime.scheduling import streaming
+from runtime.scheduling.jobs import Flow
+from runtime.scheduling.scheduler import Scheduler
+from runtime.scheduling.work import Work
+from runtime.serving import memory
+from runtime.serving.limits import Limits
+from runtime.serving.outbox import Budget, Outbox
+from runtime.serving.server import Server
+from runtime.wire.messages import Packed, Response, pack
 
 # Requests, and answers that are not read
 

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from runtime import memory
-from runtime.memory import WORTH_BYTES, Trimmer
+from runtime.serving import memory
+from runtime.serving.memory import WORTH_BYTES, Trimmer
 
 
 @pytest.fixture

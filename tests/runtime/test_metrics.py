@@ -14,15 +14,15 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from runtime import logs, status
-from runtime.cache import Cache
 from runtime.errors import Code
-from runtime.jobs import Flow
-from runtime.metrics import OTHER, Counts, Metrics, Runs
-from runtime.protocol import pack
-from runtime.scheduler import Scheduler
-from runtime.server import Server
-from runtime.work import Work
+from runtime.scheduling.jobs import Flow
+from runtime.scheduling.results import Cache
+from runtime.scheduling.scheduler import Scheduler
+from runtime.scheduling.work import Work
+from runtime.serving import logs, status
+from runtime.serving.metrics import OTHER, Counts, Metrics, Runs
+from runtime.serving.server import Server
+from runtime.wire.protocol import pack
 
 
 class Watched:

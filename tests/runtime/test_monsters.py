@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.content import outlines
-from runtime.content.monsters import mend
+from runtime.content.characters import outlines
+from runtime.content.characters.monsters import mend
 
 INK, SKIN, GLOW, SHADE = (16, 8, 24), (200, 120, 80), (250, 250, 200), (120, 60, 40)
 

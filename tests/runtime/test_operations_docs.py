@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pcg.commands.serving import serve
-from runtime.limits import Limits
-from runtime.settings import Settings, load
-from runtime.workers import MOST_BY_DEFAULT
+from runtime.scheduling.workers import MOST_BY_DEFAULT
+from runtime.serving.limits import Limits
+from runtime.serving.settings import Settings, load
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 BLOCKS = dict(re.findall(r"^```\w+ (\w+)\n(.*?)^```$", PAGE, re.M | re.S))

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.content.levels.own import OwnGame, counted, own_game, with_free_tiles
-from runtime.content.levels.own_repair import arrange, mend
-from runtime.content.levels.own_replay import path, replay
-from runtime.content.levels.own_search import places, solve
+from runtime.content.levels.custom.game import OwnGame, counted, own_game, with_free_tiles
+from runtime.content.levels.custom.repair import arrange, mend
+from runtime.content.levels.custom.replay import path, replay
+from runtime.content.levels.custom.search import places, solve
 from runtime.content.levels.rules import FREE, IllegalMove, Outcome, find, put
 
 LEGEND: dict[str, Any] = {

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from runtime.content import palettes
+from runtime.content.characters import palettes
 
 images = st.integers(0, 2**32 - 1).map(
     lambda seed: palettes.crisp(np.random.default_rng(seed).integers(0, 256, (9, 11, 4)).astype(np.uint8))

@@ -9,12 +9,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from runtime.answers import one_map
-from runtime.content.chunks import ChunksRequest
-from runtime.content.levels.asking import GenerateRequest
-from runtime.content.terrain import SketchRequest, TerrainRequest
+from runtime.content.levels.requests import GenerateRequest
+from runtime.content.terrain.chunks import ChunksRequest
+from runtime.content.terrain.requests import SketchRequest, TerrainRequest
 from runtime.errors import Code, RpcError
 from runtime.parameters import Options, parse, take_options
+from runtime.serving.responses import one_map
 
 
 def float64(value: float) -> bytes:

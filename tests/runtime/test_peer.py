@@ -7,11 +7,11 @@ import logging
 
 import pytest
 
-from runtime.arrays import from_wire
 from runtime.errors import Code
-from runtime.limits import Limits
-from runtime.protocol import Framing, Notification, Response
-from runtime.server import Server
+from runtime.serving.limits import Limits
+from runtime.serving.server import Server
+from runtime.wire.arrays import from_wire
+from runtime.wire.protocol import Framing, Notification, Response
 
 FRAMINGS = [Framing.STREAM, Framing.PREFIXED]
 
@@ -222,7 +222,7 @@ async def test_a_huge_length_prefix_on_a_later_message(server, connect, prefix):
 @pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize("abrupt", [False, True])
 async def test_a_disconnect_inside_a_message(server, connect, framing, abrupt, caplog):
-    caplog.set_level(logging.INFO, "runtime.peer")
+    caplog.set_level(logging.INFO, "runtime.serving.peer")
     leaver, stayer = await connect(server, framing), await connect(server)
     assert await leaver.still_served()
     await leaver.send(leaver.wire.send_request(1, "echo", [{"text": "x" * 100}])[:-50])

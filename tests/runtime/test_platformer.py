@@ -10,22 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_platformers import KEYS, hillsides, worlds
 
-from runtime.content.levels import platformer_motion as motion
-from runtime.content.levels.platformer import solve
-from runtime.content.levels.platformer_level import read_level
-from runtime.content.levels.platformer_physics import DIRECTIONS, HEIGHT, HELD
-from runtime.content.levels.platformer_reach import reach
-from runtime.content.levels.platformer_replay import path, replay
-from runtime.content.levels.platformer_step import (
-    CAUGHT,
-    COMPLETE,
-    DEATHS,
-    FELL,
-    HURT,
-    State,
-    first_state,
-    step,
-)
+from runtime.content.levels.platformer import motion
+from runtime.content.levels.platformer.level import read_level
+from runtime.content.levels.platformer.physics import DIRECTIONS, HEIGHT, HELD
+from runtime.content.levels.platformer.reach import reach
+from runtime.content.levels.platformer.replay import path, replay
+from runtime.content.levels.platformer.solver import solve
+from runtime.content.levels.platformer.step import CAUGHT, COMPLETE, DEATHS, FELL, HURT, State, first_state, step
 from runtime.content.levels.rules import TILE, IllegalMove
 
 LEFT, TOP = TILE * motion.MARGIN, TILE * motion.ABOVE  # of the level, in the search's coordinates

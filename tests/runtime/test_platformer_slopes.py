@@ -7,12 +7,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from made_platformers import KEYS, hillsides, mirrored
 
-from runtime.content.levels import platformer_motion as motion
-from runtime.content.levels.platformer import solve
-from runtime.content.levels.platformer_level import read_level
-from runtime.content.levels.platformer_physics import DIRECTIONS, HALF_WIDTH, HELD, RUN
-from runtime.content.levels.platformer_replay import play, replay
-from runtime.content.levels.platformer_step import State, blocked, first_state, step
+from runtime.content.levels.platformer import motion
+from runtime.content.levels.platformer.level import read_level
+from runtime.content.levels.platformer.physics import DIRECTIONS, HALF_WIDTH, HELD, RUN
+from runtime.content.levels.platformer.replay import play, replay
+from runtime.content.levels.platformer.solver import solve
+from runtime.content.levels.platformer.step import State, blocked, first_state, step
 from runtime.content.levels.rules import TILE
 
 LEFT, TOP = TILE * motion.MARGIN, TILE * motion.ABOVE  # of the level, in the search's coordinates

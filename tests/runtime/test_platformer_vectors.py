@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from platformer_vectors import FILE, GAMES, vectors
 
-from runtime.content.levels import platformer_motion as motion
-from runtime.content.levels.platformer_physics import DIRECTIONS, HEIGHT, HELD
-from runtime.content.levels.platformer_step import CAUGHT, COMPLETE, DEATHS, FELL, HURT, PLAYING
+from runtime.content.levels.platformer import motion
+from runtime.content.levels.platformer.physics import DIRECTIONS, HEIGHT, HELD
+from runtime.content.levels.platformer.step import CAUGHT, COMPLETE, DEATHS, FELL, HURT, PLAYING
 from runtime.content.levels.rules import PLATFORMER, TILE, check_rows
 
 CASES: dict[str, dict[str, Any]] = {case["name"]: case for case in json.loads(FILE.read_text())["cases"]}
@@ -25,7 +25,7 @@ def test_the_file_is_what_the_rules_give() -> None:
 
 
 def test_the_reference_needs_no_library() -> None:
-    found = "import sys, runtime.content.levels.platformer_step; print({m.partition('.')[0] for m in sys.modules})"
+    found = "import sys, runtime.content.levels.platformer.step; print({m.partition('.')[0] for m in sys.modules})"
     modules = subprocess.run([sys.executable, "-S", "-c", found], check=True, capture_output=True, text=True).stdout
     assert "runtime" in modules
     assert not {"numpy", "numba", "torch", "msgspec"} & set(ast.literal_eval(modules))

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.errors import Code
-from runtime.extent import MAX_DEPTH, MAX_VALUES
-from runtime.protocol import (
+from runtime.wire.extent import MAX_DEPTH, MAX_VALUES
+from runtime.wire.protocol import (
     MAX_MESSAGE_BYTES,
     MAX_METHOD_CHARS,
     MAX_MSGID,

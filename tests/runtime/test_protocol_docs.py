@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import protocol
-from runtime.access import Tokens
-from runtime.arrays import DTYPES, from_wire, to_wire
 from runtime.errors import Code
-from runtime.limits import Limits
-from runtime.protocol import Connection, Framing, Notification, Request, Response
-from runtime.server import Server
+from runtime.serving.access import Tokens
+from runtime.serving.limits import Limits
+from runtime.serving.server import Server
+from runtime.wire import protocol
+from runtime.wire.arrays import DTYPES, from_wire, to_wire
+from runtime.wire.protocol import Connection, Framing, Notification, Request, Response
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 BLOCKS = dict(re.findall(r"^```(?:hex|python) (\w+)\n(.*?)^```$", PAGE, re.M | re.S))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime.content.drainage import STEPS
-from runtime.content.regions import LAKE_EXTENT, MARGIN, REGION, Heights, Regions, Water
+from runtime.content.terrain.drainage import STEPS
+from runtime.content.terrain.regions import LAKE_EXTENT, MARGIN, REGION, Heights, Regions, Water
 
 FAR = 2**53
 

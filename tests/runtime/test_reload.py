@@ -20,8 +20,8 @@ from runtime import card as cards
 from runtime.client import AsyncClient
 from runtime.engine import Engine
 from runtime.registry import BUNDLED, SUMS, Registry, read_card
-from runtime.server import Server
 from runtime.service import Service
+from runtime.serving.server import Server
 
 
 def put(folder: Path, version: str) -> str:

@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 from test_streams import Made
 
-from runtime.content import polylines, rivers, streams
-from runtime.content.courses import courses
-from runtime.content.polylines import BASIN, CONTEXT, FRACTION, LAKE, RIVER, SEA, WINDOW
-from runtime.content.streams import CoarseStreams, Streams
+from runtime.content.terrain import polylines, rivers, streams
+from runtime.content.terrain.courses import courses
+from runtime.content.terrain.polylines import BASIN, CONTEXT, FRACTION, LAKE, RIVER, SEA, WINDOW
+from runtime.content.terrain.streams import CoarseStreams, Streams
 from runtime.errors import Code, RpcError
 from runtime.local import Local
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from runtime.content.levels.graphs import FAR, components, distances, nearest, reversed_edges
 from runtime.content.levels.rules import HOLE_TICKS, IllegalMove, find, put
-from runtime.content.levels.runner import solve
-from runtime.content.levels.runner_graph import closing
-from runtime.content.levels.runner_guards import START, in_corner, place_guards
-from runtime.content.levels.runner_replay import path, replay
+from runtime.content.levels.runner.graph import closing
+from runtime.content.levels.runner.guards import START, in_corner, place_guards
+from runtime.content.levels.runner.replay import path, replay
+from runtime.content.levels.runner.solver import solve
 
 LETTERS = "lrud.LR"
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from runtime.content.levels.difficulty import measured
 from runtime.content.levels.rules import RUNNER, Outcome, find, put
-from runtime.content.levels.runner import solve
-from runtime.content.levels.runner_harder import harden
-from runtime.content.levels.runner_replay import replay
+from runtime.content.levels.runner.harder import harden
+from runtime.content.levels.runner.replay import replay
+from runtime.content.levels.runner.solver import solve
 
 BUDGET = 20_000
 WIDE = [

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 import runtime
-from runtime.content.levels.asking import Wishes
 from runtime.content.levels.generate import told_counts
+from runtime.content.levels.requests import Wishes
 from runtime.content.levels.rules import RUNNER, SOKOBAN, Game, find
-from runtime.content.levels.runner_guards import in_corner
-from runtime.content.levels.runner_usual import Usual, lacks, usual_of
+from runtime.content.levels.runner.guards import in_corner
+from runtime.content.levels.runner.usual import Usual, lacks, usual_of
 from runtime.local import Local
 from runtime.registry import Registry
 

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.errors import Code, RpcError
-from runtime.jobs import Call, Flow, Job, Priority
-from runtime.scheduler import RETRY_MS, Scheduler
-from runtime.work import Work
+from runtime.scheduling.jobs import Call, Flow, Job, Priority
+from runtime.scheduling.scheduler import RETRY_MS, Scheduler
+from runtime.scheduling.work import Work
 
 
 class Bench:

@@ -15,16 +15,17 @@ import worker_tasks
 from model_files import card
 from test_workers import alive, until
 
-from runtime import workers as module
+from runtime.content.hands import Hands
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError
-from runtime.jobs import Flow
 from runtime.parameters import Options
 from runtime.registry import ModelFile, Registry
-from runtime.runner import Runner
+from runtime.scheduling import workers as module
+from runtime.scheduling.dispatcher import Runner
+from runtime.scheduling.jobs import Flow
+from runtime.scheduling.work import Search, Work
+from runtime.scheduling.workers import Workers
 from runtime.service import Service
-from runtime.work import Hands, Search, Work
-from runtime.workers import Workers
 
 MODEL = ModelFile(Path("none.ts"), "0" * 64, card(), b"")
 BOXES = ["########", "#@ $  .#", "# $  . #", "#      #", "########"]

@@ -8,9 +8,9 @@ import socket
 import pytest
 
 from runtime.errors import Code
-from runtime.limits import Limits
-from runtime.protocol import Response
-from runtime.server import Server
+from runtime.serving.limits import Limits
+from runtime.serving.server import Server
+from runtime.wire.protocol import Response
 
 
 async def test_nagle_is_off(server, service, connect):

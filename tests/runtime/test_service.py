@@ -14,20 +14,20 @@ import numpy as np
 import pytest
 from model_files import card, write_model
 
-from runtime import arrays
 from runtime import card as cards
-from runtime.cache import DiskCache
 from runtime.card import Golden
-from runtime.content import regions
+from runtime.content.terrain import regions
 from runtime.errors import Code, RpcError
-from runtime.jobs import Flow
 from runtime.local import Local
 from runtime.parameters import Options
-from runtime.protocol import Packed
-from runtime.runner import Runner
-from runtime.searches import InEngine
+from runtime.scheduling.dispatcher import Runner
+from runtime.scheduling.jobs import Flow
+from runtime.scheduling.results import DiskCache
+from runtime.scheduling.searches import InEngine
+from runtime.scheduling.work import Search, Work
 from runtime.service import Service
-from runtime.work import Search, Work
+from runtime.wire import arrays
+from runtime.wire.protocol import Packed
 
 
 @pytest.fixture(scope="module")

@@ -29,8 +29,8 @@ from runtime.engine import Engine
 from runtime.errors import RpcError
 from runtime.registry import ModelFile, Registry
 from runtime.service import Service
-from runtime.serving import serve_until_stopped
-from runtime.settings import Settings
+from runtime.serving.process import serve_until_stopped
+from runtime.serving.settings import Settings
 
 TOKEN = "0123456789abcdef"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from runtime.access import is_loopback
-from runtime.limits import Limits
 from runtime.local import Local
-from runtime.settings import ENVIRONMENT, Settings, load
+from runtime.serving.access import is_loopback
+from runtime.serving.limits import Limits
+from runtime.serving.settings import ENVIRONMENT, Settings, load
 from runtime.sharing import most_threads
 
 

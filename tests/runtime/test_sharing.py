@@ -14,7 +14,7 @@ from runtime import sharing
 ENTRIES = {
     "the command line": "import pcg.cli",
     "in process": "from runtime.local import Local",
-    "a server": "from runtime.serving import serve_until_stopped",
+    "a server": "from runtime.serving.process import serve_until_stopped",
     "the engine": "import runtime.engine",
     "a client": "from runtime.client import Client",
     "the demo": "import demos.world.app",

@@ -10,8 +10,8 @@ import pytest
 from lands import ALL_LAYERS, QUARTER, fault, metres
 from numpy.typing import NDArray
 
-from runtime.content.ground import PIXELS_PER_CELL, mirrored
-from runtime.content.terrain import HIGHEST_M, LODS, LOWEST_M
+from runtime.content.terrain.ground import PIXELS_PER_CELL, mirrored
+from runtime.content.terrain.requests import HIGHEST_M, LODS, LOWEST_M
 from runtime.errors import Code
 from runtime.local import Local
 from runtime.service import Service

@@ -10,9 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from runtime.content.levels import sokoban_search
-from runtime.content.levels.sokoban import solve
-from runtime.content.levels.sokoban_replay import replay
+from runtime.content.levels.sokoban import search as sokoban_search
+from runtime.content.levels.sokoban.replay import replay
+from runtime.content.levels.sokoban.solver import solve
 
 MICRO = ("####  ", "# .#  ", "#  ###", "#*@  #", "#  $ #", "#  ###", "####  ")
 CORNER = ("#####", "#$  #", "# @.#", "#####")

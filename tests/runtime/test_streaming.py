@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime import streaming
 from runtime.client import AsyncClient, Client
-from runtime.content.chunks import MAX_CHUNKS, ChunksRequest, chunks
+from runtime.content.terrain.chunks import MAX_CHUNKS, ChunksRequest, chunks
 from runtime.errors import Code, RpcError
-from runtime.jobs import Flow
 from runtime.local import Local
 from runtime.parameters import Options
-from runtime.protocol import Packed, pack
-from runtime.server import Server
+from runtime.scheduling import streaming
+from runtime.scheduling.jobs import Flow
+from runtime.scheduling.work import Work
 from runtime.service import Service
-from runtime.work import Work
+from runtime.serving.server import Server
+from runtime.wire.protocol import Packed, pack
 
 # Which chunks
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime.content import streams
-from runtime.content.streams import ENDS, SIDES, CoarseStreams, Streams
+from runtime.content.terrain import streams
+from runtime.content.terrain.streams import ENDS, SIDES, CoarseStreams, Streams
 
 FAR = 2**49
 

@@ -13,11 +13,12 @@ import pytest
 from lands import ALL_LAYERS, QUARTER, fault, metres
 from numpy.typing import NDArray
 
-from runtime.content import ground, layers, terrain
-from runtime.content.ground import PIXELS_PER_CELL, STEPS_A_METRE, classic_noise
-from runtime.content.layers import quarter_metres
-from runtime.content.styles import WEIGHT_SUM, style_weights
-from runtime.content.terrain import LODS
+from runtime.content.terrain import ground, layers
+from runtime.content.terrain import requests as terrain
+from runtime.content.terrain.ground import PIXELS_PER_CELL, STEPS_A_METRE, classic_noise
+from runtime.content.terrain.layers import quarter_metres
+from runtime.content.terrain.requests import LODS
+from runtime.content.terrain.styles import WEIGHT_SUM, style_weights
 from runtime.errors import Code
 from runtime.local import Local
 from runtime.service import Service

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.content import vocabulary, wishes
-from runtime.content.meaning import settle
-from runtime.content.texts import Reading, read_text
-from runtime.content.wishes import Choices, Row
+from runtime.content.characters import vocabulary, wishes
+from runtime.content.characters.reconcile import settle
+from runtime.content.characters.texts import Reading, read_text
+from runtime.content.characters.wishes import Choices, Row
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError
 from runtime.registry import Registry

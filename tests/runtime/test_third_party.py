@@ -8,8 +8,8 @@ import aio_msgpack_rpc
 import pytest
 from aio_msgpack_rpc.error import RPCResponseError
 
-from runtime.arrays import from_wire
 from runtime.errors import Code
+from runtime.wire.arrays import from_wire
 
 
 @pytest.fixture

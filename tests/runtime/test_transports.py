@@ -13,13 +13,13 @@ import trustme
 from websockets.asyncio.client import connect as websocket_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from runtime.access import Door, Tokens, read_tokens
 from runtime.client import AsyncClient, Client, NoRuntime
 from runtime.errors import Code, RpcError
-from runtime.limits import Limits
-from runtime.peer import HELLO_BYTES
-from runtime.protocol import Connection, Framing, Notification, Response
-from runtime.server import Server
+from runtime.serving.access import Door, Tokens, read_tokens
+from runtime.serving.limits import Limits
+from runtime.serving.peer import HELLO_BYTES
+from runtime.serving.server import Server
+from runtime.wire.protocol import Connection, Framing, Notification, Response
 
 TOKEN = "0123456789abcdef"
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from runtime.content.levels import watch
-from runtime.content.levels.own import own_game
+from runtime.content.levels.custom.game import own_game
 from runtime.content.levels.rules import GAMES, Game
 from runtime.content.levels.solving import SolveRequest, prove, search
 from runtime.content.levels.watch import DONE, STOP, Stopped, telling, watching
-from runtime.jobs import Flow
 from runtime.local import Local
-from runtime.work import Hands
+from runtime.scheduling.jobs import Flow
+from runtime.scheduling.work import Hands
 
 
 def large_sokoban() -> list[str]:

@@ -11,12 +11,12 @@ import pytest
 from websockets.asyncio.client import connect as websocket_connect
 from websockets.exceptions import InvalidStatus
 
-from runtime import websocket
-from runtime.access import Origins
 from runtime.errors import Code
-from runtime.limits import Limits
-from runtime.protocol import Connection, Framing, Response
-from runtime.server import Server
+from runtime.serving import websocket
+from runtime.serving.access import Origins
+from runtime.serving.limits import Limits
+from runtime.serving.server import Server
+from runtime.wire.protocol import Connection, Framing, Response
 
 TEXT, BINARY, CONT, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
 UPGRADE = (

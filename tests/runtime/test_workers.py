@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import worker_tasks
 
-from runtime import workers as module
 from runtime.errors import Code, RpcError
-from runtime.workers import Workers
+from runtime.scheduling import workers as module
+from runtime.scheduling.workers import Workers
 
 PATIENCE_S = 60
 

@@ -10,10 +10,10 @@ import aio_msgpack_rpc
 import numpy as np
 import pytest
 
-from runtime.arrays import from_wire
 from runtime.client import AsyncClient, Client
 from runtime.errors import Code, RpcError
 from runtime.local import Local
+from runtime.wire.arrays import from_wire
 
 PLACE = {"seed": 7, "x": -40, "y": 100, "size": 70}
 
@@ -68,7 +68,7 @@ def test_bad_requests_leave_the_server_alive(runtime_port: int, expected: np.nda
 
 
 def test_a_huge_length_prefix_after_a_good_message(runtime_port: int) -> None:
-    from runtime.protocol import Connection, Framing
+    from runtime.wire.protocol import Connection, Framing
 
     wire = Connection(Framing.PREFIXED)
     with socket.create_connection(("127.0.0.1", runtime_port), 10) as peer:

@@ -8,8 +8,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
-from runtime.content.levels.dungeon import places
-from runtime.content.levels.own import OwnGame
+from runtime.content.levels.custom.game import OwnGame
+from runtime.content.levels.dungeon.solver import places
 from runtime.content.levels.rules import DUNGEON, PLATFORMER, Game, find
 
 DIG_COSTS = 10  # steps of the Lode Runner kind that a dig, or a guard, counts as more

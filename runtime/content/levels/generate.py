@@ -17,23 +17,23 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.content.levels import dungeon
-from runtime.content.levels.asking import GenerateRequest, Wishes, asked_game, read_wishes
+from runtime.content.hands import Hands
+from runtime.content.levels.custom.game import OwnGame
 from runtime.content.levels.difficulty import measured
+from runtime.content.levels.dungeon import solver as dungeon
+from runtime.content.levels.feasibility import check_possible
 from runtime.content.levels.length import length, shortest
-from runtime.content.levels.own import OwnGame
 from runtime.content.levels.picking import pick
-from runtime.content.levels.possible import check_possible
 from runtime.content.levels.repairs import asked_pairs, repair_of
+from runtime.content.levels.requests import GenerateRequest, Wishes, asked_game, read_wishes
 from runtime.content.levels.rules import DUNGEON, PLATFORMER, RUNNER, Cell, Outcome, find, goals_of, starts_of
-from runtime.content.levels.runner_finish import guarded, hardened
-from runtime.content.levels.runner_usual import lacks, usual_of
+from runtime.content.levels.runner.finish import guarded, hardened
+from runtime.content.levels.runner.usual import lacks, usual_of
 from runtime.content.levels.solving import prove
 from runtime.content.levels.watch import telling, watching
 from runtime.content.provenance import provenance
 from runtime.errors import Code, RpcError
 from runtime.registry import ModelFile, Registry
-from runtime.work import Hands
 
 BATCHES = (4, 8, 16)  # candidates written at a time: few at first, since most often one of them will do
 REPAIR_SHARE = 8  # an attempt at repair gets so many nodes less than a candidate

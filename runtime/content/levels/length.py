@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from runtime.content.levels.own import OwnGame
+from runtime.content.levels.custom.game import OwnGame
 from runtime.content.levels.rules import Game, find
 
-# A game's shortest training level, and the first tenth of them, in the unit of `length`. `python -m pcg.levels.lengths`
-# derives them. What a seed gives depends on these numbers, so they stay once a model of the game is out.
+# A game's shortest training level, and the first tenth of them, in the unit of `length`. `python -m
+# pcg.levels.corpus.lengths` derives them. What a seed gives depends on these numbers, so they stay once a model of the
+# game is out.
 SHORTEST: Mapping[str, tuple[int, int]] = {
     "sokoban": (10, 37),
     "dungeon": (1, 37),

@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from runtime.content.levels import dungeon_replay, own_replay, platformer_replay, runner_replay, sokoban_replay
-from runtime.content.levels.own import OwnGame
+from runtime.content.levels.custom import replay as own_replay
+from runtime.content.levels.custom.game import OwnGame
+from runtime.content.levels.dungeon import replay as dungeon_replay
+from runtime.content.levels.platformer import replay as platformer_replay
 from runtime.content.levels.rules import Game
+from runtime.content.levels.runner import replay as runner_replay
+from runtime.content.levels.sokoban import replay as sokoban_replay
 
 
 @dataclass(frozen=True)

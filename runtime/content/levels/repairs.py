@@ -6,12 +6,16 @@ import functools
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from runtime.content.levels import dungeon_repair, own_repair, platformer_repair, runner_repair, sokoban_repair
-from runtime.content.levels.asking import Wishes
-from runtime.content.levels.own import OwnGame
+from runtime.content.levels.custom import repair as own_repair
+from runtime.content.levels.custom.game import OwnGame
+from runtime.content.levels.dungeon import repair as dungeon_repair
+from runtime.content.levels.feasibility import pairs
 from runtime.content.levels.picking import pick
-from runtime.content.levels.possible import pairs
+from runtime.content.levels.platformer import repair as platformer_repair
+from runtime.content.levels.requests import Wishes
 from runtime.content.levels.rules import Cell, Game, Outcome, Prove
+from runtime.content.levels.runner import repair as runner_repair
+from runtime.content.levels.sokoban import repair as sokoban_repair
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,20 @@ from typing import Any
 
 import msgspec
 
-from runtime.content.levels import dungeon, own_search, platformer, runner, sokoban
-from runtime.content.levels.asking import MOST_BUDGET, asked_game, wrong
-from runtime.content.levels.dungeon_places import place_stairs
-from runtime.content.levels.own import OwnGame
+from runtime.content.hands import Hands
+from runtime.content.levels.custom import search as own_search
+from runtime.content.levels.custom.game import OwnGame
+from runtime.content.levels.dungeon import solver as dungeon
+from runtime.content.levels.dungeon.places import place_stairs
+from runtime.content.levels.platformer import solver as platformer
 from runtime.content.levels.playing import player_of
+from runtime.content.levels.requests import MOST_BUDGET, asked_game, wrong
 from runtime.content.levels.rules import DUNGEON, Game, Outcome, check_tiles, find, find_game
+from runtime.content.levels.runner import solver as runner
+from runtime.content.levels.sokoban import solver as sokoban
 from runtime.content.levels.watch import telling, watching
 from runtime.errors import Code, RpcError
 from runtime.registry import Registry
-from runtime.work import Hands
 
 SOLVERS: Mapping[str, Callable[[Sequence[str], int], Outcome]] = {
     "sokoban": sokoban.solve,

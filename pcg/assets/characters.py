@@ -1,0 +1,257 @@
+"""What `pcg character` and `pcg monster` do: a request from their options, sheets and monsters to files."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pcg.assets.existing import REMEDY, Existing, Failed, Request, request_of
+from pcg.assets.region import Runtime, other_version
+from pcg.progress import progress
+from pcg.writers.files import check_target, locked, replace_file, replace_shared
+from pcg.writers.provenance import read_asset
+from pcg.writers.sprites.sheet import EXTRAS, Extra, credits_text, encode_png, sheet_paths, write_sheet
+from runtime.content.characters.palettes import read_palette
+from runtime.content.provenance import STATEMENT
+from runtime.errors import Code, RpcError, did_you_mean
+
+SHEET, MONSTER = "characters.sheet", "characters.monster"
+PNG = "png"
+SUFFIXES: Mapping[str, Extra | None] = {".png": None, ".json": "json-hash", ".tres": "godot", ".gif": "gif"}
+AT_A_TIME = 64  # monsters in a request
+
+
+def parse_wishes(given: Sequence[str]) -> dict[str, str]:
+    """NAME=VALUE each, the last of a name counts.
+
+    >>> parse_wishes(["hair=long", "hat = wizard hat"])
+    {'hair': 'long', 'hat': 'wizard hat'}
+    """
+    wishes = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"--set {text!r}: write NAME=VALUE, for example hair=long")
+        wishes[name.strip()] = value.strip()
+    return wishes
+
+
+def read_colours(path: Path) -> list[str]:
+    """The colours of a palette file as rrggbb. Raises ValueError, OSError."""
+    return [bytes(colour).hex() for colour in read_palette(path.read_text(encoding="utf-8"), path.name)]
+
+
+def parse_formats(text: str | None, out: Path, *, folder: bool) -> tuple[Path, tuple[Extra, ...]]:
+    """Where the sheet goes, and what is written beside it: the formats named, and the one that OUT's suffix names.
+
+    Raises:
+        ValueError: there is no such format, or OUT's suffix names none.
+    """
+    named = [name.strip() for name in (text or "").split(",") if name.strip()]
+    for name in named:
+        if name not in (PNG, *EXTRAS):
+            near = did_you_mean(name, (PNG, *EXTRAS)) or f"; there are: {', '.join((PNG, *EXTRAS))}"
+            raise ValueError(f"unknown format {name!r}{near}")
+    extras = tuple(extra for extra in EXTRAS if extra in named)
+    if folder:
+        return out, extras
+    suffix = out.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(f"{out}: end it in one of {', '.join(SUFFIXES)}; --format says what else to write")
+    own = SUFFIXES[suffix]
+    if own is not None and own not in extras and not (own == "json-hash" and "json-array" in extras):
+        extras = (own, *extras)
+    return out.with_suffix(".png"), extras
+
+
+def make_characters(
+    runtime: Runtime,
+    out: Path,
+    params: Mapping[str, Any],
+    seed: int,
+    count: int | None,
+    formats: str | None = None,
+    *,
+    indexed: bool = False,
+    force: bool = False,
+    failed: Failed | None = None,
+) -> Iterator[tuple[dict[str, Any] | None, list[Path]]]:
+    """Write a sheet to `out`, or `count` of consecutive seeds into the folder `out`; gives each answer and its files.
+
+    Sheets that are there already, from the same request to the same models, are kept; for these the answer is None.
+    With `force` they are made again, and what else is there is replaced. With `count`, seeds of which nothing came are
+    put into `failed` if given.
+
+    Raises:
+        ValueError: no such format or count; FileExistsError: something else is there; OSError; RpcError: what the
+            runtime refused.
+    """
+    seeds = _seeds(seed, count)
+    path, extras = parse_formats(formats, out, folder=count is not None)
+    if "front" in params and count is not None:
+        raise ValueError("--count makes characters of several seeds; a drawn front has one sheet")
+    files = {s: path if count is None else path / f"character-{s}.png" for s in seeds}
+    if count is None:
+        check_target(out)  # which may name the atlas
+    for file in files.values():
+        for one in sheet_paths(file, extras):
+            check_target(one)
+    existing = Existing(runtime, force=force)
+    provenance: dict[str, Any] | None = None  # of the first, which says what the others have to say
+    options = {"form": "sheet", "width": 576, "height": 256, "formats": list(extras), "indexed": indexed}
+    with progress("characters", len(seeds)) as advance:
+        for s, file in files.items():
+            with locked(file):
+                if provenance is not None and _is_kept(existing, sheet_paths(file, extras), provenance, s, options):
+                    yield None, [file]
+                elif (answer := _sheet(runtime, params, s, None if count is None else failed)) is not None:
+                    made = answer["provenance"]
+                    if provenance is None and "text" not in params:  # what words come to depends on the seed
+                        provenance = made
+                        for other, its in files.items():
+                            existing.holds(its, functools.partial(_request, SHEET, provenance, other))
+                    if _is_kept(existing, sheet_paths(file, extras), made, s, options):
+                        yield None, [file]
+                    else:
+                        asset = options | {"attributes": answer["attributes"], "provenance": made}
+                        check = functools.partial(existing.spare, request=functools.partial(_request, SHEET, made, s))
+                        about = answer["image"], asset, answer["credits"], extras
+                        yield answer, write_sheet(file, *about, indexed=indexed, check=check)
+            advance(1)
+
+
+def _sheet(runtime: Runtime, params: Mapping[str, Any], seed: int, failed: Failed | None) -> dict[str, Any] | None:
+    try:
+        given = {} if "front" in params else {"seed": seed}
+        answer: dict[str, Any] = runtime.call(SHEET, **params, **given)
+        return answer
+    except RpcError as error:
+        if error.code != Code.UNSATISFIED or failed is None:
+            raise
+        failed[seed] = error.message
+        return None
+
+
+def make_monsters(
+    runtime: Runtime,
+    out: Path,
+    params: Mapping[str, Any],
+    seed: int,
+    count: int | None,
+    *,
+    indexed: bool = False,
+    force: bool = False,
+) -> Iterator[tuple[str | None, list[Path]]]:
+    """Write a monster to `out`, or `count` of consecutive seeds into the folder `out`; gives each one's kind and files.
+
+    A folder has one CREDITS.txt. Monsters that are there already are kept, and their kind is None; with `force` they
+    are made again, and what else is there is replaced.
+
+    Raises:
+        ValueError: OUT is no .png, or no such count; FileExistsError: something else is there; OSError; RpcError: what
+            the runtime refused.
+    """
+    seeds = _seeds(seed, count)
+    if count is None and out.suffix.lower() != ".png":
+        raise ValueError(f"{out}: a monster's file ends in .png")
+    files = {s: out if count is None else out / f"monster-{s}.png" for s in seeds}
+    credits = out / "CREDITS.txt" if count is not None else out.with_name(f"{out.stem}.CREDITS.txt")
+    existing = Existing(runtime, force=force)
+    options = {"form": "monster", "width": 32, "height": 32, "indexed": indexed}
+    asked = {"params": dict(params)}
+    kept = {s: _is_kept(existing, [file, credits], asked, s, options, MONSTER) for s, file in files.items()}
+    if credits.exists() and not force and not credits.read_bytes().startswith(STATEMENT.encode()):
+        raise FileExistsError(f"{credits} is there, and was not written by pcg: {REMEDY}")
+    with progress("monsters", len(seeds)) as advance:
+        for first in range(0, len(seeds), AT_A_TIME):
+            part = seeds[first : first + AT_A_TIME]
+            wanted = [s for s in part if not kept[s]]
+            answer = runtime.call(MONSTER, seed=part[0], count=len(part), **params) if wanted else {}
+            for s in part:
+                if kept[s]:
+                    yield None, [files[s], credits]
+                else:
+                    made, number = _for(answer["provenance"], s), s - part[0]
+                    made["params"]["count"] = None
+                    category: str = answer["categories"][number]
+                    asset = options | {"category": category, "provenance": made}
+                    with locked(files[s]):
+                        replace_file(files[s], encode_png(answer["images"][number], asset, indexed=indexed))
+                        replace_shared(credits, credits_text(asset, answer["credits"]).encode())
+                    yield category, [files[s], credits]
+                advance(1)
+
+
+def read_monster(runtime: Runtime, path: Path) -> dict[str, Any]:
+    """The parameters of variations of the monster in a file.
+
+    Raises:
+        ValueError: it is no monster made here, is a variation itself, or was made by another version of the model;
+            OSError.
+    """
+    made = read_asset(path)["provenance"]
+    if made["method"] != MONSTER:
+        raise ValueError(f"{path} holds no monster, but an asset of {made['method']!r:.40}")
+    params = made["params"]
+    if (base := params.get("vary")) is not None:
+        raise ValueError(
+            f"{path} is itself a variation, of the monster of seed {base}: vary that one, or --change less"
+        )
+    if (other := other_version(runtime, made)) is not None:
+        raise ValueError(f"{path} was {other}; its seed means another monster here")
+    kept = {name: params[name] for name in ("category", "truncation", "model") if params.get(name) is not None}
+    return {"vary": params["seed"], **kept}
+
+
+def _seeds(seed: int, count: int | None) -> range:
+    if count is not None and count < 1:
+        raise ValueError(f"--count {count}: at least 1")
+    return range(seed, seed + (count or 1))
+
+
+def _for(provenance: dict[str, Any], seed: int) -> dict[str, Any]:
+    """What the same request says with another seed."""
+    return provenance | {"params": provenance["params"] | {"seed": seed}}
+
+
+def _request(method: str, provenance: Mapping[str, Any], seed: int) -> Request:
+    """What the same request gives as provenance with another seed."""
+    from runtime.content.characters.monsters import MonsterRequest
+    from runtime.content.characters.sheet import SheetRequest
+
+    params = provenance["params"]
+    params = params if "front_sha256" in params else params | {"seed": seed}
+    return request_of(method, SheetRequest if method == SHEET else MonsterRequest, params)
+
+
+def _is_kept(
+    existing: Existing,
+    paths: Sequence[Path],
+    provenance: Mapping[str, Any],
+    seed: int,
+    options: Mapping[str, Any],
+    method: str = SHEET,
+) -> bool:
+    """Whether the picture paths[0] is there, of the same request with this seed, written with the same options, and
+    what stands beside it, too. Raises FileExistsError where it is another picture.
+    """
+    path, *others = paths
+    if not existing.holds(path, functools.partial(_request, method, provenance, seed)):
+        return False
+    found = read_asset(path)
+    return all(found.get(name) == value for name, value in options.items()) and all(o.exists() for o in others)
+
+
+def remarks(answer: Mapping[str, Any]) -> list[str]:
+    """What to tell of a text: words that say nothing, and what can't be had; a line each."""
+    said = answer.get("text", {"unknown": [], "notes": []})
+    return [*(f"not understood: {word}" for word in said["unknown"]), *(f"left out: {note}" for note in said["notes"])]
+
+
+def summary(answer: Mapping[str, Any]) -> str:
+    """What to tell of a character that was made, in a line."""
+    worn = {name: value for name, value in answer["attributes"].items() if value != "none"}
+    said = ", ".join(f"{name} {value}" for name, value in worn.items()) or "from a drawing"
+    return f"{answer['colors']} colours: {said}"

@@ -1,0 +1,162 @@
+"""A rectangle of terrain of any size, made of requests that are small enough for the runtime, strip by strip."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcg.writers.terrain.layers import LAYERS
+
+REQUEST = 1024  # pixels, the side of the largest request
+ANSWER_BYTES = 15 << 20  # of a request's arrays: a message of the protocol is under 16 MiB
+STRIP_BYTES = 256 << 20  # of one strip of rows, all its layers together
+STRIP_PIXELS = 1 << 20  # of a strip, which takes about a second: what an interruption loses at most
+LOW_STRIP = 256  # rows; lower ones would have too many requests
+PIXELS_PER_CELL = 16  # of a sketch, at level of detail 0
+PLACE = ("x", "y", "size", "width", "height")  # parameters that say where
+
+
+class Runtime(Protocol):
+    """A client, or the runtime in this process."""
+
+    def call(self, method: str, /, **params: Any) -> Any: ...
+
+    def call_reporting(self, method: str, report: Callable[[int, int], None], /, **params: Any) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Region:
+    """`x`, `y`: top-left corner in pixels of level of detail 0, of the world or of the sketch; `width`, `height` in
+    pixels of its own level. `params`: what every request says, but for where and which layers. `sketch`: float32 (H, W)
+    metres, for terrain.sketch."""
+
+    method: str
+    params: dict[str, Any]
+    x: int
+    y: int
+    width: int
+    height: int
+    sketch: NDArray[np.float32] | None = None
+
+    def window(self, left: int, top: int, width: int, height: int) -> Region:
+        """A part of this region; all in pixels of its level."""
+        lod = self.params.get("lod", 0)
+        return dataclasses.replace(self, x=self.x + (left << lod), y=self.y + (top << lod), width=width, height=height)
+
+    @property
+    def place(self) -> dict[str, int]:
+        """Where the region lies, in the words of its method; terrain.chunk is square."""
+        if self.sketch is None:
+            return {"x": self.x, "y": self.y, "size": max(self.width, self.height)}
+        return {"x": self.x, "y": self.y, "width": self.width, "height": self.height}
+
+    def call(self, runtime: Runtime, layers: Sequence[str]) -> dict[str, Any]:
+        """One request for all of it; may be larger than the region, to the right and below."""
+        sketch = {} if self.sketch is None else {"control": self.sketch}
+        result: dict[str, Any] = runtime.call(self.method, **self.params, **self.place, **sketch, layers=list(layers))
+        return result
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Rows of a region over its whole width: each layer (rows, width, …); `chunk` is a request's result, less its
+    arrays."""
+
+    layers: dict[str, NDArray[Any]]
+    chunk: dict[str, Any]
+
+    @property
+    def rows(self) -> int:
+        """How many."""
+        return len(next(iter(self.layers.values())))
+
+
+def other_version(runtime: Runtime, made: Mapping[str, Any]) -> str | None:
+    """Where a runtime's models are not those that an asset's provenance names: which, in words.
+
+    Raises:
+        LookupError: the provenance is not whole.
+        RpcError: the runtime has no such model.
+    """
+    for model in (made, *made.get("with", ())):
+        name, sha = model["model"], model["sha256"]
+        if (known := runtime.call("models.describe", name=name)["sha256"]) != sha:
+            return f"made by {name} {sha[:12]}, here that model is {known[:12]}: another version"
+    return None
+
+
+def from_provenance(provenance: dict[str, Any], sketch: NDArray[np.float32] | None) -> Region:
+    """The region that an asset was made of.
+
+    Raises:
+        KeyError: the provenance lacks something; ValueError: it names another method.
+    """
+    method, params = provenance["method"], provenance["params"]
+    if method != ("terrain.chunk" if sketch is None else "terrain.sketch"):
+        raise ValueError(f"its provenance names the method {method!r}, which makes no heightmap")
+    # What the region, the layer asked for and the sketch beside it say anew.
+    anew = {*PLACE, "layers", *(("control",) if sketch is not None else ())}
+    rest = {k: v for k, v in params.items() if k not in anew and not k.endswith("sha256")}
+    width, height = (params[k] for k in (("size", "size") if sketch is None else ("width", "height")))
+    return Region(method, rest, params["x"], params["y"], width, height, sketch)
+
+
+def strips(
+    runtime: Runtime,
+    region: Region,
+    layers: Sequence[str],
+    *,
+    flip: bool = False,
+    first: int = 0,
+    model: str | None = None,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Iterator[Strip]:
+    """The region from the top down, or with `flip` from the bottom up (each strip's rows too), from row `first` on,
+    which must be where a strip begins.
+
+    `model`: sha256 of the model file that made the rows before; `advance` is told of pixels made.
+
+    Raises:
+        ValueError: the runtime's model is, or becomes, another; RpcError: what the runtime refused.
+    """
+    limit = request_side(region, layers)
+    rows, columns = _even(region.height, limit), _even(region.width, limit)
+    for start in range(first, region.height, rows):
+        count = min(rows, region.height - start)
+        top = region.height - start - count if flip else start
+        made: dict[str, NDArray[Any]] = {}
+        for left in range(0, region.width, columns):
+            width = min(columns, region.width - left)
+            chunk = region.window(left, top, width, count).call(runtime, layers)
+            sha256 = chunk["provenance"]["sha256"]
+            if sha256 != (model := model or sha256):
+                raise ValueError(f"the rows before were made by the model file {model[:12]}, here it is {sha256[:12]}")
+            for layer in layers:
+                part = chunk[layer][:count, :width]
+                if layer not in made:
+                    made[layer] = np.empty((count, region.width, *part.shape[2:]), part.dtype)
+                made[layer][:, left : left + width] = part
+            advance(width * count)
+        if flip:
+            made = {layer: array[::-1] for layer, array in made.items()}
+        yield Strip(made, {k: v for k, v in chunk.items() if not isinstance(v, np.ndarray)})
+
+
+def request_side(region: Region, layers: Sequence[str]) -> int:
+    """Pixels a side of the largest request, and rows of the highest strip: fewer where the answer would not fit into a
+    message, or the strip of a very wide region into its memory."""
+    pixel_bytes = sum(LAYERS[layer].pixel_bytes for layer in layers)
+    strip = max(1, STRIP_BYTES // (region.width * pixel_bytes))
+    soon = max(LOW_STRIP, STRIP_PIXELS // region.width)
+    return min(REQUEST, math.isqrt(ANSWER_BYTES // pixel_bytes), strip, soon)
+
+
+def _even(total: int, limit: int) -> int:
+    """The length of the fewest equal parts of at most `limit`."""
+    return math.ceil(total / math.ceil(total / limit))

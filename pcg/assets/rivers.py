@@ -1,0 +1,185 @@
+"""Rivers of a region of any size as one GeoJSON file: asked for window by window, joined where they go on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcg.assets.existing import Request, request_of
+from pcg.assets.region import REQUEST, Region, Runtime
+from pcg.writers.files import replace_file
+from pcg.writers.provenance import sidecar_bytes, sidecar_path
+from pcg.writers.terrain.heightmap import ORIGIN_UNIT
+
+METHOD = "terrain.rivers"
+FORM = "geojson"
+SUFFIX = ".rivers.geojson"
+SMALLEST_KM2, LARGEST_KM2 = 5.0, 500.0  # of what a river drains where it begins, as the runtime takes it
+LARGEST = 16384  # pixels a side: all lines are held at once, some 2 million points there
+
+
+@dataclass(frozen=True)
+class Line:
+    """A river from joint to joint. `points`: float64 (n, 5): easting, northing, height, width in metres, km^2."""
+
+    points: NDArray[np.float64]
+    kind: str
+    end: str
+
+
+def rivers_path(out: Path) -> Path:
+    """world.png -> world.rivers.geojson"""
+    return out.with_name(out.stem + SUFFIX)
+
+
+def rivers_region(region: Region, minimum_km2: float) -> Region:
+    """What to ask for the rivers of a region of the world.
+
+    Raises:
+        ValueError: the region is of a sketch, or too large, or rivers can't begin with so much land.
+    """
+    if not SMALLEST_KM2 <= minimum_km2 <= LARGEST_KM2:
+        raise ValueError(f"--rivers-from {minimum_km2:g} is out of range; {SMALLEST_KM2:g} to {LARGEST_KM2:g} km^2")
+    if region.sketch is not None:
+        raise ValueError("--rivers are those of a world: a sketch has no land around it that they could come from")
+    if max(region.width, region.height) > LARGEST:
+        size = f"{region.width}x{region.height}"
+        raise ValueError(f"--rivers of {size} pixels: {LARGEST} a side at most; take parts, or a coarser --lod")
+    return dataclasses.replace(region, method=METHOD, params=region.params | {"minimum_km2": minimum_km2})
+
+
+def rivers_request(region: Region) -> Request:
+    """What the provenance of the rivers of a `rivers_region` says."""
+    from runtime.content.terrain.rivers import RiversRequest
+
+    place = {"x": region.x, "y": region.y, "width": region.width, "height": region.height}
+    return request_of(METHOD, RiversRequest, region.params | place)
+
+
+def write_rivers(
+    runtime: Runtime, region: Region, path: Path, advance: Callable[[int], None] = lambda _: None
+) -> list[Path]:
+    """Write the rivers of a `rivers_region` and their sidecar; gives the paths. `advance` is told of pixels done.
+
+    Raises:
+        ValueError: the runtime's model becomes another meanwhile; OSError: the disk is full, …; RpcError.
+    """
+    lines, about = find_rivers(runtime, region, advance)
+    asset = {
+        "form": FORM,
+        "layer": "rivers",
+        "width": region.width,
+        "height": region.height,
+        "unit": "metres: easting, northing, height",
+        "lines": len(lines),
+        "seed": about["seed"],
+        "lod": about["lod"],
+        "origin": {"x": region.x, "y": region.y, "unit": ORIGIN_UNIT},
+        "provenance": about["provenance"],
+    }
+    replace_file(path, geojson(lines))
+    replace_file(sidecar_path(path), sidecar_bytes(asset))
+    return [path, sidecar_path(path)]
+
+
+def verify_rivers(
+    runtime: Runtime, path: Path, asset: dict[str, Any], advance: Callable[[int], None] = lambda _: None
+) -> str | None:
+    """Find the rivers of a file again; None if it holds those, else what is wrong.
+
+    Raises:
+        KeyError: its provenance lacks something; RpcError.
+    """
+    params = asset["provenance"]["params"]
+    place = {"x": params["x"], "y": params["y"], "width": params["width"], "height": params["height"]}
+    rest = {name: value for name, value in params.items() if name not in place}
+    lines, _ = find_rivers(runtime, Region(METHOD, rest, **place), advance)
+    expected = geojson(lines)
+    found = path.read_bytes()
+    if found == expected:
+        return None
+    pairs = zip(found.splitlines(), expected.splitlines(), strict=False)
+    first = next((i for i, (a, b) in enumerate(pairs) if a != b), min(found.count(b"\n"), expected.count(b"\n")))
+    return f"its rivers differ, first in line {first + 1}"
+
+
+def find_rivers(
+    runtime: Runtime, region: Region, advance: Callable[[int], None] = lambda _: None
+) -> tuple[list[Line], dict[str, Any]]:
+    """All lines of a region, and what a request for all of it would have said beside them."""
+    pieces: list[Line] = []
+    about: dict[str, Any] = {}
+    for window in _windows(region):
+        place = {"x": window.x, "y": window.y, "width": window.width, "height": window.height}
+        answer = runtime.call(METHOD, **region.params, **place)
+        made = answer["provenance"]
+        if about and made["sha256"] != about["provenance"]["sha256"]:
+            raise ValueError(f"the model became another on the way: {made['sha256'][:12]}")
+        pieces += _lines(answer)
+        if not about:
+            whole = {"x": region.x, "y": region.y, "width": region.width, "height": region.height}
+            about = answer | {"provenance": made | {"params": made["params"] | whole}}
+        advance(window.width * window.height)
+    return joined(pieces), about
+
+
+def _windows(region: Region) -> Iterator[Region]:
+    for top in range(0, region.height, REQUEST):
+        for left in range(0, region.width, REQUEST):
+            size = min(REQUEST, region.width - left), min(REQUEST, region.height - top)
+            yield region.window(left, top, *size)
+
+
+def _lines(answer: dict[str, Any]) -> Iterator[Line]:
+    # Pixels of a level are larger, but points count those of level 0.
+    pixel_m = answer["meters_per_pixel"] / 2 ** answer["lod"]
+    place = (answer["points"].astype(np.float64) + np.array([answer["x"], answer["y"]])) * np.array([pixel_m, -pixel_m])
+    height = answer["height"] * answer["scale"] + answer["offset"]
+    points = np.column_stack([place, height, answer["width"], answer["catchment"]]).astype(np.float64)
+    names, starts = answer["end_names"], answer["starts"]
+    for begin, end, kind, goes_on in zip(starts, starts[1:], answer["kinds"], answer["ends"], strict=False):
+        yield Line(points[begin:end], names[kind], names[goes_on])
+
+
+def joined(pieces: list[Line]) -> list[Line]:
+    """Lines put together where they were cut by windows, from north to south and west to east by where they begin."""
+    beginning = {tuple(piece.points[0].tolist()): piece for piece in pieces}
+    cut = {tuple(piece.points[-1].tolist()) for piece in pieces if piece.end == "window"}
+    lines = []
+    for piece in pieces:
+        if tuple(piece.points[0].tolist()) in cut:
+            continue
+        parts, end = [piece.points], piece.end
+        while end == "window" and (following := beginning.get(tuple(parts[-1][-1].tolist()))):
+            parts.append(following.points[1:])
+            end = following.end
+        lines.append(Line(np.concatenate(parts), piece.kind, end))
+    return sorted(lines, key=lambda line: (-line.points[0, 1], line.points[0, 0], *line.points[1].tolist()))
+
+
+def geojson(lines: list[Line]) -> bytes:
+    """A FeatureCollection of LineStrings (RFC 7946, but in metres of the world instead of degrees), a line each."""
+    features = ",\n".join(json.dumps(_feature(line)) for line in lines)
+    return f'{{"type": "FeatureCollection", "features": [\n{features}\n]}}\n'.encode()
+
+
+def _feature(line: Line) -> dict[str, Any]:
+    widths = [round(width, 1) for width in line.points[:, 3].tolist()]  # decimetres, which float32 has but nearly
+    return {
+        "type": "Feature",
+        "geometry": {"type": "LineString", "coordinates": line.points[:, :3].tolist()},
+        "properties": {
+            "kind": line.kind,
+            "goes_on_as": line.end,
+            "width_m": widths[-1],
+            "catchment_km2": round(float(line.points[-1, 4]), 2),
+            "widths_m": widths,
+        },
+    }

@@ -1,0 +1,73 @@
+"""Variations of a map: its large forms again, with other detail.
+
+The large forms are one height for 16 pixels, which is what the finest level of the terrain model is given by the levels
+above it, and what a sketch gives. Of a map of the world they are the same place at the coarsest level of detail; of a
+map of a sketch they are the sketch. So a variation is the map of a sketch, made with another seed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcg.assets.region import PIXELS_PER_CELL, Region, Runtime, from_provenance, other_version, strips
+from pcg.assets.terrain import read_sketch_beside
+from pcg.writers.provenance import read_asset
+from pcg.writers.terrain.layers import metres
+
+COARSEST = 4  # level of detail, whose pixels are a sketch's
+SKETCH_CELLS = (2, 1024)  # a side, as terrain.sketch takes them
+
+
+@dataclass(frozen=True)
+class Variation:
+    """What to ask `make_terrain` for: a sketch, float32 (H, W) metres; the corner of the map in it, in pixels of level
+    of detail 0; the map's width and height in pixels of its level; parameters, and what its files say besides.
+    """
+
+    sketch: NDArray[np.float32]
+    x: int
+    y: int
+    window: tuple[int, int]
+    params: dict[str, Any]
+    note: dict[str, Any]
+
+
+def vary_terrain(runtime: Runtime, path: Path) -> Variation:
+    """The variation of the map of which a file holds the heights, a layer or the preview.
+
+    Raises:
+        ValueError: the file holds no map made here, one of another version of the model, or one too small or too large;
+            OSError; RpcError.
+    """
+    asset = read_asset(path)
+    made = asset.get("provenance")
+    if not isinstance(made, dict) or made.get("method") not in ("terrain.chunk", "terrain.sketch"):
+        raise ValueError(f"{path} holds no map made here; --vary takes a map's file")
+    if (other := other_version(runtime, made)) is not None:
+        raise ValueError(f"{path} was {other}; its seed means other land here")
+    drawn = read_sketch_beside(path, asset)
+    region = from_provenance(made, drawn)
+    lod = region.params.get("lod", 0)
+    window, params = (region.width, region.height), {"lod": lod}
+    note = {"variation_of": {name: made[name] for name in ("model", "sha256", "method", "params")}}
+    if drawn is not None:
+        params |= {} if region.params.get("grain") is None else {"grain": region.params["grain"]}
+        return Variation(drawn, region.x, region.y, window, params, note)
+    left, top = region.x % PIXELS_PER_CELL, region.y % PIXELS_PER_CELL
+    width, height = (-(-(side << lod) // PIXELS_PER_CELL) for side in (region.width, region.height))
+    columns, rows = width + (left > 0), height + (top > 0)
+    least, most = SKETCH_CELLS
+    if not least <= min(columns, rows) <= max(columns, rows) <= most:
+        size = f"{region.width}x{region.height} pixels of level {lod}"
+        raise ValueError(
+            f"{path} has {size}, which are {columns}x{rows} large forms of {PIXELS_PER_CELL} pixels; "
+            f"a variation takes {least} to {most} a side"
+        )
+    coarse = Region(region.method, region.params | {"lod": COARSEST}, region.x - left, region.y - top, columns, rows)
+    sketch = [metres(strip.layers["height"], strip.chunk) for strip in strips(runtime, coarse, ("height",))]
+    return Variation(np.concatenate(sketch), left, top, window, params, note)

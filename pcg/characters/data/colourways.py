@@ -1,0 +1,96 @@
+"""The colours that each row of a catalogue comes in, as an exported model carries them: ramps and looks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcg.characters.data.attributes import NONE
+from pcg.characters.data.layers import Item, Recolour, Table
+from pcg.characters.data.outfits import CharacterData
+from pcg.characters.data.ramps import item_slots, paint_parts, ramp_of
+from pcg.characters.data.rules import GREYS, skins
+from pcg.characters.data.slots import SHADES, SLOTS, complete
+
+SHARED = {"body": "skin", "hair": "hair", "eye": "eyes"}  # materials that a character has one colour of, and their slot
+EYE_WHITE = (242, 247, 248)
+
+
+def describe_looks(data: CharacterData) -> dict[str, Any]:
+    """What data.json says of colours.
+
+    `ramps`: eight colours each as 48 hexadecimal digits. `shared`: for skin, hair and eyes the names of their colours
+    and the numbers of their ramps. `looks`: for each row of the catalogue, what it comes in: a name, and the numbers of
+    the ramps of the slots that are its own, by slot. `skins` and `hairs`: for each row of a species, names of colours.
+    """
+    numbers: dict[str, int] = {}
+
+    def number(ramp: NDArray[np.uint8]) -> int:
+        return numbers.setdefault(ramp.tobytes().hex(), len(numbers))
+
+    tables = data.layers.tables
+    shared = {
+        slot: {name: number(shared_ramp(material, table)) for name, table in tables[material].items()}
+        for material, slot in SHARED.items()
+    }
+    looks, skin_names, hair_names = [], {}, {}
+    for k, (attribute, value, item) in enumerate(data.training.catalogue.rows):
+        if item == NONE:
+            looks.append([{"name": NONE, "ramps": {}}])
+            continue
+        if attribute == "species":
+            own = data.layers.items[item].recolours
+            skin_names[k] = list(skins(value, own[0].name if own else ""))
+            grey = [name for name in GREYS if name in tables["hair"]]
+            hair_names[k] = grey if value == "elder" and grey else list(tables["hair"])
+        drawn = data.layers.items["body" if attribute == "body" else item]
+        looks.append(
+            [
+                {"name": n, "ramps": {slot: number(r) for slot, r in ramps.items()}}
+                for n, ramps in item_looks(data, drawn)
+            ]
+        )
+    return {"shared": shared, "looks": looks, "skins": skin_names, "hairs": hair_names, "ramps": list(numbers)}
+
+
+def shared_ramp(material: str, table: Table) -> NDArray[np.uint8]:
+    """A table of the skin's, the hair's or the eyes' material as a whole ramp (8, 3)."""
+    ramp, known = ramp_of(Recolour(material, table), table)
+    if material == "eye":
+        ramp[-1], known[-1] = EYE_WHITE, True
+    return complete(ramp[None], known[None])[0]
+
+
+def item_looks(data: CharacterData, item: Item) -> list[tuple[str, dict[str, NDArray[np.uint8]]]]:
+    """All that an item comes in: a name, and a ramp (8, 3) for each slot that is its own.
+
+    Where an item may be recoloured in two materials, every colour of the first goes with one of the second.
+    """
+    own = [r for r in item.recolours if r.material not in SHARED]
+    tables = data.layers.tables
+    looks = []
+    for v, variant in enumerate(item.variants):
+        names = list(tables[own[0].material]) if own else [variant]
+        for k, name in enumerate(names):
+            chosen = {}
+            for place, recolour in enumerate(own):
+                choice = list(tables[recolour.material].values())
+                chosen[recolour.material] = choice[(k * (1 + 2 * place) + place) % len(choice)]
+            ramps, known = paint_parts(data.parts[item.name], item, v, chosen)
+            whole = complete(ramps, known)
+            shared = {SLOTS.index(slot) for slot in _shared_slots(item)}
+            slots = zip(data.parts[item.name].slots, whole, known, strict=True)
+            looks.append((name, {SLOTS[s]: ramp for s, ramp, has in slots if has.any() and s not in shared}))
+    return looks
+
+
+def _shared_slots(item: Item) -> list[str]:
+    """The slots of an item whose colours the whole character shares."""
+    return [slot for slot, r in zip(item_slots(item), item.recolours, strict=False) if r.material in SHARED]
+
+
+def read_ramps(described: dict[str, Any]) -> NDArray[np.uint8]:
+    """The ramps of data.json, uint8 (n, 8, 3)."""
+    return np.array([list(bytes.fromhex(ramp)) for ramp in described["ramps"]], np.uint8).reshape(-1, SHADES, 3)

@@ -1,0 +1,272 @@
+"""How good the character models are: figures of what they make, beside the same figures of real sprites.
+
+The floor of a figure is what held-out real sprites give: those with hair and torsos that were never trained on, and
+tiles of groups that were not.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcg.characters.data.monsters import KINDS, Monsters, paint_shades, read_monsters
+from pcg.characters.data.outfits import FRONT, CharacterData
+from pcg.characters.data.wardrobe import Outfit, Wardrobe
+from pcg.characters.evaluation import critics as judges
+from pcg.characters.evaluation import metrics as figures
+from pcg.characters.evaluation.fairness import Person, fairness, training_people
+from pcg.characters.evaluation.samples import (
+    cast_rows,
+    draw_fronts,
+    draw_monsters,
+    real_fronts,
+    real_sheets,
+    running,
+    walk_sheets,
+)
+from runtime.card import Quality
+from runtime.content.characters import wishes
+from runtime.content.characters.atlas import FRAMES
+from runtime.engine import Engine
+from runtime.registry import ModelFile
+
+Pictures = NDArray[np.uint8]
+Number = float | np.floating[Any]
+SAMPLES, TAUGHT, SHEETS, PEOPLE = 1000, 4000, 60, 4000
+TOLD_SEEDS = 3
+NEAR = 0.05  # the share of held-out sprites that are called near to the training data
+FRONT_FRAME = FRONT[0] * FRAMES + FRONT[1]
+ATTRIBUTES, WORN = "attributes seen right (share)", "things worn that are seen right (share)"
+AUC, FID, KID = "AUC of a fresh CNN", "FID (own features)", "KID x 1000 (own features)"
+
+
+def evaluate_character(model: ModelFile, data: Path, scale: float = 1.0) -> list[Quality]:
+    """Measure a model of characters against a data folder; `scale`: how much of the usual samples and training.
+
+    Raises:
+        FileNotFoundError: the folder lacks a file; RpcError: the model can't be loaded.
+    """
+    evaluate: dict[str, Callable[[Engine, ModelFile, Path, float], list[Quality]]] = {
+        "character-front": evaluate_front,
+        "character-walk": evaluate_walk,
+        "monster": evaluate_monster,
+    }
+    with running() as engine:
+        return evaluate[model.card.name](engine, model, data, scale)
+
+
+def evaluate_front(engine: Engine, model: ModelFile, folder: Path, scale: float) -> list[Quality]:
+    """Fronts of seeds against fronts of outfits."""
+    data, known = CharacterData(folder), wishes.choices(model.card)
+    count = _scaled(SAMPLES, scale)
+    say("drawing fronts")
+    raw, made, values = draw_fronts(engine, model, np.arange(count))
+    taught, taught_outfits = real_fronts(data, data.training, _scaled(TAUGHT, scale), 0)
+    held_out, held_out_outfits = real_fronts(data, data.validation, count, 2)
+    first = [[a for a, _ in known.values].index(attribute) for attribute in known.attributes]
+    choices = np.diff([*first, len(known.values)]).tolist()
+    critic = _critic(taught, answers_of(taught_outfits, data.training, known), choices, scale)
+    truths = {
+        "made": values[:, : len(first)] - np.array(first),
+        "real": answers_of(held_out_outfits, data.validation, known),
+    }
+    against = f"held-out outfits; {count} fronts"
+    rows = [*_recognised(critic, made, held_out, truths, against)]
+    rows += _distances(critic, made, held_out, taught, against)
+    rows += _told(made, held_out, taught, scale, against)
+    rows += _pixels(raw, made, held_out, against)
+    rows += memorised(made, held_out, taught, f"{len(taught)} fronts of training outfits")
+    say("counting who comes out")
+    trained = training_people(data, _scaled(PEOPLE, scale))
+    return rows + fairness(people_of(engine, model, len(trained)), trained)
+
+
+def people_of(engine: Engine, model: ModelFile, count: int) -> list[Person]:
+    """Who the first seeds are."""
+    known = wishes.choices(model.card)
+    _, values = cast_rows(engine, model, np.arange(count))
+    return [wishes.names_of(row, known) for row in values]
+
+
+def answers_of(outfits: list[Outfit], wardrobe: Wardrobe, known: wishes.Choices) -> NDArray[np.int64]:
+    """The value of each attribute, as numbers of the attribute's own: (N, attributes)."""
+    numbers = {attribute: [v for a, v in known.values if a == attribute] for attribute in known.attributes}
+    labels = [wardrobe.labels(outfit) for outfit in outfits]
+    return np.array([[numbers[a].index(worn[a]) for a in known.attributes] for worn in labels])
+
+
+def evaluate_walk(engine: Engine, model: ModelFile, folder: Path, scale: float) -> list[Quality]:
+    """Sheets made of the fronts of held-out outfits against these outfits' own sheets."""
+    data = CharacterData(folder)
+    count = _scaled(SHEETS, scale)
+    say("drawing sheets")
+    true = real_sheets(data, data.validation, count, 3)
+    other = real_sheets(data, data.training, count, 4)
+    made = walk_sheets(engine, model, true[:, FRONT_FRAME])
+    frozen = np.repeat(true[:, FRONT_FRAME : FRONT_FRAME + 1], true.shape[1], 1)
+    flat, flat_true = made.reshape(-1, *made.shape[2:]), true.reshape(-1, *true.shape[2:])
+    flat_other = other.reshape(-1, *other.shape[2:])
+    against = f"the true sheets of {count} held-out outfits"
+
+    def row(metric: str, value: Number, floor: Number | None) -> Quality:
+        return Quality(metric, float(value), against, None if floor is None else float(floor))
+
+    def agreement(sheets: Pictures) -> float:
+        return float(np.mean([figures.palette_agreement(a, b) for a, b in zip(sheets, true, strict=True)]))
+
+    say("training small CNNs to tell frames apart")
+    rivals = {"made": (true, made), "floor": (true, other)}
+    steps = _scaled(judges.TOLD_STEPS, scale)
+    told = {
+        name: np.mean([judges.told_apart(_frames(a), _frames(b), count, seed, steps) for seed in range(TOLD_SEEDS)])
+        for name, (a, b) in rivals.items()
+    }
+    return [
+        row("mean absolute error of figure pixels (of 255)", figures.mean_error(made, true), None),
+        row("the same of the front in every frame", figures.mean_error(frozen, true), None),
+        row("palette agreement with the true sheet", agreement(made), None),
+        row("palette agreement of the front alone", agreement(frozen), None),
+        row("palette agreement between directions", *map(figures.direction_agreement, (made, true))),
+        row("pixels that change in a step (share)", *map(figures.step_change, (made, true))),
+        row(AUC, told["made"], told["floor"]),
+        row("colours a sheet, median", *(np.median(figures.colours(s)) for s in (made, true))),
+        row("pixels of partial alpha", *map(figures.partial_alpha, (made, true))),
+        row("stray pixels a frame", *map(figures.stray_pixels, (flat, flat_true))),
+        row("gaps in the outline a frame", *map(figures.gap_pixels, (flat, flat_true))),
+        row("stray pixels a frame of training outfits", figures.stray_pixels(flat_other), None),
+    ]
+
+
+def _frames(sheets: Pictures) -> Pictures:
+    return sheets.reshape(-1, *sheets.shape[2:])
+
+
+def evaluate_monster(engine: Engine, model: ModelFile, folder: Path, scale: float) -> list[Quality]:
+    """Monsters of seeds against tiles."""
+    training, validation = read_monsters(folder)
+    taught, held_out = (paint_shades(tiles.shades, tiles.palettes) for tiles in (training, validation))
+    say("drawing monsters")
+    raw, made, kinds = draw_monsters(engine, model, np.arange(_scaled(SAMPLES, scale)))
+    critic = _critic(taught, _kinds(training), [len(KINDS)], scale, mirrored=True)
+    truths = {"made": kinds[:, None], "real": _kinds(validation)}
+    against = f"{len(held_out)} held-out tiles; {len(made)} monsters"
+    rows = _recognised(critic, made, held_out, truths, against)
+    rows += _distances(critic, made, held_out, taught, against)
+    rows += _told(made, held_out, taught, scale, against)
+    rows += _pixels(raw, made, held_out, against)
+    both = np.concatenate([taught, taught[:, :, ::-1]])
+    rows += memorised(made, held_out, both, f"{len(taught)} training tiles, also mirrored")
+    return rows + _by_kind(critic, (made, kinds), (held_out, validation.kinds), training.kinds, against)
+
+
+def _by_kind(
+    critic: judges.Critic,
+    made: tuple[Pictures, NDArray[np.int64]],
+    real: tuple[Pictures, NDArray[np.int64]],
+    trained: NDArray[np.int64],
+    against: str,
+) -> list[Quality]:
+    """How often each kind comes out when none is wished for, and is seen to be of it."""
+    counts = [np.bincount(kinds, minlength=len(KINDS)) for kinds in (made[1], trained)]
+    ours, theirs = (count / count.sum() for count in counts)
+    among = "the training tiles"
+    rows = [Quality(f"share of {name}", float(ours[k]), among, float(theirs[k])) for k, name in enumerate(KINDS)]
+    rows.append(Quality("smallest share of a kind, of its share in training", float((ours / theirs).min()), among, 1.0))
+    for k, name in enumerate(KINDS):
+        right, floor = (
+            float((critic.answers(pictures[kinds == k])[:, 0] == k).mean()) if (kinds == k).any() else None
+            for pictures, kinds in (made, real)
+        )
+        if right is not None:
+            rows.append(Quality(f"seen right, {name} (share)", right, against, floor))
+    return rows
+
+
+def _kinds(tiles: Monsters) -> NDArray[np.int64]:
+    return tiles.kinds[:, None]
+
+
+def _critic(
+    pictures: Pictures, answers: NDArray[np.int64], choices: list[int], scale: float, *, mirrored: bool = False
+) -> judges.Critic:
+    say("training a network that names what it sees")
+    steps = _scaled(judges.TRAINED_STEPS, scale)
+    return judges.Critic(pictures, answers, choices, mirrored=mirrored, steps=steps)
+
+
+def _recognised(
+    critic: judges.Critic, made: Pictures, real: Pictures, truths: dict[str, NDArray[np.int64]], against: str
+) -> list[Quality]:
+    """What a network trained on real sprites sees of what was wished for, and of real ones."""
+    found = {name: critic.answers(p) == truths[name] for name, p in (("made", made), ("real", real))}
+    rows = [Quality(ATTRIBUTES, float(found["made"].mean()), against, float(found["real"].mean()))]
+    if len(critic.choices) > 1:  # most of many are none
+        worn = {name: float(right[truths[name] > 0].mean()) for name, right in found.items()}
+        rows.append(Quality(WORN, worn["made"], against, worn["real"]))
+    return rows
+
+
+def _distances(
+    critic: judges.Critic, made: Pictures, held_out: Pictures, taught: Pictures, against: str
+) -> list[Quality]:
+    """FID and KID to training sprites, of as many generated as held-out ones."""
+    say("comparing features")
+    ours, floor, all_ = (critic.features(pictures) for pictures in (made, held_out, taught))
+    ours = ours[: len(floor)]
+    return [Quality(name, f(all_, ours), against, f(all_, floor)) for name, f in ((FID, judges.fid), (KID, judges.kid))]
+
+
+def _told(made: Pictures, held_out: Pictures, taught: Pictures, scale: float, against: str) -> list[Quality]:
+    """How well fresh CNNs tell generated from training sprites; and held-out ones, as many as there are."""
+    say("training small CNNs to tell them apart")
+    pairs = {"made": (taught[: len(made)], made[: len(taught)]), "floor": (taught[: len(held_out)], held_out)}
+    steps = _scaled(judges.TOLD_STEPS, scale)
+    found = {
+        name: np.mean([judges.told_apart(*pair, len(pair[0]), seed, steps) for seed in range(TOLD_SEEDS)])
+        for name, pair in pairs.items()
+    }
+    return [Quality(AUC, float(found["made"]), against, float(found["floor"]))]
+
+
+def _pixels(raw: Pictures, made: Pictures, real: Pictures, against: str) -> list[Quality]:
+    """Colours, alpha, strays and gaps; what the network leaves to be mended."""
+
+    def row(metric: str, value: float, floor: float) -> Quality:
+        return Quality(metric, float(value), against, float(floor))
+
+    return [
+        row("colours, median", *(np.median(figures.colours(p)) for p in (made, real))),
+        row("pixels of partial alpha", *map(figures.partial_alpha, (made, real))),
+        row("stray pixels a picture", *map(figures.stray_pixels, (made, real))),
+        row("stray pixels a picture, before they are mended", *map(figures.stray_pixels, (raw, real))),
+        row("gaps in the outline a picture", *map(figures.gap_pixels, (made, real))),
+        row("gaps in the outline, before they are closed", *map(figures.gap_pixels, (raw, real))),
+    ]
+
+
+def memorised(made: Pictures, held_out: Pictures, taught: Pictures, against: str) -> list[Quality]:
+    """How near generated sprites are to the nearest training ones, beside held-out sprites."""
+    say("looking for the nearest training sprites")
+    ours, theirs = (figures.nearest(pictures, taught)[0] for pictures in (made, held_out))
+    near = float(np.quantile(theirs, NEAR))
+    share = float((ours < near).mean())
+    return [
+        Quality(
+            "distance to the nearest training sprite, median", float(np.median(ours)), against, float(np.median(theirs))
+        ),
+        Quality(f"nearer than {1 - NEAR:.0%} of held-out ones (share)", share, against, NEAR),
+    ]
+
+
+def _scaled(count: int, scale: float) -> int:
+    return max(6, round(count * scale))
+
+
+def say(text: str) -> None:
+    """Progress goes to stderr."""
+    print(f"{text} ...", file=sys.stderr, flush=True)

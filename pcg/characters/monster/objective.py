@@ -1,0 +1,122 @@
+"""What the monsters are taught: those there are as they were drawn, and those in between as if they had been."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pcg.characters.data.credits import describe_tiles
+from pcg.characters.data.monsters import KINDS, paint_shades, read_monsters
+from pcg.characters.front.networks import from_blocks, to_blocks
+from pcg.characters.grading import BACKGROUND_WEIGHT, Batch, Play, graded, on_ground
+from pcg.characters.monster.networks import WANDER, MonsterDiscriminator, MonsterGenerator, augment
+from pcg.characters.walk.networks import paint_softly, pixels_of
+
+ROWS, COLUMNS = 8, 16  # of a sample picture
+TREMBLE = 0.03  # noise on the points of the monsters that were drawn
+COLOUR_WEIGHT = 4.0  # of the palettes' mean absolute error beside the shades' cross-entropy
+
+
+class MonsterLesson:
+    """Monsters of 32x32 pixels, by kind."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises ValueError where a kind has no monster to learn from."""
+        self.monsters, self.held_out = read_monsters(folder)
+        self.members = [np.flatnonzero(self.monsters.kinds == kind) for kind in range(len(KINDS))]
+        if missing := [kind for kind, members in zip(KINDS, self.members, strict=True) if not len(members)]:
+            raise ValueError(f"{folder} holds no monster of the kind {missing[0]}")
+        self.about = f"{len(self.monsters.names)} monsters of {len(KINDS)} kinds"
+
+    def networks(self) -> tuple[MonsterGenerator, MonsterDiscriminator]:
+        """Fresh networks."""
+        return MonsterGenerator(len(self.monsters.names), len(KINDS)), MonsterDiscriminator(len(KINDS))
+
+    def draw(self, count: int, rng: np.random.Generator) -> Batch:
+        """Monsters, and for each two more of its kind to blend."""
+        numbers = rng.integers(len(self.monsters.names), size=count)
+        partners = np.stack([rng.choice(self.members[kind], 2) for kind in self.monsters.kinds[numbers]])
+        return {
+            "numbers": torch.from_numpy(numbers),
+            "partners": torch.from_numpy(partners),
+            "kinds": torch.from_numpy(self.monsters.kinds[numbers]),
+            "shades": torch.from_numpy(self.monsters.shades[numbers]).long(),
+            "palettes": torch.from_numpy(self.monsters.palettes[numbers]).float() / 255,
+        }
+
+    def blend(self, generator: MonsterGenerator, batch: Batch, random: torch.Generator) -> Tensor:
+        """Points somewhere between two monsters of a kind, and a little off."""
+        one, other = (generator.embed(batch["partners"][:, k], batch["kinds"]) for k in range(2))
+        share = torch.rand((len(one), 1), generator=random, device=one.device)
+        noise = torch.randn(one.shape, generator=random, device=one.device) * WANDER
+        return (torch.lerp(one, other, share) + noise).clamp(-1, 1)
+
+    def play(self, generator: Any, batch: Batch, random: torch.Generator) -> Play:
+        """Draw the monsters of the batch, and as many blends of their kinds."""
+        known = generator.embed(batch["numbers"], batch["kinds"])
+        known = (known + torch.randn(known.shape, generator=random, device=known.device) * TREMBLE).clamp(-1, 1)
+        logits, palettes = generator(torch.cat([known, self.blend(generator, batch, random)]))
+        count, truth = len(known), to_blocks(batch["shades"])
+        loss, right = graded(logits[:count], truth)
+        figure = truth > 0
+        weight = torch.where(figure, 1.0, BACKGROUND_WEIGHT)
+        colour_loss = (palettes[:count] - batch["palettes"]).abs().mean()
+        supervised = (loss * weight).sum() / weight.sum() + COLOUR_WEIGHT * colour_loss
+        fake = paint_softly(logits[count:], with_nothing(palettes[count:].clamp(0, 1)))
+        real = pixels_of(truth, with_nothing(batch["palettes"])).to(fake.dtype)
+        stats = {
+            "shades": float((right & figure).sum() / figure.sum()),
+            "colours": float(colour_loss.detach()),
+            "opaque": float(fake[..., 3].detach().mean() / real[..., 3].mean()),
+        }
+        views = [as_view(augment(to_pixels(blocks), random)) for blocks in (real, fake)]
+        return Play(views[0], views[1], batch["kinds"], supervised, stats)
+
+    def describe(self) -> dict[str, Any]:
+        """What the exported model has to know of its data."""
+        return {
+            "names": list(self.monsters.names),
+            "kinds": self.monsters.kinds.tolist(),
+            "held_out": list(self.held_out.names),
+            **describe_tiles(len(self.monsters.names)),
+        }
+
+    def picture(self, generator: Any, device: torch.device) -> NDArray[np.uint8]:
+        """Two rows of monsters as drawn, the same by the generator, and four rows of blends; RGB."""
+        rng, random = np.random.default_rng(1), torch.Generator(device).manual_seed(1)
+        batch = {name: tensor.to(device) for name, tensor in self.draw(2 * COLUMNS, rng).items()}
+        drawn = paint_shades(*(batch[name].mul(scale).round().byte().cpu().numpy() for name, scale in SHOWN.items()))
+        pictures = [drawn]
+        with torch.no_grad():
+            points = [generator.embed(batch["numbers"], batch["kinds"])]
+            points += [self.blend(generator, batch, random) for _ in range(2)]
+            for point in points:
+                logits, palettes = generator(point)
+                shades = from_blocks(logits.argmax(-1)).byte().cpu().numpy()
+                pictures.append(paint_shades(shades, palettes.clamp(0, 1).mul(255).round().byte().cpu().numpy()))
+        tiles = np.concatenate(pictures).reshape(ROWS, COLUMNS, *drawn.shape[1:])
+        return on_ground(tiles.swapaxes(1, 2).reshape(ROWS * drawn.shape[1], -1, 4))
+
+
+SHOWN = {"shades": 1, "palettes": 255}
+
+
+def with_nothing(palettes: Tensor) -> Tensor:
+    """Palettes with a colour 0 before the others, for what is transparent."""
+    return torch.cat([torch.zeros_like(palettes[:, :1]), palettes], 1)
+
+
+def to_pixels(blocks: Tensor) -> Tensor:
+    """(N, H, W, 4, C) to (N, C, 2H, 2W)."""
+    n, h, w, _, c = blocks.shape
+    return blocks.view(n, h, w, 2, 2, c).permute(0, 5, 1, 3, 2, 4).reshape(n, c, 2 * h, 2 * w)
+
+
+def as_view(pixels: Tensor) -> Tensor:
+    """(N, C, H, W) with each 2x2 block's pixels as channels, (N, 4 C, H/2, W/2)."""
+    return torch.nn.functional.pixel_unshuffle(pixels, 2).contiguous(memory_format=torch.channels_last)

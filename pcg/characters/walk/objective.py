@@ -1,0 +1,117 @@
+"""What the walk is taught: sheets of random characters from their fronts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pcg.characters.data.credits import describe_layers
+from pcg.characters.data.outfits import FRONT, CharacterData
+from pcg.characters.data.walks import draw_steps, draw_walk, to_walk
+from pcg.characters.front.networks import BLOCK_PIXELS, from_blocks, to_blocks
+from pcg.characters.grading import BACKGROUND_WEIGHT, Batch, Play, graded, on_ground
+from pcg.characters.walk.networks import (
+    COLOURS,
+    SHEET_FRAMES,
+    WalkDiscriminator,
+    WalkGenerator,
+    paint_softly,
+    pixels_of,
+)
+from runtime.content.characters.atlas import FRAMES
+
+PAIRS = 2  # of steps, of each character of a batch
+SAMPLES = 3
+MEASURED = 32  # fronts that go with a run
+SHOWN = (0, 1, 3, 5, 7)  # frames of a row in the sample pictures
+
+
+class WalkLesson:
+    """Frames of a sheet, pixel by pixel as drawn, and in pairs as a discriminator can't tell from drawn ones."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = CharacterData(folder)
+        self.credits = describe_layers(folder)
+        self.about = f"{len(self.data.layers.items) - len(self.data.held_out)} items"
+
+    def networks(self) -> tuple[WalkGenerator, WalkDiscriminator]:
+        """Fresh networks."""
+        return WalkGenerator(), WalkDiscriminator()
+
+    def draw(self, count: int, rng: np.random.Generator) -> Batch:
+        """Fronts with their palettes, frame numbers in pairs, and what these frames show."""
+        walks = [draw_walk(self.data, self.data.training.draw(rng), draw_steps(PAIRS, rng), rng) for _ in range(count)]
+        return {
+            "front": torch.from_numpy(np.stack([walk.front for walk in walks])).long(),
+            "palette": torch.from_numpy(np.stack([walk.palette for walk in walks])).float() / 255,
+            "frames": torch.from_numpy(np.stack([walk.frames for walk in walks])),
+            "targets": torch.from_numpy(np.stack([walk.targets for walk in walks])).long(),
+        }
+
+    def play(self, generator: Any, batch: Batch, random: torch.Generator) -> Play:
+        """Draw the frames; nothing here is random."""
+        del random
+        front, palette, frames = batch["front"], batch["palette"], batch["frames"]
+        truth = to_blocks(batch["targets"].flatten(0, 1)).unflatten(0, frames.shape)
+        logits = generator(front, palette, frames)
+        loss, right = graded(logits, truth)
+        figure = truth > 0
+        weight = torch.where(figure, 1.0, BACKGROUND_WEIGHT)
+        # One pair of each character is enough for the discriminator, and costs half.
+        fake = view_steps(paint_softly(logits[:, :2], palette), front, palette)
+        real = view_steps(pixels_of(truth[:, :2], palette).to(fake.dtype), front, palette)
+        with torch.no_grad():
+            steps = slice(0, 2 * BLOCK_PIXELS * 4)
+            stats = {
+                "colours": float((right & figure).sum() / figure.sum()),
+                "off": float((fake - real).abs()[:, steps].mean() / real[:, steps].mean()),
+            }
+        return Play(real, fake, frames[:, 0], (loss * weight).sum() / weight.sum(), stats)
+
+    def describe(self) -> dict[str, Any]:
+        """What the exported model has to know of its data."""
+        rng = np.random.default_rng(2)
+        walks = [draw_walk(self.data, self.data.training.draw(rng), draw_steps(1, rng), rng) for _ in range(MEASURED)]
+        return {
+            "held_out": sorted(self.data.held_out),
+            "fronts": [walk.front.tobytes().hex() for walk in walks],  # on which activations are measured
+            "palettes": [walk.palette.tobytes().hex() for walk in walks],
+            **self.credits,
+        }
+
+    def picture(self, generator: WalkGenerator, device: torch.device) -> NDArray[np.uint8]:
+        """Three characters that wear what training never sees, a row for each direction: frames as drawn, and beside
+        them the generator's; RGB.
+        """
+        rng = np.random.default_rng(1)
+        rows = []
+        for _ in range(SAMPLES):
+            outfit = self.data.validation.draw(rng)
+            numbers = np.array([row * FRAMES + k for row in range(SHEET_FRAMES // FRAMES) for k in SHOWN])
+            codes = np.stack([self.data.compose_frame(outfit, *divmod(int(n), FRAMES)) for n in numbers])
+            front = self.data.compose_frame(outfit, *FRONT)
+            colours = self.data.ramps(outfit).reshape(-1, 3)
+            walk = to_walk(np.concatenate([front[None], codes]), colours, numbers, COLOURS - 1)
+            with torch.no_grad():
+                given = (walk.front[None].astype(np.int64), walk.palette[None].astype(np.float32) / 255, numbers[None])
+                logits = generator(*(torch.from_numpy(a).to(device) for a in given))
+            drawn = from_blocks(logits[0].argmax(-1)).cpu().numpy()
+            lines = [
+                np.concatenate([*walk.targets[i : i + len(SHOWN)], *drawn[i : i + len(SHOWN)]], 1)
+                for i in range(0, len(numbers), len(SHOWN))
+            ]
+            indices = np.concatenate(lines)
+            rows.append(np.dstack([walk.palette[indices], np.where(indices > 0, 255, 0).astype(np.uint8)]))
+        return on_ground(np.concatenate(rows))
+
+
+def view_steps(pixels: Tensor, front: Tensor, palette: Tensor) -> Tensor:
+    """What the discriminator sees: pixels of two frames (N, 2, 32, 32, 4, 4) with the front's, (N, 48, 32, 32)."""
+    steps = pixels.permute(0, 2, 3, 1, 4, 5).flatten(3)
+    stands = pixels_of(to_blocks(front), palette).flatten(3).to(pixels.dtype)
+    return torch.cat([steps, stands], -1).permute(0, 3, 1, 2)

@@ -1,0 +1,139 @@
+"""Levels to learn from: corpora of tile levels, their licences, and the tenth that is held out.
+
+A corpus is a folder with levels.jsonl.gz (one object a line: `name`, `rows`, and perhaps `group`, `license` and
+`author`) and legend.json (what each character means).
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pcg.levels.corpus.games import Alphabet, LevelGame, read_alphabet
+
+HELD_OUT_EVERY = 10  # one group of levels in so many is never trained on
+# A licence is clear where it names a version: "GPL 2+ / CC-by-sa 3.0" is, "", "CC-BY-SA" and "General Publishing
+# License" are not.
+CLEAR_LICENCE = re.compile(r"(GPL|CC.?BY(.SA)?)[ -]?v?\d", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of a corpus, as it is printed. Levels of a `group` are versions of one another."""
+
+    name: str
+    corpus: str
+    group: str
+    licence: str
+    rows: tuple[str, ...]
+    author: str = ""  # as its file names them
+
+    @property
+    def held_out(self) -> bool:
+        """Whether it is kept for validation: by a hash of its group, so it is so in every run."""
+        digest = hashlib.sha1(f"held out: {self.corpus}/{self.group}".encode()).digest()
+        return int.from_bytes(digest, "big") % HELD_OUT_EVERY == 0
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All levels of a game that may be used, training and held out, and how many may not for their licence."""
+
+    game: LevelGame
+    alphabet: Alphabet
+    training: list[Level]
+    held_out: list[Level]
+    refused: int
+
+    def encode(self, level: Level) -> NDArray[np.int64]:
+        """A level's tile numbers, as it is printed: (height, width)."""
+        return encode(level.rows, self.alphabet)
+
+    def sources(self) -> list[dict[str, str | int]]:
+        """Corpus, licence and number of levels trained on, for the card."""
+        counted = Counter((level.corpus, level.licence) for level in self.training)
+        return [{"name": n, "licence": licence, "levels": k} for (n, licence), k in sorted(counted.items())]
+
+    def credits(self) -> str:
+        """Whose levels they are, by corpus and licence; a corpus that names no authors speaks for itself."""
+        authors: dict[tuple[str, str], set[str]] = {}
+        for level in self.training:
+            authors.setdefault((level.corpus, level.licence), set()).add(level.author)
+        lines = []
+        for (corpus, licence), names in sorted(authors.items()):
+            named = ", ".join(sorted(names - {""}, key=str.lower))
+            lines.append(f"{corpus} ({licence})" + (f": {named}" if named else ""))
+        return "\n".join(["Learned from levels of", *lines]) + "\n"
+
+
+def encode(rows: Sequence[str], alphabet: Alphabet) -> NDArray[np.int64]:
+    """Rows of characters to tile numbers, (height, width)."""
+    numbers = alphabet.numbers()
+    return np.array([[numbers[char] for char in row] for row in rows], np.int64)
+
+
+def decode(tiles: NDArray[np.integer], alphabet: Alphabet) -> list[str]:
+    """Tile numbers (height, width) to rows of characters."""
+    return ["".join(alphabet.tiles[number] for number in row) for row in tiles]
+
+
+def read_levels(folder: Path, corpus: str, licence: str) -> Iterable[Level]:
+    """The levels of one corpus; `licence` is "" where each level states its own.
+
+    Raises:
+        FileNotFoundError: there is no such corpus.
+        ValueError: a level is not a rectangle of characters, with its name.
+    """
+    path = folder / corpus / "levels.jsonl.gz"
+    if not path.exists():
+        raise FileNotFoundError(f"no {path}; --data must be the folder that holds the corpora, {corpus} among them")
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            entry = json.loads(line)
+            name, rows = entry["name"], tuple(entry["rows"])
+            if not rows or not rows[0] or len(set(map(len, rows))) != 1:
+                raise ValueError(f"{path}: level {name!r} is not a rectangle of tiles")
+            # Vaults of one place are named alike but for a last number or letter.
+            group = entry.get("group") or re.sub(r"[_ ]*(\d+|[a-z])$", "", name)
+            yield Level(name, corpus, group, licence or entry.get("license", ""), rows, entry.get("author", ""))
+
+
+def load_corpus(folder: Path, game: LevelGame) -> Corpus:
+    """A game's levels. Those whose licence is empty or unclear are left out.
+
+    Raises:
+        FileNotFoundError: a corpus is missing.
+        ValueError: a level has a character that the legend lacks, or more rows than there are in any level of the
+            game; or none is left to train on.
+    """
+    alphabet = read_alphabet(game, folder)
+    known = set(alphabet.tiles)
+    levels: list[Level] = []
+    refused = 0
+    lowest, highest = game.sides[1]
+    for corpus, licence in game.corpora.items():
+        for level in read_levels(folder, corpus, licence):
+            if strange := {char for row in level.rows for char in row} - known:
+                raise ValueError(f"{corpus}: level {level.name!r} has tiles that legend.json lacks: {sorted(strange)}")
+            if lowest == highest != len(level.rows):
+                raise ValueError(
+                    f"{corpus}: level {level.name!r} has {len(level.rows)} rows; {game.name} is taught levels of "
+                    f"{highest}. Cut them to such windows with python -m pcg.levels.corpus.windows --data DIR --out DIR"
+                )
+            if not licence and not CLEAR_LICENCE.search(level.licence):
+                refused += 1
+                continue
+            levels.append(level)
+    training = [level for level in levels if not level.held_out]
+    if not training:
+        raise ValueError(f"{folder} has no levels of {game.name} to train on")
+    return Corpus(game, alphabet, training, [level for level in levels if level.held_out], refused)

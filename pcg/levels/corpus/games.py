@@ -1,0 +1,163 @@
+"""The games a level model is trained for: corpora, alphabet, the order tiles are written in, what is counted.
+
+A level is a rectangle of tiles, one character each. The network writes it line by line; a line is a row, left to
+right, or a column, bottom to top, where the game is played from left to right.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from runtime.content.levels.custom.game import OwnGame
+from runtime.content.levels.dungeon.solver import ENTERED
+from runtime.content.levels.rules import Game
+from runtime.content.levels.rules import find_game as rules_of
+from runtime.errors import did_you_mean
+
+# What a legend says of a tile, and what the tiles it says it of are counted as.
+PROPERTIES = ("enemy", "collectible", "hazard", "pushable", "start", "goal")
+
+
+@dataclass(frozen=True)
+class LevelGame:
+    """One game's training set, and how its levels become sequences.
+
+    `corpora`: folder to licence, "" where each level has its own. `names`: what the tiles of a property are counted
+    as. `symmetry`: which mirror images are levels as good: all eight, left and right, or none. `sides`: the smallest
+    and the largest width, then height, in tiles. `filler`: what surrounds a level that is smaller than its rectangle.
+    `cut`: share of examples that are a smaller window of a level, where all levels of the corpus have one size.
+    `due`: counts that, if they are told, are written before the level ends. `joined`: the tiles of rooms, where all
+    rooms shall be joined. `temperature`: in hundredths, what suits most requests: a little below 100 a model errs less.
+    `limits`: what its model can't do, for its card, beside what no level model can. `own`: the rules of a user's own
+    game, which has no corpora (pcg/levels/corpus/custom.py).
+    """
+
+    name: str
+    corpora: Mapping[str, str]
+    names: Mapping[str, str]
+    symmetry: Literal["all", "mirror", "none"]
+    sides: tuple[tuple[int, int], tuple[int, int]]
+    by_columns: bool = False
+    filler: str = ""
+    cut: float = 0.0
+    due: tuple[str, ...] = ()
+    joined: str = ""
+    temperature: int = 100
+    limits: tuple[str, ...] = ()
+    own: OwnGame | None = None
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return f"level-{self.name}"
+
+    @property
+    def rules(self) -> Game:
+        """The game's tiles and moves."""
+        return self.own or rules_of(self.name)
+
+
+SOKOBAN = LevelGame(
+    name="sokoban",
+    corpora={"boxoban": "Apache-2.0"},
+    names={"pushable": "boxes", "goal": "targets", "start": "players"},
+    symmetry="all",
+    sides=((5, 10), (5, 10)),
+    filler="#",
+    temperature=85,
+)
+
+DUNGEON = LevelGame(
+    name="dungeon",
+    corpora={"dcss-vaults": "GPL-2.0-or-later", "nethack-levels": "NetHack General Public License"},
+    names={"enemy": "enemies", "collectible": "items", "hazard": "hazards", "start": "entrances", "goal": "exits"},
+    symmetry="all",
+    sides=((8, 40), (8, 40)),
+    joined="".join(sorted(ENTERED)),
+)
+
+RUNNER = LevelGame(
+    name="runner",
+    corpora={"kgoldrunner": "GPL-2.0-or-later"},
+    names={"enemy": "enemies", "collectible": "gold", "start": "players", "goal": "hidden_ladders"},
+    symmetry="mirror",
+    sides=((16, 28), (12, 20)),
+    cut=0.3,
+    limits=(
+        "About one level of twelve is completed as it writes it; the others are repaired, or left out for another.",
+        "A level is proved for guards that stay where they start. Whether it can be completed with guards that hunt is "
+        "not known.",
+        "At difficulty 1.0 a part of the requests is not met. Levels get hard by gold far from the way more than by "
+        "digs, of which people's hardest levels have more.",
+        "It learned from few levels, so a third of its levels are near copies of one (docs/level-models.md).",
+    ),
+)
+
+# Learned from windows around the ground that is walked (pcg/levels/corpus/windows.py), not from whole SuperTux levels.
+PLATFORMER = LevelGame(
+    name="platformer",
+    corpora={"supertux": ""},
+    names={"enemy": "enemies", "collectible": "coins", "hazard": "hazards", "start": "starts", "goal": "goals"},
+    symmetry="none",
+    due=("goals",),
+    sides=((24, 400), (16, 16)),
+    by_columns=True,
+)
+
+GAMES: Mapping[str, LevelGame] = {game.name: game for game in (PLATFORMER, SOKOBAN, DUNGEON, RUNNER)}
+
+
+def find_game(name: str) -> LevelGame:
+    """The game of that name.
+
+    Raises:
+        ValueError: there is none; the message names the nearest.
+    """
+    if name not in GAMES:
+        near = did_you_mean(name, GAMES) or f"; there are: {', '.join(GAMES)}"
+        raise ValueError(f"unknown game {name!r:.80}{near}")
+    return GAMES[name]
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """The tiles of a game in the order of their numbers, and which of them each count takes in."""
+
+    tiles: str
+    counts: Mapping[str, str]
+
+    def numbers(self) -> dict[str, int]:
+        """Character to number."""
+        return {char: number for number, char in enumerate(self.tiles)}
+
+
+def read_alphabet(game: LevelGame, folder: Path) -> Alphabet:
+    """The alphabet that the legends of the game's corpora agree on.
+
+    A hazard that is an enemy is counted as an enemy only.
+
+    Raises:
+        FileNotFoundError: a corpus has no legend.json.
+        ValueError: a legend is no such file, or two legends mean different things by one character.
+    """
+    legend: dict[str, dict[str, Any]] = {}
+    for corpus in game.corpora:
+        path = folder / corpus / "legend.json"
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path} is not JSON: {error}") from error
+        for char, tile in found.items():
+            if len(char) != 1 or not isinstance(tile, dict):
+                raise ValueError(f"{path}: {char!r} must be one character, with what it means as an object")
+            if legend.setdefault(char, tile) != tile:
+                raise ValueError(f"{path} means something else by {char!r} than the other corpora do")
+    counts = {}
+    for prop, name in game.names.items():
+        chars = [c for c, tile in legend.items() if tile.get(prop) and not (prop == "hazard" and tile.get("enemy"))]
+        counts[name] = "".join(chars)
+    return Alphabet("".join(legend), counts)

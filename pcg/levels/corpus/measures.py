@@ -1,0 +1,49 @@
+"""What is measured on a level of a corpus, so that a model can be told it: how hard it is.
+
+That is a level's labour, as levels.generate measures it on what the model writes. Difficulty is the rank by it: 0 for
+the easiest level of the training set, 1 for the hardest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.content.levels.difficulty import labour
+from runtime.content.levels.dungeon.places import place_stairs
+from runtime.content.levels.rules import DUNGEON, RUNNER, Game
+from runtime.content.levels.solving import solver_of
+
+BUDGET = 50_000  # nodes of a solver for a level of a corpus
+BUDGETS = {RUNNER.name: RUNNER.budget}  # where that is too few
+
+
+def measure(game: Game, rows: Sequence[str]) -> float | None:
+    """How hard a level of a game is, in a unit of that game's own; None where no solution is found.
+
+    A dungeon gets its stairs by rule.
+
+    Raises:
+        ValueError: rows are no level of the game.
+    """
+    if game is DUNGEON:
+        try:
+            rows = place_stairs(rows)
+        except ValueError:  # no floor for them
+            return None
+    outcome = solver_of(game)(rows, BUDGETS.get(game.name, BUDGET))
+    return labour(game, rows, outcome.moves) if outcome.status == "solved" else None
+
+
+def ranks(values: Sequence[float]) -> NDArray[np.float64]:
+    """Each value's rank among all, from 0 to 1; equal values share the middle of their ranks.
+
+    >>> ranks([5.0, 1.0, 5.0, 9.0]).tolist()
+    [0.5, 0.0, 0.5, 1.0]
+    """
+    ordered = np.sort(np.asarray(values, np.float64))
+    below = np.searchsorted(ordered, values, "left")
+    upto = np.searchsorted(ordered, values, "right") - 1
+    return (below + upto) / 2 / max(1, len(ordered) - 1)

@@ -1,0 +1,205 @@
+"""How like the levels that people made a level model's levels are, and how new: figures beside the same figures of real
+levels.
+
+For each held-out level the model writes one of its size, without any other wish: raw, as the network writes it, and as
+levels.generate returns it. They are compared with the held-out levels. The floor of a figure is what as many training
+levels of like size give.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from pcg.levels.corpus.custom import load_own
+from pcg.levels.corpus.data import Corpus, decode, encode, load_corpus
+from pcg.levels.corpus.games import Alphabet, LevelGame, find_game
+from pcg.levels.corpus.repaired import learnable
+from pcg.levels.evaluation.generated import LevelWriter
+from pcg.levels.evaluation.ngram import Ngram, noise
+from pcg.levels.evaluation.novelty import copied_runs, nearer, nearest, piece_of
+from pcg.levels.evaluation.patterns import SIDES, Tiles, divergences
+from pcg.progress import progress
+from runtime.card import Quality
+from runtime.registry import ModelFile, Registry
+
+MOST = 400  # held-out levels that are looked at
+NEAR = 0.05  # the share of the held-out levels that are called near copies
+BATCH, THREADS = 64, 2  # of levels, in how the speed is measured
+
+
+def evaluate_level(registry: Registry, name: str, data: Path, most: int = MOST) -> list[Quality]:
+    """Measure a level model against the held-out levels of a data folder; `most` of them are looked at.
+
+    Raises:
+        FileNotFoundError: a corpus is missing.
+        ValueError: the corpora have other tiles than the model, or none is held out.
+        RpcError: the model can't be loaded.
+    """
+    corpus = corpus_of(registry.find(name), data)
+    game, alphabet = corpus.game, whole_alphabet(corpus, registry.find(name))
+    rng = np.random.default_rng(0)
+    say("reading training levels")
+    learned = [learnable(game, level.rows) for level in corpus.training]
+    training = [tiles_of(rows, alphabet) for rows in learned if rows is not None]
+    held_out = fitting([tiles_of(level.rows, alphabet) for level in corpus.held_out], game)
+    if not held_out:
+        raise ValueError(f"{data}: no level of {game.name} that is held out has a size that the model writes")
+    chosen = np.linspace(0, len(held_out) - 1, min(most, len(held_out))).round().astype(int)
+    held_out = [held_out[k] for k in chosen]
+    with LevelWriter(registry, name) as writer:
+        raw, returned = write_like(held_out, writer, alphabet)
+        arranged = [writer.arranged(decode(level, alphabet)) for level in held_out]
+    with_ends = [tiles_of(rows, alphabet) for rows in arranged if rows is not None]
+    say("comparing patterns")
+    floor = of_like_size(held_out, fitting(training, game))
+    ngram = Ngram(training, len(alphabet.tiles), by_columns=game.by_columns)
+    rivals = {
+        "raw": (raw, held_out),
+        "returned": (returned, with_ends),
+        "n-gram": ([ngram.write(h, w, rng) for h, w in (level.shape for level in held_out)], held_out),
+        "uniform noise": (noise([level.shape for level in held_out], len(corpus.alphabet.tiles), rng), held_out),
+    }
+    against = f"{len(held_out)} held-out levels"
+    floors = divergences(floor, held_out)
+    rows = []
+    for rival, (levels, real) in rivals.items():
+        found = divergences(levels[: len(real)], real[: len(levels)])
+        rows += [Quality(f"{rival}: patterns {n}x{n}, nats", found[n], against, floors[n]) for n in SIDES]
+    say("looking for copies")
+    for rival, levels in (("raw", raw), ("returned", returned)):
+        rows += novelty(rival, levels, held_out, training, game, against)
+    return rows + tiles_a_second(registry, name)
+
+
+def corpus_of(model: ModelFile, data: Path) -> Corpus:
+    """The levels of a model's game: of a user's own game those of its folder.
+
+    Raises:
+        FileNotFoundError: a corpus or a legend is missing.
+        ValueError: what is wrong in them.
+    """
+    if "legend" in model.card.outputs["rows"]:
+        return load_own(data)
+    return load_corpus(data, find_game(model.card.name.removeprefix("level-")))
+
+
+def whole_alphabet(corpus: Corpus, model: ModelFile) -> Alphabet:
+    """The corpus's alphabet, and after it the game's other tiles, which a repair may put.
+
+    Raises:
+        ValueError: the model writes other tiles.
+    """
+    written = model.card.outputs["rows"]["tiles"]
+    if written != corpus.alphabet.tiles:
+        raise ValueError(f"the model writes the tiles {written!r}; those of the data are {corpus.alphabet.tiles!r}")
+    others = "".join(char for char in corpus.game.rules.tiles if char not in written)
+    return Alphabet(written + others, corpus.alphabet.counts)
+
+
+def fitting(levels: Sequence[Tiles], game: LevelGame) -> list[Tiles]:
+    """Levels of the sizes that the game's model writes: the middle of larger ones, and no smaller ones."""
+    (narrowest, widest), (lowest, highest) = game.sides
+    found = []
+    for level in levels:
+        height, width = level.shape
+        if height >= lowest and width >= narrowest:
+            top, left = max(0, height - highest) // 2, max(0, width - widest) // 2
+            found.append(level[top : top + highest, left : left + widest])
+    return found
+
+
+def of_like_size(wanted: Sequence[Tiles], offered: Sequence[Tiles]) -> list[Tiles]:
+    """For each level wanted the one offered, not taken yet, that is nearest in size."""
+    sizes = np.array([level.shape for level in offered])
+    left = np.ones(len(offered), bool)
+    chosen = []
+    for level in wanted[: len(offered)]:
+        off = np.abs(sizes - level.shape).sum(1)
+        best = int(np.where(left, off, np.inf).argmin())
+        left[best] = False
+        chosen.append(offered[best])
+    return chosen
+
+
+def write_like(real: Sequence[Tiles], writer: LevelWriter, alphabet: Alphabet) -> tuple[list[Tiles], list[Tiles]]:
+    """A level of each one's size: raw, and as levels.generate returns it, where it does. Level k has the seed k."""
+    raw, returned = [], []
+    with progress("writing levels", len(real)) as advance:
+        for seed, (height, width) in enumerate(level.shape for level in real):
+            (rows,) = writer.raw(writer.wishes(seed, width=width, height=height))
+            raw.append(tiles_of(rows, alphabet))
+            if (made := writer.made(seed, width=width, height=height)) is not None:
+                returned.append(tiles_of(made["rows"], alphabet))
+            advance(1)
+    return raw, returned
+
+
+def novelty(
+    name: str,
+    levels: Sequence[Tiles],
+    held_out: Sequence[Tiles],
+    training: Sequence[Tiles],
+    game: LevelGame,
+    against: str,
+) -> list[Quality]:
+    """How much is copied from the training levels, and how near they are; the floor is the held-out levels' own."""
+    piece = piece_of([*levels, *held_out])
+    found, real = (
+        (
+            copied_runs(part, training, game.symmetry, by_columns=game.by_columns),
+            nearest(part, training, game.symmetry, piece),
+        )
+        for part in (levels, held_out)
+    )
+    unit = "columns" if game.by_columns else "rows"
+    rows = [
+        Quality(f"{name}: {unit} copied in a row, {what}", float(f(found[0])), against, float(f(real[0])))
+        for what, f in (("median", np.median), ("most", np.max))
+    ]
+    limit = np.quantile(real[1], NEAR)
+    near = "x".join(map(str, piece[::-1]))
+    return [
+        *rows,
+        Quality(f"{name}: nearer to training, {near} tiles", nearer(found[1], real[1]), against, 0.5),
+        Quality(
+            f"{name}: near copies, {near} tiles",
+            float((found[1] <= limit).mean()),
+            f"the nearest {100 * NEAR:.0f} % of {against}",
+            float((real[1] <= limit).mean()),
+        ),
+    ]
+
+
+def tiles_a_second(registry: Registry, name: str) -> list[Quality]:
+    """How fast the network writes levels of the default size on this machine, a level alone and in batches."""
+    rows = []
+    for threads, count in ((1, 1), (THREADS, BATCH)):
+        with ExitStack() as stack:
+            writers = [stack.enter_context(LevelWriter(registry, name)) for _ in range(threads)]
+            pool = stack.enter_context(ThreadPoolExecutor(threads))
+            wishes = writers[0].wishes(0)
+            for _ in range(2):  # the first levels take longer
+                began = time.perf_counter()
+                list(pool.map(LevelWriter.raw, writers, [wishes] * threads, [range(count)] * threads))
+                taken = time.perf_counter() - began
+        height, width = wishes.shape
+        what = f"levels of {width}x{height}, {count} at a time in {threads} threads"
+        rows.append(Quality("raw tiles a second", threads * count * height * width / taken, what))
+    return rows
+
+
+def tiles_of(rows: Sequence[str], alphabet: Alphabet) -> Tiles:
+    """A level's tile numbers, in a byte each."""
+    return encode(rows, alphabet).astype(np.uint8)
+
+
+def say(text: str) -> None:
+    """Progress goes to stderr."""
+    print(f"{text} ...", file=sys.stderr, flush=True)

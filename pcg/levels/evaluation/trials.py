@@ -1,0 +1,202 @@
+"""What levels.generate does with many requests: how many levels are proved, how soon, and how well wishes are met.
+
+Each request is a trial with a name. What came of it is a line of JSON in a file, so whoever is interrupted goes on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pcg.levels.corpus.data import Corpus
+from pcg.levels.evaluation.evaluate import corpus_of
+from pcg.levels.evaluation.generated import LevelWriter
+from pcg.progress import progress
+from runtime.card import Quality
+from runtime.content.levels.generate import Missed, examine, fixed_for
+from runtime.content.levels.playing import player_of
+from runtime.content.levels.rules import find
+from runtime.registry import ModelFile, Registry
+
+PROOFS, WISHES = "proofs.jsonl", "wishes.jsonl"  # in the folder of trials
+SEEDS, LEAST_SEEDS = 500, 5  # levels at default settings
+ALONE = 8  # candidates among which one that is completed is looked for, to see what the network makes of a wish
+COUNTED_UP_TO = 90  # percent of the training levels have no more of a kind than is asked for at most
+
+Trial = Callable[[], dict[str, Any]]
+Record = dict[str, Any]
+
+
+def run_trials(path: Path, model: ModelFile, title: str, trials: Mapping[str, Trial]) -> list[Record]:
+    """What came of each trial, in their order; those that `path` has of the same weights are not made again."""
+    weights = hashlib.sha256("".join(golden.sha256 for golden in model.card.golden).encode()).hexdigest()[:16]
+    found = {r["trial"]: r for r in read_records(path) if r["weights"] == weights}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file, progress(title, len(trials)) as advance:
+        for name, trial in trials.items():
+            if name not in found:
+                found[name] = {"trial": name, "weights": weights} | trial()
+                file.write(json.dumps(found[name]) + "\n")
+                file.flush()
+            advance(1)
+    return [found[name] for name in trials]
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """The lines of a file of trials; one that was cut off is ended, and left out."""
+    if not path.exists():
+        return
+    text = path.read_text(encoding="utf-8")
+    if text and not text.endswith("\n"):
+        with path.open("a", encoding="utf-8") as file:
+            file.write("\n")
+    for line in text.splitlines():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            continue
+
+
+def evaluate_trials(registry: Registry, name: str, data: Path, folder: Path, seeds: int = SEEDS) -> list[Quality]:
+    """All figures of trials of a model: prove_seeds, and meet_wishes with two fifths as many levels of each wish.
+
+    Raises:
+        FileNotFoundError: a corpus is missing.
+        ValueError: fewer than five seeds.
+        RpcError: there is no such model, or it can't be loaded.
+    """
+    if seeds < LEAST_SEEDS:
+        raise ValueError(f"seeds {seeds}: at least {LEAST_SEEDS}")
+    corpus = corpus_of(registry.find(name), data)
+    with LevelWriter(registry, name) as writer:
+        return prove_seeds(writer, folder, seeds) + meet_wishes(writer, corpus, folder, 2 * seeds // 5)
+
+
+def prove_seeds(writer: LevelWriter, folder: Path, seeds: int) -> list[Quality]:
+    """How many of so many seeds are levels at default settings, as they are written and with repairs, and how soon.
+
+    Every level that is returned is played through by the game's player, which shares no code with the solver.
+    """
+    writer.made(seeds)  # load, prove and compile before a time is taken
+
+    def trial(seed: int) -> Record:
+        wall, cpu = time.perf_counter(), time.process_time()
+        made = writer.made(seed)
+        record: Record = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
+        record["written"], record["placed"] = writer.statuses(seed)
+        if made is None:
+            return record | {"returned": False}
+        accepted = player_of(writer.wishes(seed).game).replay(made["rows"], made["solution"])
+        told = {key: made[key] for key in ("candidate", "repaired", "difficulty", "counts")}
+        return record | {"returned": True, "accepted": accepted} | told
+
+    trials = {f"seed {seed}": lambda seed=seed: trial(seed) for seed in range(seeds)}
+    records = run_trials(folder / PROOFS, writer.model, "levels", trials)
+    returned = [r for r in records if r["returned"]]
+    first = [r for r in returned if r["candidate"] == 0]
+    height, width = writer.wishes(0).shape
+    against = f"{seeds} seeds, {width}x{height}"
+
+    def share(part: Sequence[Record]) -> float:
+        return len(part) / len(records)
+
+    def times(key: str, percent: float) -> float:
+        return float(np.percentile([r[key] for r in records], percent))
+
+    untouched = [r for r in first if r["repaired"] == 0]
+    written, placed = ([r for r in records if r[key] == "solved"] for key in ("written", "placed"))
+    return [
+        Quality("levels completed as written", share(written), against),
+        Quality("levels completed, ends placed by rule", share(placed), against),
+        Quality("levels that need no repair", share(untouched), against),
+        Quality("levels completed, with repairs", share(first), against),
+        Quality("requests fulfilled", share(returned), against),
+        Quality(
+            "returned levels that the player accepts", sum(r["accepted"] for r in returned) / len(returned), against
+        )
+        if returned
+        else Quality("returned levels", 0, against),
+        Quality("time of a request, median, s", times("wall_s", 50), against),
+        Quality("time of a request, 95 %, s", times("wall_s", 95), against),
+        Quality("processor time of a request, median, s", times("cpu_s", 50), against),
+        Quality("processor time of a request, 95 %, s", times("cpu_s", 95), against),
+    ]
+
+
+def meet_wishes(writer: LevelWriter, corpus: Corpus, folder: Path, wished: int) -> list[Quality]:
+    """How well difficulty and counts that are asked for go with those that are measured: Spearman's correlation.
+
+    Of the network alone: the difficulty of the first candidate that is completed; the counts as it writes them. And of
+    what levels.generate returns, with the share of requests that it fulfils.
+    """
+    asked: dict[str, list[Any]] = {"difficulty": [k / max(1, wished - 1) for k in range(wished)]}
+    for name, most in askable(corpus).items():
+        asked[name] = [1 + k * most // wished for k in range(wished)]
+    trials = {
+        f"{name} {value:.2f} {seed}": lambda n=name, v=value, s=seed: met(writer, n, v, s)
+        for name, values in asked.items()
+        for seed, value in enumerate(values)
+    }
+    records = run_trials(folder / WISHES, writer.model, "wishes", trials)
+    rows = []
+    for name in asked:
+        of_name = [r for r in records if r["wish"] == name]
+        against = f"{len(of_name)} levels, {min(asked[name]):g} to {max(asked[name]):g} asked for"
+        rows += [
+            Quality(f"{name}: network alone, correlation", correlation(of_name, "alone"), against),
+            Quality(f"{name}: returned, correlation", correlation(of_name, "returned"), against),
+            Quality(f"{name}: requests fulfilled", sum(r["returned"] is not None for r in of_name) / wished, against),
+        ]
+    return rows
+
+
+def askable(corpus: Corpus) -> dict[str, int]:
+    """The counts that are asked for, starts and goals left out, and the most: what nine tenths of the training levels
+    have at most, or twice what half of them have.
+    """
+    tiles = corpus.game.rules.tiles
+    found = {}
+    for name, chars in corpus.alphabet.counts.items():
+        if not any(tiles[char].start or tiles[char].goal for char in chars):
+            numbers = [len(find(level.rows, chars)) for level in corpus.training]
+            found[name] = int(max(2 * np.median(numbers), np.percentile(numbers, COUNTED_UP_TO)))
+    return {name: most for name, most in found.items() if most > 1}
+
+
+def met(writer: LevelWriter, name: str, value: float, seed: int) -> Record:
+    """A wish, and what was measured: of the network alone, and of the level returned; None where there is none."""
+    wanted = {"difficulty": value} if name == "difficulty" else {"counts": {name: value}}
+    wishes = writer.wishes(seed, **wanted)
+    alone: float | None = None
+    if name == "difficulty":
+        told = round(100 * value)
+        any_will_do = dataclasses.replace(wishes, difficulty=(0, 100, told))
+        for number, rows in enumerate(writer.raw(any_will_do, range(ALONE))):
+            try:
+                alone = examine(any_will_do, rows, fixed_for(any_will_do, number), number).difficulty
+                break
+            except Missed:
+                continue
+    else:
+        (rows,) = writer.raw(wishes)
+        alone = len(find(rows, wishes.counted[name]))
+    made = writer.made(seed, **wanted)
+    returned = None if made is None else made["difficulty"] if name == "difficulty" else made["counts"][name]
+    return {"wish": name, "asked": value, "alone": alone, "returned": returned}
+
+
+def correlation(records: Sequence[Record], key: str) -> float:
+    """Spearman's, of what was asked and what was measured, where something was; 0 where all measured the same."""
+    from scipy.stats import spearmanr
+
+    pairs = [(r["asked"], r[key]) for r in records if r[key] is not None]
+    if len({measured for _, measured in pairs}) < 2:
+        return 0.0
+    return float(spearmanr(*zip(*pairs, strict=True)).statistic)

@@ -1,0 +1,63 @@
+"""The module that writes a game's levels, made from its parts, and levels of it as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pcg.levels.corpus.data import Corpus, Level, decode
+from pcg.levels.corpus.examples import members
+from pcg.levels.corpus.games import Alphabet
+from pcg.levels.model.context import Context
+from pcg.levels.model.sampler import LevelSampler, TileModel
+
+SAMPLES = 8
+
+
+def make_sampler(
+    exact: TileModel, alphabet: Alphabet, *, by_columns: bool, joined: str = "", due: Sequence[str] = ()
+) -> LevelSampler:
+    """The sampling module of a quantised network or an n-gram; `joined` and `due` as in LevelGame."""
+    context = Context(len(alphabet.tiles), len(alphabet.counts))
+    kinds = torch.from_numpy(members(alphabet.tiles, list(alphabet.counts.values())))
+    owed = torch.tensor([int(name in due) for name in alphabet.counts])
+    entered = torch.tensor([int(char in joined) for char in alphabet.tiles])
+    return LevelSampler(exact, context, kinds, owed, entered, by_columns=by_columns).eval()
+
+
+def sample_text(exact: TileModel, corpus: Corpus, seed: int) -> str:
+    """Levels of the size and counts of a training level of middling size, beside it."""
+    alphabet, game = corpus.alphabet, corpus.game
+    by_size = sorted((level for level in corpus.training if fits(level, corpus)), key=lambda level: len(level.rows))
+    real = by_size[len(by_size) // 2]
+    height, width = len(real.rows), len(real.rows[0])
+    sampler = make_sampler(exact, alphabet, by_columns=game.by_columns, joined=game.joined, due=game.due)
+    counted = [sum(char in kind for row in real.rows for char in row) for kind in alphabet.counts.values()]
+    made = sampler(
+        torch.full((SAMPLES,), seed),
+        torch.arange(SAMPLES),
+        width,
+        height,
+        torch.linspace(0, 100, SAMPLES).round().long(),
+        torch.tensor([counted]).repeat(SAMPLES, 1),
+        torch.full((SAMPLES, height, width), -1),
+        100,
+        0,
+    )
+    levels: list[NDArray[np.uint8]] = list(made.numpy())
+    shown = [list(real.rows), *(decode(level, alphabet) for level in levels)]
+    across = max(1, 120 // (width + 2))
+    text = f"the first is {real.name} of {real.corpus}; then from easy to hard\n"
+    for first in range(0, len(shown), across):
+        text += "\n".join("  ".join(parts) for parts in zip_longest(*shown[first : first + across])) + "\n\n"
+    return text
+
+
+def fits(level: Level, corpus: Corpus) -> bool:
+    """Whether a level is no larger than levels are written."""
+    (_, width), (_, height) = corpus.game.sides
+    return len(level.rows) <= height and len(level.rows[0]) <= width

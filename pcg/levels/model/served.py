@@ -1,0 +1,71 @@
+"""What a custom game's model file holds: the network, or the n-gram of the levels, whichever is nearer to them.
+
+Below about fifty levels it is the n-gram (docs/own-games.md has the figures), and too few are held out to measure it
+on: then no network is trained. With more, both write levels as large as the held-out ones, and their small patterns are
+compared.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from pcg.levels.corpus.data import Corpus, encode
+from pcg.levels.corpus.repaired import learnable
+from pcg.levels.evaluation.novelty import images
+from pcg.levels.evaluation.patterns import SIDES, Tiles, divergences
+from pcg.levels.model.exact_ngram import ExactNgram, exact_ngram
+from pcg.levels.model.sampler import TileModel
+from pcg.levels.model.samples import make_sampler
+from runtime.content.levels.rules import goals_of, starts_of
+
+ENOUGH = 5  # held-out levels, a tenth of all, to compare on
+MOST = 24  # held-out levels that are compared
+
+
+def too_few(corpus: Corpus) -> bool:
+    """Whether a corpus has too few levels to train a network on, and to choose by."""
+    return len(corpus.held_out) < ENOUGH
+
+
+def ngram_of(corpus: Corpus) -> ExactNgram:
+    """The n-gram of the training levels and of their images that are levels as good.
+
+    Raises:
+        ValueError: the game has too many tiles.
+    """
+    game, alphabet = corpus.game, corpus.alphabet
+    learned = [rows for level in corpus.training if (rows := learnable(game, level.rows)) is not None]
+    levels = [image for rows in learned for image in images(encode(rows, alphabet).astype("u1"), game.symmetry)]
+    return exact_ngram(levels, len(alphabet.tiles), len(alphabet.counts), by_columns=game.by_columns)
+
+
+def distance(exact: TileModel, corpus: Corpus) -> float:
+    """How far levels that it writes are from the held-out levels: the divergence of their patterns in nats, the mean of
+    2x2, 3x3 and 4x4 tiles. One level of each one's size, with as many starts and goals.
+    """
+    alphabet, game = corpus.alphabet, corpus.game
+    real = [encode(level.rows, alphabet).astype("u1") for level in corpus.held_out[:MOST]]
+    sampler = make_sampler(exact, alphabet, by_columns=game.by_columns, joined=game.joined, due=game.due)
+    ends = [kind in (starts_of(game.rules), goals_of(game.rules)) for kind in alphabet.counts.values()]
+    written: list[Tiles] = []
+    for seed, level in enumerate(real):
+        height, width = level.shape
+        told = [
+            sum(char in kind for row in corpus.held_out[seed].rows for char in row) if end else -1
+            for kind, end in zip(alphabet.counts.values(), ends, strict=True)
+        ]
+        with torch.inference_mode():
+            made = sampler(
+                torch.tensor([seed]),
+                torch.tensor([0]),
+                width,
+                height,
+                torch.tensor([-1]),
+                torch.tensor([told]),
+                torch.full((1, height, width), -1),
+                game.temperature,
+                0,
+            )
+        written.append(made[0].numpy())
+    found = divergences(written, real)
+    return sum(found.values()) / len(SIDES)

@@ -1,0 +1,52 @@
+"""A tile level as the writers take it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.content.levels.custom.game import OwnGame
+from runtime.content.levels.rules import Game, find, find_game, goals_of, starts_of
+
+Find = Callable[[str], Game]  # the game of a name; raises ValueError
+
+
+@dataclass(frozen=True)
+class Level:
+    """A level of a game: its rows from the top down, one character a tile.
+
+    `game` is "" in a level just read from a file that names none. `solution`: the moves that complete it, if known.
+    `provenance`: what made it, if it was generated. `own`: the game, if it is a user's own.
+    """
+
+    game: str
+    rows: tuple[str, ...]
+    solution: str | None = None
+    provenance: Mapping[str, Any] | None = None
+    own: OwnGame | None = None
+
+    @property
+    def rules(self) -> Game:
+        """The game's tiles and moves."""
+        return self.own or find_game(self.game)
+
+    def about(self) -> dict[str, Any]:
+        """What there is to say beside the rows, for JSON; places are [column, row]."""
+        game = self.rules
+        enemies = "".join(tile.char for tile in game.tiles.values() if tile.enemy)
+        used = set("".join(self.rows))
+        said: dict[str, Any] = {
+            "game": game.name,
+            "width": len(self.rows[0]),
+            "height": len(self.rows),
+            "legend": {char: tile.name for char, tile in game.tiles.items() if char in used},
+            "start": next(iter(self._places(starts_of(game))), None),
+            "goals": self._places(goals_of(game)),
+            "enemies": self._places(enemies),
+            "solution": self.solution,
+        }
+        return said | ({"provenance": dict(self.provenance)} if self.provenance else {})
+
+    def _places(self, chars: str) -> list[list[int]]:
+        return [[x, y] for y, x in find(self.rows, chars)]

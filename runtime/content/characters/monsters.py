@@ -1,0 +1,96 @@
+"""characters.monster: monsters of 32x32 pixels from seeds, of any kind or of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.content.characters.outlines import close_gaps, complete_outlines, fill_pinholes
+from runtime.content.characters.palettes import remove_strays
+from runtime.content.characters.sheet import check_seed, find, share
+from runtime.content.provenance import provenance
+from runtime.engine import Engine
+from runtime.errors import Code, RpcError, did_you_mean, within
+from runtime.registry import ModelFile, Registry
+
+MODEL = "monster"
+MOST = 256  # in one request
+ANY = -1
+STRAY = 8  # pixels up to which a piece that touches nothing is a stray: one drawn monster in thirteen has one
+
+
+class MonsterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The parameters of characters.monster. `count`: so many, of consecutive seeds.
+
+    `vary`: the seed of a monster to make others of, of the same kind, and in `change` how far they are from it.
+    """
+
+    seed: int
+    category: str | None = None
+    count: int | None = None
+    truncation: float = 1.0
+    vary: int | None = None
+    change: float = 0.3
+    model: str = MODEL
+
+
+def check(request: MonsterRequest, registry: Registry) -> ModelFile:
+    """The request's model.
+
+    Raises:
+        RpcError: INVALID_PARAMS or OUT_OF_RANGE, naming the parameter and what would do; MODEL_NOT_FOUND.
+    """
+    model = find(registry, request.model, "category")
+    check_seed("seed", request.seed, model)
+    if request.count is not None:
+        within("count", request.count, 1, MOST)
+        check_seed("seed", request.seed + request.count - 1, model)
+    kinds = _kinds(model)
+    if request.category is not None and request.category not in kinds:
+        near = did_you_mean(request.category, kinds) or f"; there are: {', '.join(kinds)}"
+        what = f"category: there is no {request.category!r:.80}{near}"
+        raise RpcError(Code.INVALID_PARAMS, what, {"parameter": "category"})
+    share("truncation", request.truncation)
+    if request.vary is not None:
+        check_seed("vary", request.vary, model)
+    share("change", request.change)
+    return model
+
+
+def _kinds(model: ModelFile) -> list[str]:
+    return model.card.parameters["category"].choices or []
+
+
+def mend(drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Monsters (N, 32, 32, 4) as a network draws them, without strays, pinholes and gaps in their outlines."""
+    whole = remove_strays(drawn, STRAY)
+    lost = ~whole[..., 3].any((1, 2))
+    whole[lost] = drawn[lost]  # one that is nothing but strays
+    return close_gaps(complete_outlines(fill_pinholes(whole)))
+
+
+def monsters(engine: Engine, model: ModelFile, request: MonsterRequest) -> dict[str, Any]:
+    """The monsters of a checked request. In the engine's thread."""
+    kinds = _kinds(model)
+    seeds = request.seed + np.arange(request.count or 1)
+    kind = np.full(len(seeds), ANY if request.category is None else kinds.index(request.category))
+    casts = engine.run(model, "cast", seeds, kind)
+    truncation = share("truncation", request.truncation)
+    others, part = casts, 0
+    if request.vary is not None:  # from the monster that is varied some way to the seed's, which is of its kind
+        base = engine.run(model, "cast", np.full(len(seeds), request.vary), kind)
+        others, part = engine.run(model, "cast", seeds, base[:, 3]), share("change", request.change)
+        casts = base
+    images = mend(engine.run(model, "forward", casts, others, np.full(len(seeds), part), truncation))
+    names = [kinds[number] for number in casts[:, 3].tolist()]
+    made = (
+        {"image": images[0], "category": names[0]} if request.count is None else {"images": images, "categories": names}
+    )
+    params = {name: getattr(request, name) for name in request.__struct_fields__}
+    return made | {
+        "provenance": provenance(model, "characters.monster", params),
+        "credits": model.card.credits,
+    }

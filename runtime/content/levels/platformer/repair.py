@@ -1,0 +1,130 @@
+"""Small edits that let a platformer be completed: its start and goal, and the way opened where it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+
+import numpy as np
+
+from runtime.content.levels.platformer import replay as platformer_replay
+from runtime.content.levels.platformer import solver as platformer
+from runtime.content.levels.platformer.motion import ABOVE, MARGIN, compile_enemies, compile_tiles
+from runtime.content.levels.platformer.reach import reach
+from runtime.content.levels.rules import PLATFORMER, TILE, Cell, Outcome, Prove, find, put
+
+AIR = PLATFORMER.empty
+NEAR = 20  # columns from its end of the level that a start or a goal is in
+PLACES = 4  # where the way ends, and is opened, at most
+APPROACH = 30_000  # nodes of the search that gets as near as it can
+LENGTH = 4  # tiles of a bridge, or of a wall that is cut through
+CLEARANCE = 2  # tiles high that a cut is
+AHEAD = 6  # tiles in which enemies and hazards are taken away
+
+
+def arrange(rows: Sequence[str], kept: Set[Cell], *, anywhere: bool = False) -> list[str]:
+    """The level with one start and a goal. Of several starts the given one stays, else the leftmost.
+
+    Unless a goal may be `anywhere`, those that aren't given nor near the right end are taken away, since what lies
+    behind them would be idle; and so is a start that isn't near the left end. Where there is none then, the start is
+    the first place to stand on from the left, the goal from the right.
+
+    Raises:
+        ValueError: several starts are given, or there is no place to stand on.
+    """
+    starts = sorted(find(rows, "S"), key=lambda cell: (cell not in kept, cell[1], cell[0]))
+    if len(kept & set(starts)) > 1:
+        raise ValueError("several starts are given")
+    rows = put(rows, dict.fromkeys(starts[1:], AIR))
+    if not anywhere:
+        away = [cell for cell in starts[:1] if cell[1] >= NEAR]
+        away += [cell for cell in find(rows, "G") if cell[1] < len(rows[0]) - NEAR]
+        rows = put(rows, dict.fromkeys((cell for cell in away if cell not in kept), AIR))
+    stands = [cell for cell in _stands(rows) if cell not in kept]
+    for char, places in (("S", stands), ("G", stands[::-1])):
+        if not find(rows, char):
+            free = [cell for cell in places if rows[cell[0]][cell[1]] == AIR]
+            if not free:
+                raise ValueError(f"there is no place to stand on for {char!r}")
+            rows = put(rows, {free[0]: char})
+    return list(rows)
+
+
+def _stands(rows: Sequence[str]) -> list[Cell]:
+    """Air on something solid, with air above it; from left to right, then from the top down."""
+    return [
+        (y, x)
+        for x in range(len(rows[0]))
+        for y in range(1, len(rows) - 1)
+        if rows[y][x] == rows[y - 1][x] == AIR and PLATFORMER.tiles[rows[y + 1][x]].solid
+    ]
+
+
+def mend(rows: Sequence[str], kept: Set[Cell], prove: Prove) -> tuple[list[str], Outcome] | None:
+    """The level with the way opened where it ends: enemies and hazards taken away, a gap bridged, a wall cut through,
+    each if that is enough, else all of it, and on to where it ends then. None if nothing of it helps.
+    """
+    for _ in range(PLACES):
+        place = _end_of_way(rows)
+        everything = rows
+        for edit in _edits(rows, place, kept):
+            if (edited := put(rows, edit)) == rows:
+                continue
+            outcome = prove(edited)
+            if outcome.status == "solved":
+                return edited, outcome
+            everything = put(everything, {cell: char for cell, char in edit.items() if cell not in kept})
+        if everything == rows:
+            return None
+        outcome = prove(everything)
+        if outcome.status == "solved":
+            return list(everything), outcome
+        rows = everything
+    return None
+
+
+def _end_of_way(rows: Sequence[str]) -> Cell:
+    """The place from which nothing leads on, nearest to a goal; if there is none, the one that the search gets to."""
+    tiles = compile_tiles(rows)
+    ((row, column),) = find(rows, "S")
+    reached, found, complete = reach(
+        tiles, compile_enemies(rows, tiles), row + ABOVE, column + MARGIN, PLATFORMER.budget
+    )
+    if complete and not found:
+        places = [(y, x) for y, x in (np.argwhere(reached) - (ABOVE, MARGIN)).tolist() if _bears(rows, y, x)]
+        goals = find(rows, "G")
+        away = [min(abs(x - u) + abs(y - v) for v, u in goals) for y, x in places]
+        if places:
+            return places[min(range(len(places)), key=lambda i: (away[i], places[i]))]
+    x, y = platformer_replay.path(rows, platformer.approach(rows, APPROACH))[-1]
+    return min(max(y // TILE, 0), len(rows) - 1), min(max(x // TILE, 0), len(rows[0]) - 1)
+
+
+def _bears(rows: Sequence[str], y: int, x: int) -> bool:
+    """Whether one stands in a tile of the level."""
+    inside = 0 <= y < len(rows) - 1 and 0 <= x < len(rows[0])
+    return inside and PLATFORMER.tiles[rows[y + 1][x]].solid
+
+
+def _edits(rows: Sequence[str], place: Cell, kept: Set[Cell]) -> Iterator[dict[Cell, str]]:
+    """What may open the way from a place towards the nearest goal, the gentlest first."""
+    y, x = place
+    goal = min(find(rows, "G"), key=lambda cell: (abs(cell[1] - x), cell))
+    side = 1 if goal[1] >= x else -1
+
+    def ahead(length: int, lines: Iterable[int]) -> list[Cell]:
+        cells = [(v, x + side * step) for step in range(1, length + 1) for v in lines]
+        return [(v, u) for v, u in cells if 0 <= v < len(rows) and 0 <= u < len(rows[0]) and (v, u) not in kept]
+
+    def solid(cell: Cell) -> bool:
+        return PLATFORMER.tiles[tiles[cell]].solid
+
+    tiles: Mapping[Cell, str] = {(v, u): char for v, row in enumerate(rows) for u, char in enumerate(row)}
+    yield {cell: AIR for cell in ahead(AHEAD, range(len(rows))) if PLATFORMER.tiles[tiles[cell]].hazard}
+    yield {
+        cell: "=" for cell in ahead(LENGTH, (y + 1,)) if not PLATFORMER.tiles[tiles[cell]].solid and tiles[cell] != "G"
+    }
+    above = range(y - CLEARANCE + 1, y + 1)
+    yield {cell: AIR for cell in ahead(LENGTH, above) if solid(cell)}
+    # Up to where the goal is, step by step.
+    up = [(y - 1 - step, x + side * (1 + step)) for step in range(LENGTH)]
+    yield {cell: "=" for cell in up if cell not in kept and tiles.get(cell) == AIR and goal[0] < y}

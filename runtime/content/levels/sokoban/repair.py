@@ -1,0 +1,125 @@
+"""Small edits that let a level of Sokoban be completed. A tile that is given is never touched.
+
+What is tried, in which order, and how often, follows from the level alone.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence, Set
+from itertools import islice
+
+import numpy as np
+
+from runtime.content.levels.rules import OFFSETS, Cell, Outcome, Prove, find, put
+from runtime.content.levels.sokoban.search import FAR, push_distances
+from runtime.content.levels.sokoban.solver import open_cells
+
+TRIES = 48  # levels that are looked at, at most, to mend one
+REACH = 3  # tiles that a box or target is moved, at most
+
+
+def arrange(rows: Sequence[str], kept: Set[Cell], pairs: int) -> list[str]:
+    """The level with one player and so many boxes and targets: those too many become floor, the last ones first; those
+    that are missing go to the first floor with floor on two opposite sides.
+
+    Raises:
+        ValueError: there is no floor for them, or too many are given.
+    """
+    for char, count in (("@", 1), ("$", pairs), (".", pairs)):
+        found = find(rows, char)
+        spare = [cell for cell in found if cell not in kept][::-1][: max(0, len(found) - count)]
+        rows = put(rows, dict.fromkeys(spare, " "))
+        for _ in range(count - len(find(rows, char))):
+            floor = [cell for cell in find(rows, " ") if cell not in kept and _roomy(rows, cell)]
+            if not floor:
+                raise ValueError(f"no floor for {char!r}")
+            rows = put(rows, {floor[0]: char})
+        if len(find(rows, char)) != count:
+            raise ValueError(f"too many {char!r} are given")
+    return list(rows)
+
+
+def _roomy(rows: Sequence[str], cell: Cell) -> bool:
+    """Whether something in the cell could be pushed."""
+    y, x = cell
+
+    def open_(v: int, u: int) -> bool:
+        return 0 <= v < len(rows) and 0 <= u < len(rows[0]) and rows[v][u] != "#"
+
+    return (open_(y - 1, x) and open_(y + 1, x)) or (open_(y, x - 1) and open_(y, x + 1))
+
+
+def mend(rows: Sequence[str], kept: Set[Cell], prove: Prove) -> tuple[list[str], Outcome] | None:
+    """The level with boxes that no target can be reached from moved to the nearest floor from which one can be; and if
+    that is not enough, with one more box, a target or the player moved. None if nothing of it helps.
+    """
+    mended = _off_dead_squares(rows, kept)
+    for tried in islice(_moved(mended, kept), TRIES):
+        if tried != rows and (outcome := prove(tried)).status == "solved":
+            return tried, outcome
+    return None
+
+
+def _alive(rows: Sequence[str]) -> set[Cell]:
+    """Where a box that is alone can be pushed to some target from."""
+    neighbours, places = open_cells(rows)
+    targets = np.array([cell for cell, (y, x) in enumerate(places) if rows[y][x] in ".*+"], np.int32)
+    distances = push_distances(neighbours, targets)
+    return {place for cell, place in enumerate(places) if distances[:, cell].min(initial=FAR) < FAR}
+
+
+def _off_dead_squares(rows: Sequence[str], kept: Set[Cell]) -> list[str]:
+    alive = _alive(rows)
+    for box in find(rows, "$"):
+        if box in alive or box in kept:
+            continue
+        floor = [cell for cell in _near(rows, box, kept) if cell in alive]
+        if floor:
+            rows = put(rows, {box: " ", floor[0]: "$"})
+    return list(rows)
+
+
+def _near(rows: Sequence[str], cell: Cell, kept: Set[Cell]) -> list[Cell]:
+    """Floor that may become something else, the nearest first, then in reading order."""
+    y, x = cell
+    able = [(abs(v - y) + abs(u - x), (v, u)) for v, u in find(rows, " ") if (v, u) not in kept]
+    return [place for away, place in sorted(able) if away <= REACH]
+
+
+def _moved(rows: Sequence[str], kept: Set[Cell]) -> Iterator[list[str]]:
+    """The level, and then versions of it with one thing moved: the player to where it can't walk, a box or a target by
+    one tile, by two, ...
+    """
+    yield list(rows)
+    alive = _alive(rows)
+    (player,) = find(rows, "@")
+    if player not in kept:
+        seen = _walked(rows, player)
+        for cell in find(rows, " "):
+            if cell not in seen and cell not in kept:
+                seen |= _walked(rows, cell)
+                yield put(rows, {player: " ", cell: "@"})
+    moves = []
+    for kind, char in enumerate("$."):
+        for thing in find(rows, char):
+            for cell in _near(rows, thing, kept) if thing not in kept else []:
+                if char == "." or cell in alive:
+                    away = abs(cell[0] - thing[0]) + abs(cell[1] - thing[1])
+                    moves.append((away, kind, thing, cell, char))
+    for _, _, thing, cell, char in sorted(moves):
+        yield put(rows, {thing: " ", cell: char})
+
+
+def _walked(rows: Sequence[str], start: Cell) -> set[Cell]:
+    """Where a player can walk to without a push."""
+    seen, queue = {start}, deque([start])
+    while queue:
+        y, x = queue.popleft()
+        for dy, dx in OFFSETS.values():
+            v, u = y + dy, x + dx
+            inside = 0 <= v < len(rows) and 0 <= u < len(rows[0])
+            if inside and (v, u) not in seen and rows[v][u] not in "#$*":
+                seen.add((v, u))
+                queue.append((v, u))
+    return seen

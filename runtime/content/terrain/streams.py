@@ -1,0 +1,109 @@
+"""The coarse level's drainage: which cell of 1,440 m drains to which, and how much land above it. The same everywhere.
+
+Unlike `regions`, which know a river from both sides of an edge only roughly, streams are exact functions of the place:
+what a cell drains to, and what drains through it, does not depend on the region it is computed in. Two bounds do it.
+
+- A basin wider than EXTENT cells is not filled: it keeps its water, which ends at its lowest cell. So every depression
+  that is filled lies within EXTENT of any cell of its, and a cell's receiver is known from 2 EXTENT cells around it.
+- A cell's catchment is the land whose water reaches it within REACH steps. A river's first REACH cells are REACH cells
+  of catchment, so a catchment of at least that many is found to be one however much lies above: rivers of any minimum
+  up to REACH cells never end but in the sea or at a basin's lowest cell.
+
+They are computed on regions of REGION cells aligned to the world, with MARGIN more on every side.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.content.terrain.drainage import CHANCES, border, drain
+from runtime.content.terrain.fields import hash_grid, key
+from runtime.content.terrain.ground import Ground
+from runtime.content.terrain.lakes import bottoms
+from runtime.lru import Kept
+
+LEVEL = 4  # of detail, whose pixels are the cells: the coarse level's own
+REGION = 512  # cells
+EXTENT, REACH = 63, 255
+MARGIN = REACH + 2 * EXTENT + 3
+SIDES = ((-1, 0), (0, 1), (1, 0), (0, -1))  # what a direction steps by, row and column: north, east, south, west
+STREAM = 10_300  # of hashes; climate has those below
+ENDS = -1  # the direction of a cell whose water goes nowhere: the sea, a basin's lowest
+
+
+class Streams(NamedTuple):
+    """Of a window of cells (H, W). `direction`: int8, which of SIDES a cell drains to, or ENDS.
+
+    `catchment`: int32, cells whose water reaches a cell within REACH steps, itself included; 0 in the sea.
+    """
+
+    direction: NDArray[np.int8]
+    catchment: NDArray[np.int32]
+
+
+class CoarseStreams:
+    """The streams of worlds, any window of them. Regions are kept, the least recently used dropped. Thread-safe."""
+
+    def __init__(self, limit_bytes: int = 64 << 20) -> None:
+        self._kept: Kept[Streams] = Kept(limit_bytes, lambda streams: sum(part.nbytes for part in streams))
+
+    def window(self, ground: Ground, row: int, column: int, height: int, width: int) -> Streams:
+        """Of (height, width) cells from cell (row, column) on, any integers."""
+        bands = []
+        for i in range(row // REGION, (row + height - 1) // REGION + 1):
+            rows = slice(max(row - i * REGION, 0), row + height - i * REGION)
+            parts = []
+            for j in range(column // REGION, (column + width - 1) // REGION + 1):
+                columns = slice(max(column - j * REGION, 0), column + width - j * REGION)
+                region = self._region(ground, i, j)
+                parts.append([part[rows, columns] for part in region])
+            bands.append([np.concatenate(part, axis=1) for part in zip(*parts, strict=True)])
+        return Streams(*(np.concatenate(part) for part in zip(*bands, strict=True)))
+
+    def _region(self, ground: Ground, i: int, j: int) -> Streams:
+        def compute() -> Streams:
+            side = REGION + 2 * MARGIN
+            row, column = i * REGION - MARGIN, j * REGION - MARGIN
+            found = streams(ground(LEVEL, row, column, side, side), row, column)
+            inner = slice(MARGIN, MARGIN + REGION), slice(MARGIN, MARGIN + REGION)
+            return Streams(found.direction[inner].copy(), found.catchment[inner].copy())
+
+        return self._kept.once((ground.key, i, j), compute)
+
+
+def streams(heights: NDArray[np.int32], row: int, column: int) -> Streams:
+    """Of heights (H, W) in 1/64 m, below 0 the sea, from cell (row, column) of the world on.
+
+    They are right for all but the MARGIN cells at the border.
+    """
+    sea = heights < 0
+    outlets = border(*heights.shape) | sea | bottoms(heights, sea, EXTENT, diagonals=False)
+    rows, columns = (
+        np.arange(n, dtype=np.int64) + first for n, first in zip(heights.shape, (row, column), strict=True)
+    )
+    chance = (hash_grid(key(0, STREAM), rows, columns) % np.uint64(CHANCES)).astype(np.int64)
+    drainage = drain(np.maximum(heights, 0), outlets, chance=chance)
+    step = drainage.receiver - np.arange(heights.size, dtype=np.int32).reshape(heights.shape)
+    direction = np.full(heights.shape, ENDS, np.int8)
+    for k, (down, right) in enumerate(SIDES):
+        direction[(drainage.receiver >= 0) & (step == down * heights.shape[1] + right)] = k
+    beyond = _beyond(drainage.receiver.ravel(), drainage.accumulation.ravel()).reshape(heights.shape)
+    catchment = drainage.accumulation - beyond
+    return Streams(direction, np.where(sea, 0, catchment).astype(np.int32))
+
+
+def _beyond(receiver: NDArray[np.int32], upstream: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of the pixels upstream of each, how many are more than REACH steps away: those at and above REACH + 1 steps."""
+    nowhere = receiver.size
+    jump = np.append(np.where(receiver < 0, nowhere, receiver), nowhere)
+    there, steps = np.arange(nowhere + 1), REACH + 1
+    while steps:
+        if steps & 1:
+            there = jump[there]
+        jump, steps = jump[jump], steps >> 1
+    counts = np.zeros(nowhere + 1, np.int64)
+    np.add.at(counts, there[:nowhere], upstream)
+    return counts[:nowhere]

@@ -1,0 +1,92 @@
+"""From what a call gave to the bytes of its response, counted and logged; and from a request's params to a call's."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from runtime.errors import Code, RpcError, shown
+from runtime.serving.logs import about
+from runtime.serving.metrics import Counts
+from runtime.wire import arrays
+from runtime.wire.protocol import Connection, MessageTooLarge, Packed, Request
+
+logger = logging.getLogger(__name__)
+
+_MAX_ERROR_CHARS = 1000
+_TEXT = {str}
+
+
+def one_map(params: list[Any]) -> dict[str, Any]:
+    """The map that a request's params hold, its array maps as arrays.
+
+    Raises:
+        RpcError: INVALID_PARAMS where they hold something else, or an array that can't be.
+    """
+    match params:
+        case []:
+            return {}
+        case [dict(named)] if set(map(type, named)) <= _TEXT:
+            try:
+                for name, value in named.items():
+                    if isinstance(value, dict | list):
+                        named[name] = arrays.from_wire(value)
+                return named
+            except ValueError as error:
+                raise RpcError(Code.INVALID_PARAMS, str(error)) from error
+    raise RpcError(Code.INVALID_PARAMS, f"params are [] or one map, [{{name: value, …}}], not {shown(params)}")
+
+
+class Responses:
+    """The responses of one connection. `connection`: its number, the first part of a request's id in the log."""
+
+    def __init__(self, wire: Connection, counts: Counts) -> None:
+        self.connection = 0
+        self._wire, self._counts = wire, counts
+
+    def success(self, request: Request, result: object, seconds: float | None = None) -> bytes:
+        """The response with a result, or with the error that it can't be sent. `seconds`: what a run took."""
+        try:
+            packed = result if isinstance(result, Packed) else arrays.to_wire(result)
+            response = self._wire.send_response(request.msgid, result=packed)
+        except MessageTooLarge as error:
+            what = f"the result has {error.size} bytes; a message holds {error.limit}: ask for less at a time"
+            return self.failure(request, RpcError(Code.OUT_OF_RANGE, what), seconds)
+        except Exception as error:
+            what = "the result can't be sent; the server's log says why"
+            return self.failure(request, self._internal(request, error, what), seconds)
+        self._note(request, 0, seconds, len(response))
+        return response
+
+    def failure(self, request: Request, error: BaseException, seconds: float | None = None) -> bytes:
+        """The response with an error. One that is no RpcError is logged, and its text stays here."""
+        if not isinstance(error, RpcError):
+            error = self._internal(request, error, f"{request.method} failed; the server's log says why")
+        response = self.refusal(request.msgid, error)
+        self._note(request, error.code, seconds, len(response))
+        return response
+
+    def refusal(self, msgid: int, error: RpcError) -> bytes:
+        """The response with an error, without its details where they can't be sent."""
+        try:
+            return self._wire.send_response(msgid, error=arrays.to_wire(error.to_wire()))
+        except (TypeError, ValueError, OverflowError):
+            logger.exception("the details of an error can't be sent", extra=about(id=self._id(msgid)))
+            short = RpcError(error.code, error.message[:_MAX_ERROR_CHARS])
+            return self._wire.send_response(msgid, error=short.to_wire())
+
+    def _internal(self, request: Request, error: BaseException, what: str) -> RpcError:
+        identity = self._id(request.msgid)
+        logger.error("a request failed", exc_info=error, extra=about(id=identity, method=request.method))
+        return RpcError(Code.INTERNAL_ERROR, what, {"request": identity})
+
+    def _id(self, msgid: int) -> str:
+        return f"{self.connection}-{msgid}"
+
+    def _note(self, request: Request, code: int, seconds: float | None, size: int) -> None:
+        self._counts.add(request.method, code)
+        level = logging.DEBUG if seconds is None else logging.INFO  # what costs no run comes by the thousand a second
+        if logger.isEnabledFor(level):
+            fields = {"id": self._id(request.msgid), "method": request.method, "code": int(code), "bytes": size}
+            ms = {} if seconds is None else {"ms": round(1000 * seconds, 1)}
+            logger.log(level, "request", extra=about(**fields, **ms))
