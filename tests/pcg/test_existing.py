@@ -187,6 +187,10 @@ class FakeAssets:
         self.sha256, self.unsatisfied = sha256, unsatisfied
         self.seeds: list[int] = []
 
+    def call_reporting(self, method: str, report: Callable[[int, int], None], /, **params: Any) -> Any:
+        report(1, 1)
+        return self.call(method, **params)
+
     def call(self, method: str, /, **params: Any) -> Any:
         if method == "models.describe":
             return {"sha256": self.sha256}
