@@ -8,13 +8,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from runtime.errors import Code, RpcError
 from runtime.scheduling.work import Search, Work
-
-if TYPE_CHECKING:
-    from runtime.scheduling.scheduler import Scheduler
 
 
 class Priority(IntEnum):
@@ -52,6 +49,13 @@ def client_of(address: object) -> str:
     return str(ipaddress.ip_network((ip, _SITE_BITS), strict=False).network_address) if not ip.is_loopback else str(ip)
 
 
+class Queues(Protocol):
+    """A scheduler, as a flow sees it."""
+
+    def wake(self, flow: Flow) -> None:
+        """Look again for calls that can run: `flow` is no longer congested."""
+
+
 class Flow:
     """Whose calls are together: those of one connection, or of one thread of this process.
 
@@ -61,7 +65,7 @@ class Flow:
     def __init__(self, client: str = HERE) -> None:
         self.client = client  # stays as it is once there are calls
         self.congested = False  # set by its connection, and ended by `clear`
-        self.schedulers: set[Scheduler] = set()  # that have had calls of it
+        self.schedulers: set[Queues] = set()  # that have had calls of it
         # For who makes results ahead of what its connection takes: how many bytes more, or fewer, wait.
         self.on_ahead: Callable[[int], object] = lambda _: None
 

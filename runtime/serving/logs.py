@@ -19,7 +19,7 @@ def about(**fields: Any) -> dict[str, Any]:
 
 
 class TextFormatter(logging.Formatter):
-    """`INFO runtime.serving.peer: request id=3-17 method=terrain.chunk`"""
+    """`INFO runtime.serving.connection.peer: request id=3-17 method=terrain.chunk`"""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = getattr(record, "fields", {})

@@ -11,7 +11,7 @@ import asyncio
 import ctypes
 from collections.abc import Callable
 
-from runtime.serving.timers import Timers
+from runtime.serving.connection.timers import Timers
 
 WORTH_BYTES = 32 << 20  # sent and received since the last time; for less it is not done
 SOON_S = 2.0  # after a burst, and at least between two

@@ -6,35 +6,16 @@ they are asked for; what happens for every run of a model is observed in histogr
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-if TYPE_CHECKING:
-    from runtime.service import Service
-    from runtime.serving.server import Server
+from runtime.service import Service
+from runtime.serving.server import Server
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 COUNTS = (1, 2, 4, 8, 16, 32, 64)
-OTHER = "other"  # a method that there is not
-
-
-class Counts:
-    """Of one server's connections, since its start."""
-
-    def __init__(self, methods: Iterable[str] = ()) -> None:
-        self.requests: Counter[tuple[str, int]] = Counter()  # by method and error code, 0 without an error
-        self._methods = frozenset(methods)  # a stranger must not be able to make up more
-        self.received_bytes = 0
-        self.sent_bytes = 0
-        self.connections = 0
-
-    def add(self, method: str, code: int) -> None:
-        """Count a request that was answered."""
-        self.requests[method if method in self._methods else OTHER, code] += 1
 
 
 class Runs:

@@ -1,6 +1,6 @@
 """The runtime's server: listens, keeps the connections, ends them in order.
 
-What happens on a connection is in `runtime.serving.peer`, who has a place in `runtime.serving.admission`.
+What happens on a connection is in `runtime.serving.connection.peer`, who has a place in `runtime.serving.admission`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from runtime.calls import Service
 from runtime.errors import Code
 from runtime.serving.access import Origins, Tokens, is_loopback
 from runtime.serving.admission import Admission
+from runtime.serving.connection.outbox import Budget
+from runtime.serving.connection.peer import CLOSE_S, Peer
+from runtime.serving.connection.websocket import WebSocketLink
+from runtime.serving.counts import Counts
 from runtime.serving.limits import Limits
 from runtime.serving.listening import Listener, tcp_sockets, unix_socket
 from runtime.serving.memory import Trimmer
-from runtime.serving.metrics import Counts
-from runtime.serving.outbox import Budget
-from runtime.serving.peer import CLOSE_S, Peer
-from runtime.serving.websocket import WebSocketLink
 from runtime.wire.protocol import Framing
 
 logger = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from runtime.scheduling.jobs import Flow
 from runtime.scheduling.scheduler import Scheduler
 from runtime.scheduling.work import Work
 from runtime.serving import memory
+from runtime.serving.connection.outbox import Budget, Outbox
 from runtime.serving.limits import Limits
-from runtime.serving.outbox import Budget, Outbox
 from runtime.serving.server import Server
 from runtime.wire.messages import Packed, Response, pack
 

@@ -20,7 +20,8 @@ from runtime.scheduling.results import Cache
 from runtime.scheduling.scheduler import Scheduler
 from runtime.scheduling.work import Work
 from runtime.serving import logs, status
-from runtime.serving.metrics import OTHER, Counts, Metrics, Runs
+from runtime.serving.counts import OTHER, Counts
+from runtime.serving.metrics import Metrics, Runs
 from runtime.serving.server import Server
 from runtime.wire.protocol import pack
 

@@ -222,7 +222,7 @@ async def test_a_huge_length_prefix_on_a_later_message(server, connect, prefix):
 @pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize("abrupt", [False, True])
 async def test_a_disconnect_inside_a_message(server, connect, framing, abrupt, caplog):
-    caplog.set_level(logging.INFO, "runtime.serving.peer")
+    caplog.set_level(logging.INFO, "runtime.serving.connection.peer")
     leaver, stayer = await connect(server, framing), await connect(server)
     assert await leaver.still_served()
     await leaver.send(leaver.wire.send_request(1, "echo", [{"text": "x" * 100}])[:-50])

@@ -16,8 +16,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from runtime.client import AsyncClient, Client, NoRuntime
 from runtime.errors import Code, RpcError
 from runtime.serving.access import Door, Tokens, read_tokens
+from runtime.serving.connection.peer import HELLO_BYTES
 from runtime.serving.limits import Limits
-from runtime.serving.peer import HELLO_BYTES
 from runtime.serving.server import Server
 from runtime.wire.protocol import Connection, Framing, Notification, Response
 

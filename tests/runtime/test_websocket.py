@@ -12,8 +12,8 @@ from websockets.asyncio.client import connect as websocket_connect
 from websockets.exceptions import InvalidStatus
 
 from runtime.errors import Code
-from runtime.serving import websocket
 from runtime.serving.access import Origins
+from runtime.serving.connection import websocket
 from runtime.serving.limits import Limits
 from runtime.serving.server import Server
 from runtime.wire.protocol import Connection, Framing, Response

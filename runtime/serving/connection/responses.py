@@ -6,8 +6,8 @@ import logging
 from typing import Any
 
 from runtime.errors import Code, RpcError, shown
+from runtime.serving.counts import Counts
 from runtime.serving.logs import about
-from runtime.serving.metrics import Counts
 from runtime.wire import arrays
 from runtime.wire.protocol import Connection, MessageTooLarge, Packed, Request
 

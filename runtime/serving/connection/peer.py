@@ -27,13 +27,13 @@ from typing import Any, cast
 from runtime.calls import Caller, Service
 from runtime.errors import Code, RpcError
 from runtime.scheduling.jobs import Flow, client_of
-from runtime.serving import responses as answers
 from runtime.serving.access import Door, Tokens, WrongToken
-from runtime.serving.in_flight import InFlight
+from runtime.serving.connection.in_flight import InFlight
+from runtime.serving.connection.outbox import Budget, Link, Outbox
+from runtime.serving.connection.responses import Responses, one_map
+from runtime.serving.connection.timers import Timers
+from runtime.serving.counts import Counts
 from runtime.serving.limits import Limits
-from runtime.serving.metrics import Counts
-from runtime.serving.outbox import Budget, Link, Outbox
-from runtime.serving.timers import Timers
 from runtime.wire import arrays
 from runtime.wire.protocol import Connection, Event, Fatal, Framing, Invalid, Notification, Packed, Request
 
@@ -80,7 +80,7 @@ class Peer(asyncio.BufferedProtocol):
         )
         self._counts = counts or Counts()
         self._budget = budget or Budget(limits.max_unsent_total_bytes)
-        self.responses = answers.Responses(self._wire, self._counts)
+        self.responses = Responses(self._wire, self._counts)
         self.door = Door(tokens)
         if not self.door.open:
             self._wire.max_message_bytes = min(HELLO_BYTES, limits.max_message_bytes)
@@ -314,7 +314,7 @@ class Peer(asyncio.BufferedProtocol):
                 raise RpcError(Code.SHUTTING_DOWN, "the server is shutting down")
             if request.msgid in self._in_flight.calls:
                 raise RpcError(Code.INVALID_REQUEST, f"msgid {request.msgid} is that of a request still running")
-            params, caller = answers.one_map(request.params), Caller(self, request.msgid)
+            params, caller = one_map(request.params), Caller(self, request.msgid)
             self._check_access(request.method, params)
             answer = self._service.call(request.method, params, connection=caller)
         except WrongToken as error:

@@ -19,9 +19,9 @@ from websockets.server import ServerProtocol
 
 from runtime.errors import Code, shown
 from runtime.serving.access import Origins
+from runtime.serving.connection.peer import CLOSE_S, HELLO_BYTES, Peer
+from runtime.serving.connection.timers import Timers
 from runtime.serving.limits import Limits
-from runtime.serving.peer import CLOSE_S, HELLO_BYTES, Peer
-from runtime.serving.timers import Timers
 
 logger = logging.getLogger(__name__)
 
