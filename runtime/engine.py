@@ -114,7 +114,7 @@ class Engine:
         """Run a function in the engine's thread, after those before it."""
         return self._thread.submit(function, *arguments)
 
-    def run_while_wanted(self, function: Callable[[], T], abandoned: Callable[[], bool]) -> T:
+    def run_unless_abandoned(self, function: Callable[[], T], abandoned: Callable[[], bool]) -> T:
         """What `function` gives; Abandoned from its next `run` once nobody wants it. In the engine's thread."""
         self._abandoned = abandoned
         try:

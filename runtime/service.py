@@ -27,8 +27,8 @@ from runtime.errors import Code, RpcError, did_you_mean
 from runtime.parameters import parse, take_options
 from runtime.registry import ModelFile, Registry
 from runtime.scheduling import streaming
-from runtime.scheduling.dispatcher import Runner
-from runtime.scheduling.results import Cache, DiskCache
+from runtime.scheduling.dispatcher import Dispatcher
+from runtime.scheduling.results import DiskCache, MemoryCache
 from runtime.scheduling.work import Search, Work, key_of, of_land, of_model
 from runtime.scheduling.workers import Workers
 from runtime.version import VERSION
@@ -58,11 +58,11 @@ class Name(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Service:
-    """Answers calls by name. What needs no model is answered at once, the rest by the runner."""
+    """Answers calls by name. What needs no model is answered at once, the rest by the dispatcher."""
 
-    def __init__(self, registry: Registry, engine: Engine, runner: Runner | None = None) -> None:
+    def __init__(self, registry: Registry, engine: Engine, dispatcher: Dispatcher | None = None) -> None:
         self.registry, self.engine = registry, engine
-        self._runner = Runner(engine) if runner is None else runner
+        self._dispatcher = Dispatcher(engine) if dispatcher is None else dispatcher
         self._started = time.monotonic()
         self._learned, self._regions, self._streams = LearnedControl(), regions.Regions(), CoarseStreams()
         self._quick: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -106,22 +106,22 @@ class Service:
 
     def queue_depths(self) -> dict[str, int]:
         """How many calls wait in each queue that has any."""
-        return self._runner.depths()
+        return self._dispatcher.depths()
 
-    def caches(self) -> dict[str, Cache | DiskCache]:
+    def caches(self) -> dict[str, MemoryCache | DiskCache]:
         """Where results are kept, by the name of the tier."""
-        disk = self._runner.disk
-        return {"memory": self._runner.cache} | ({} if disk is None else {"disk": disk})
+        disk = self._dispatcher.disk
+        return {"memory": self._dispatcher.cache} | ({} if disk is None else {"disk": disk})
 
     @property
     def workers(self) -> Workers | None:
         """The processes that search, if there are any."""
-        return self._runner.workers
+        return self._dispatcher.workers
 
     @property
     def cache_misses(self) -> int:
         """Calls whose result was kept nowhere."""
-        return self._runner.misses
+        return self._dispatcher.misses
 
     def warm_up(self, stop: threading.Event | None = None) -> None:
         """Load every model and prove it; a model that fails is refused with its reason, the others go on. Returns soon
@@ -172,10 +172,10 @@ class Service:
         options, params = take_options(params)
         if quick := self._quick.get(method):
             return pack(quick(params))
-        start = functools.partial(self._runner.start, options=options, flow=connection.flow)
+        start = functools.partial(self._dispatcher.start, options=options, flow=connection.flow)
         if method in self._streamed:
             name, works = self._streamed[method]
-            answer = streaming.answer(works(params), name, options, start, connection.notify, connection.flow)
+            answer = streaming.respond(works(params), name, options, start, connection.notify, connection.flow)
             return asyncio.ensure_future(answer)
         if options.stream and method in self._reporting:
             make = functools.partial(self._reporting[method], params)
@@ -192,11 +192,11 @@ class Service:
             return quick(params)
         if method in self._streamed:
             name, works = self._streamed[method]
-            results = [self._runner.run(work, options) for work in works(params)]
+            results = [self._dispatcher.run(work, options) for work in works(params)]
             return {"count": len(results), f"{name}s": results}
         if report is not None and method in self._reporting:
-            return self._runner.run(self._reporting[method](params, report), options)
-        return self._runner.run(self._work(method, params), options)
+            return self._dispatcher.run(self._reporting[method](params, report), options)
+        return self._dispatcher.run(self._work(method, params), options)
 
     def stream_blocking(self, method: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """The items of a call that streams, each made when it is asked for."""
@@ -205,11 +205,11 @@ class Service:
             raise RpcError(Code.METHOD_NOT_FOUND, f"{method!r:.80} does not stream{self._nearest(method)}")
         name, works = self._streamed[method]
         for index, work in enumerate(works(params)):
-            yield {"index": index, name: self._runner.run(work, options)}
+            yield {"index": index, name: self._dispatcher.run(work, options)}
 
     def close(self) -> None:
         """Answer what waits with SHUTTING_DOWN, finish what runs, stop the engine."""
-        self._runner.close()
+        self._dispatcher.close()
 
     def _work(self, method: str, params: dict[str, Any]) -> Work | Search:
         if method not in self._scheduled:
@@ -234,7 +234,7 @@ class Service:
             "ready": self.ready,
             "models": self._loaded(),
             "refused": dict(self.registry.refused),
-            "queue_depth": self._runner.busy,
+            "queue_depth": self._dispatcher.busy,
             "queues": self.queue_depths(),
             "uptime_s": round(time.monotonic() - self._started, 3),
             "device": str(self.engine.device),
@@ -305,10 +305,12 @@ class Service:
         request = parse(params, asking.GenerateRequest)
         model, wishes = generate.check(request, self.registry)
         key = key_of(model, "levels.generate", request)
-        return Search("levels.generate", key, lambda hands: generate.generate(hands, model, wishes, request, report))
+        return Search(
+            "levels.generate", key, lambda executor: generate.generate(executor, model, wishes, request, report)
+        )
 
     def _levels_solve(self, params: dict[str, Any], report: streaming.Report | None = None) -> Search:
         game, request = solving.check(parse(params, solving.SolveRequest), self.registry)
         legend = game.legend if isinstance(game, OwnGame) else None
         key = msgspec.msgpack.encode(["levels.solve", request, legend])
-        return Search("levels.solve", key, lambda hands: solving.search(hands, game, request, report))
+        return Search("levels.solve", key, lambda executor: solving.search(executor, game, request, report))

@@ -9,15 +9,15 @@ OTHER = "other"  # counts for every method that does not exist
 
 
 class Counts:
-    """Of one server's connections, since its start."""
+    """Counts of all connections of a server since its start."""
 
     def __init__(self, methods: Iterable[str] = ()) -> None:
-        self.requests: Counter[tuple[str, int]] = Counter()  # by method and error code, 0 without an error
-        self._methods = frozenset(methods)  # a stranger must not be able to make up more
+        self.requests: Counter[tuple[str, int]] = Counter()  # by method and error code; 0 is success
+        self._methods = frozenset(methods)  # a client must not be able to add names
         self.received_bytes = 0
         self.sent_bytes = 0
         self.connections = 0
 
     def add(self, method: str, code: int) -> None:
-        """Count a request that was answered."""
+        """Count a request that got a response."""
         self.requests[method if method in self._methods else OTHER, code] += 1

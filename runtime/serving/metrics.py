@@ -1,7 +1,7 @@
-"""What the runtime counts, and how Prometheus reads it.
+"""The metrics of the runtime, for Prometheus.
 
-What happens for every request is counted in plain numbers, which cost next to nothing, and turned into metrics when
-they are asked for; what happens for every run of a model is observed in histograms.
+Requests are counted in plain numbers (`runtime.serving.counts`), which become metrics when Prometheus asks for them.
+Runs of models are observed in histograms.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ COUNTS = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Runs:
-    """Histograms of the work that is run, by queue. Its `observe` is for the scheduler."""
+    """Histograms of runs, by queue. `observe` is for the scheduler."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -33,7 +33,7 @@ class Runs:
         self._calls = histogram("pcg_requests_per_run", "Requests that a run answers", COUNTS)
 
     def observe(self, queue: str, waited_s: float, ran_s: float, jobs: int, calls: int) -> None:
-        """Note a run."""
+        """Record one run: its queue, seconds waited and run, jobs that it did, and calls that waited for them."""
         self._waited.labels(queue).observe(waited_s)
         self._ran.labels(queue).observe(ran_s)
         self._jobs.labels(queue).observe(jobs)
@@ -50,11 +50,11 @@ class Metrics:
         ProcessCollector(registry=self._registry)
 
     def page(self) -> bytes:
-        """The text that Prometheus reads."""
+        """The page that Prometheus reads."""
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
-        """For prometheus_client: the metrics of now."""
+        """The current metrics, for prometheus_client."""
         counts, service = self._server.counts, self._service
         requests = CounterMetricFamily(
             "pcg_requests", "Requests answered, by method and error code (0: none)", labels=["method", "code"]

@@ -17,8 +17,8 @@ from types import FrameType
 from runtime.content.levels.solving import warm_up
 from runtime.engine import Engine
 from runtime.registry import Registry
-from runtime.scheduling.dispatcher import Runner
-from runtime.scheduling.results import Cache, DiskCache
+from runtime.scheduling.dispatcher import Dispatcher
+from runtime.scheduling.results import DiskCache, MemoryCache
 from runtime.scheduling.workers import Workers, default_count
 from runtime.service import Service
 from runtime.serving import logs, status
@@ -60,13 +60,13 @@ def serve_until_stopped(settings: Settings) -> None:
         settings.max_batch_ms / 1000,
         share=not settings.dedicated,
     )
-    cache, runs = Cache(settings.cache_mb << 20), Runs()
+    cache, runs = MemoryCache(settings.cache_mb << 20), Runs()
     count = default_count() if settings.workers is None else settings.workers
     workers = Workers(count, settings.worker_mb, warm_up) if count else None
-    runner = Runner(
+    dispatcher = Dispatcher(
         engine, max_queued=settings.max_queued, cache=cache, disk=disk, observe=runs.observe, workers=workers
     )
-    service = Service(registry, engine, runner)
+    service = Service(registry, engine, dispatcher)
     try:
         if not registry.models:
             _check_models(service)

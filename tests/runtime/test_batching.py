@@ -24,7 +24,7 @@ from runtime.card import Golden
 from runtime.engine import Engine, digest
 from runtime.parameters import Options
 from runtime.registry import ModelFile, Registry
-from runtime.scheduling.dispatcher import Runner
+from runtime.scheduling.dispatcher import Dispatcher
 from runtime.scheduling.jobs import Call, Flow, Priority
 from runtime.scheduling.work import Search, Work
 from runtime.scheduling.workers import Workers
@@ -241,22 +241,22 @@ def test_searches_share_their_models_runs_and_get_their_own_results(model_of: Mo
     takes(0.01, 0.0)
     engine.submit(engine.choose_batching, model).result()
     gate, items = threading.Event(), [np.array([i] * (1 + i % 2)) for i in range(4)]
-    runner = Runner(
+    dispatcher = Dispatcher(
         engine, workers=Workers(1), observe=lambda queue, _wait, _run, jobs, _calls: runs.append((queue, jobs))
     )
     engine.submit(gate.wait)
 
     async def ask() -> list[bytes]:
         works = [
-            Search("search", b"%d" % i, lambda hands, x=x: hands.run(model, "forward", x, 3).tolist())
+            Search("search", b"%d" % i, lambda executor, x=x: executor.run(model, "forward", x, 3).tolist())
             for i, x in enumerate(items)
         ]
-        answers = [runner.start(work, Options(), Flow()) for work in works]
-        while runner.scheduler.busy < len(items):
+        answers = [dispatcher.start(work, Options(), Flow()) for work in works]
+        while dispatcher.scheduler.busy < len(items):
             await asyncio.sleep(0)
         gate.set()
         return [packed.data for packed in await asyncio.gather(*answers)]
 
     assert asyncio.run(ask()) == [pack((3 * x).tolist()).data for x in items]
     assert ("doubler", 4) in runs
-    runner.close()
+    dispatcher.close()

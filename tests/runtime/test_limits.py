@@ -251,7 +251,7 @@ async def test_a_crowd_that_does_not_read_is_bounded_and_leaves_nothing(connect,
 
     They ask for equal things, so that what is made for one that may go on is also an answer of the others.
     """
-    monkeypatch.setattr(memory, "SOON_S", 0.01)
+    monkeypatch.setattr(memory, "TRIM_DELAY_S", 0.01)
     service, most = Crowded(), 24 << 20
     limits = Limits(max_unsent_total_bytes=most)
     async with Server(service, port=0, limits=limits) as server:
@@ -302,7 +302,7 @@ class Crowded:
         if method == "stream":
             works = [part(f"part {i}") for i in range(6)]
             options = Options(stream=True)
-            return streaming.answer(works, "part", options, start, connection.notify, connection.flow)
+            return streaming.respond(works, "part", options, start, connection.notify, connection.flow)
         return start(part(method))
 
 

@@ -20,7 +20,7 @@ from runtime.content.terrain import regions
 from runtime.errors import Code, RpcError
 from runtime.local import Local
 from runtime.parameters import Options
-from runtime.scheduling.dispatcher import Runner
+from runtime.scheduling.dispatcher import Dispatcher
 from runtime.scheduling.jobs import Flow
 from runtime.scheduling.results import DiskCache
 from runtime.scheduling.searches import InEngine
@@ -152,7 +152,7 @@ def test_a_sketch_too_large_for_a_tile_goes_on_beside_the_engine(runtime: Local)
     small = service._work("terrain.sketch", {"seed": 1, "control": control, **part})
     assert isinstance(small, Work)
     options = Options()
-    whole, cut = service._runner.run(large, options)["height"], service._runner.run(small, options)["height"]
+    whole, cut = service._dispatcher.run(large, options)["height"], service._dispatcher.run(small, options)["height"]
     assert np.array_equal(whole[100:160, 500:560], cut)
 
 
@@ -164,7 +164,7 @@ class Caller:
 def new_service(runtime: Local, **options: Any) -> Service:
     """Another service of the same models."""
     engine = runtime.service.engine
-    return Service(runtime.service.registry, engine, Runner(engine, **options))
+    return Service(runtime.service.registry, engine, Dispatcher(engine, **options))
 
 
 @pytest.fixture

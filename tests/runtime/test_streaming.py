@@ -125,7 +125,7 @@ class Bench:
 
     def answer(self, **options: Any) -> asyncio.Task[Packed]:
         asked = Options(**options)
-        return asyncio.create_task(streaming.answer(self.works, "part", asked, self.start, self.notify, self.flow))
+        return asyncio.create_task(streaming.respond(self.works, "part", asked, self.start, self.notify, self.flow))
 
 
 async def turns(count: int = 20) -> None:

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from runtime.client import AsyncClient, Client, NoRuntime
 from runtime.errors import Code, RpcError
-from runtime.serving.access import Door, Tokens, read_tokens
+from runtime.serving.access import Authentication, Tokens, read_tokens
 from runtime.serving.connection.peer import HELLO_BYTES
 from runtime.serving.limits import Limits
 from runtime.serving.server import Server
@@ -373,11 +373,11 @@ async def test_a_unix_socket_needs_no_token(service, tmp_path):
 
 
 def test_a_door_stays_open_but_a_wrong_token_is_still_told():
-    door = Door(Tokens([TOKEN]))
-    door.check("server.hello", {"token": TOKEN})
+    authentication = Authentication(Tokens([TOKEN]))
+    authentication.check("server.hello", {"token": TOKEN})
     with pytest.raises(RpcError, match="wrong"):
-        door.check("server.hello", {"token": "other"})
-    door.check("echo", {})
+        authentication.check("server.hello", {"token": "other"})
+    authentication.check("echo", {})
 
 
 def test_token_files(tmp_path, caplog):
