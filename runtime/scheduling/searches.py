@@ -127,8 +127,8 @@ class _InTurn:
                 future.cancel()
 
     def _result(self, future: Future[T]) -> T:
-        while not wait([future], _POLL_S).done:
-            if self._job.abandoned:
-                future.cancel()
-                raise Abandoned
-        return future.result()
+        while not self._job.abandoned:
+            if wait([future], _POLL_S).done:
+                return future.result()
+        future.cancel()
+        raise Abandoned
