@@ -1,7 +1,7 @@
 """Decides which request runs next: bounded queues, priorities, a fair share for each connection, deadlines.
 
 Theory of operation. A `Call` is a request that waits; a `Job` is the work that it waits for. Calls for equal work share
-one job, however many ask (single flight), and a job that no call waits for any more is abandoned.
+one job (single flight). A job that no call waits for any more is abandoned.
 
 The scheduler has no thread of its own. For each call that waits it hands over a ticket: a function for the engine's
 thread (or, for searches, one of theirs). What a ticket runs is decided when it is called. So urgent work that came last

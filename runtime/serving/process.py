@@ -148,10 +148,10 @@ async def _serve(
         origins=settings.origins,
     )
     await server.start()  # before a model is loaded, so that an address in use is an error at once
-    watched = None
+    monitoring = None
     if settings.metrics_port is not None:
         try:
-            watched = await status.listen(
+            monitoring = await status.listen(
                 settings.metrics_host,
                 settings.metrics_port,
                 Metrics(server, service, runs).page,
@@ -165,8 +165,8 @@ async def _serve(
         print(f"and on {settings.unix}", flush=True)
     if server.websocket_port is not None:
         print(f"and on {'ws' if tls is None else 'wss'}://{settings.host}:{server.websocket_port}", flush=True)
-    if watched is not None:
-        print(f"metrics on http://{settings.metrics_host}:{watched.port}/metrics", flush=True)
+    if monitoring is not None:
+        print(f"metrics on http://{settings.metrics_host}:{monitoring.port}/metrics", flush=True)
     _tell_systemd("READY=1")
     warming_stops = threading.Event()
     warming = asyncio.create_task(_warm_up_then_reload(service, warming_stops, settings.reload_s))
@@ -177,8 +177,8 @@ async def _serve(
     _tell_systemd("STOPPING=1")
     logger.info("stopping; what runs has %g s to end", settings.drain_s)
     await server.close(settings.drain_s)
-    if watched is not None:
-        await watched.stop()
+    if monitoring is not None:
+        await monitoring.stop()
     with contextlib.suppress(asyncio.CancelledError):
         await warming  # raises the error that ended it
 
@@ -212,7 +212,7 @@ def _check_models(service: Service) -> None:
 
 async def _keep_reloading(service: Service, every_s: float) -> None:
     """Reload the models folder whenever it changes."""
-    told = service.registry.refused
+    logged = service.registry.refused
     if not every_s:
         await asyncio.Event().wait()
     while True:
@@ -222,9 +222,9 @@ async def _keep_reloading(service: Service, every_s: float) -> None:
                 names = [f"{m.card.name}@{m.card.version}" for m in service.registry.models.values()]
                 logger.info("the models folder has changed; serving %s", ", ".join(names) or "nothing")
         except (OSError, ValueError) as error:
-            logger.warning("the models folder can't be read, and what was served goes on: %s", error)
-        if service.registry.refused != told:
-            told = service.registry.refused
+            logger.warning("the models folder can't be read, and the models stay as they were: %s", error)
+        if service.registry.refused != logged:
+            logged = service.registry.refused
             _log_refused(service)
 
 

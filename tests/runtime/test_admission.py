@@ -48,7 +48,7 @@ def admit(places: Admission, *guests: Guest) -> None:
         places.admit(guest)
 
 
-async def test_who_is_known_is_never_pushed_out() -> None:
+async def test_authorised_connections_are_never_closed_to_make_room() -> None:
     places = Admission(Limits(max_connections=3))
     known = [Guest(unauthorised=False) for _ in range(3)]
     newcomer = Guest()
@@ -57,7 +57,7 @@ async def test_who_is_known_is_never_pushed_out() -> None:
     assert list(places.admitted) == known
 
 
-async def test_a_newcomer_gets_the_place_of_the_oldest_stranger_of_the_busiest_address() -> None:
+async def test_a_new_connection_replaces_the_oldest_unauthorised_one_of_the_busiest_address() -> None:
     places = Admission(Limits(max_connections=4))
     honest, *crowd = Guest("192.0.2.7"), Guest(), Guest()
     known, newcomer = Guest(unauthorised=False), Guest("198.51.100.9", unauthorised=False)
@@ -66,7 +66,7 @@ async def test_a_newcomer_gets_the_place_of_the_oldest_stranger_of_the_busiest_a
     assert newcomer in places.admitted
 
 
-async def test_strangers_fill_a_part_only_once_they_had_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unauthorised_connections_are_limited_after_their_grace_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "GRACE_S", 0.05)
     places = Admission(Limits(max_connections=20, max_unauthorised=5, max_unauthorised_per_address=None))
     crowd = [Guest(f"192.0.2.{number}") for number in range(12)]
@@ -91,7 +91,7 @@ async def test_one_address_has_a_limit_of_its_own_and_this_machine_has_none(monk
     assert [guest for guest in (*local, other, *known, *crowd) if guest.told] == crowd[:3]
 
 
-async def test_those_that_leave_are_bounded_too() -> None:
+async def test_connections_that_leave_are_limited_too() -> None:
     places = Admission(Limits(max_connections=1))
     refused = [Guest() for _ in range(MAX_LEAVING + 3)]
     admit(places, Guest(unauthorised=False), *refused)
@@ -176,7 +176,7 @@ async def test_silent_tls_connections_keep_nobody_out(service) -> None:
             writer.close()
 
 
-async def test_what_waits_to_be_accepted_when_the_server_closes_is_answered(service) -> None:
+async def test_connections_that_wait_to_be_accepted_get_a_response_when_the_server_closes(service) -> None:
     """More than there are places: those that find none are cut off, and none is waited for."""
     async with Server(service, port=0, limits=Limits(max_connections=3)) as server:
         waiting = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(3 * MAX_LEAVING)]

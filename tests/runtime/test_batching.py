@@ -32,7 +32,7 @@ from runtime.wire.protocol import pack
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=6), st.integers(0, 3))
-def test_what_was_joined_is_parted_again(sizes: list[int], number: int) -> None:
+def test_joined_arguments_are_split_again(sizes: list[int], number: int) -> None:
     calls = [[np.full((size, 2), i), number, np.arange(size)] for i, size in enumerate(sizes)]
     first, same, last = batching.join(calls)
     assert same == number
@@ -41,7 +41,7 @@ def test_what_was_joined_is_parted_again(sizes: list[int], number: int) -> None:
         assert rest.tolist() == list(range(sizes[i]))
 
 
-def test_what_is_alike() -> None:
+def test_which_calls_may_share_a_batch() -> None:
     call = [np.zeros((2, 3)), 5]
     assert batching.alike("a", call) == batching.alike("a", [np.ones((7, 3)), 5])
     for method, other in (
@@ -79,7 +79,7 @@ class Batches(Bench):
         return names
 
 
-def test_what_is_alike_goes_together_up_to_the_most_that_pays() -> None:
+def test_calls_of_one_kind_run_together_up_to_the_batch_size() -> None:
     bench = Batches(most=4)
     calls = [bench.join(name, size) for name, size in (("a", 1), ("b", 2), ("c", 2), ("d", 1), ("e", 9))]
     other = bench.join("other", alike="y")
@@ -111,7 +111,7 @@ def test_nobody_shares_a_run_with_the_less_urgent_or_the_congested() -> None:
     assert bench.runs[2:] == [["slow"]]
 
 
-def test_equal_requests_and_those_that_left_are_no_company() -> None:
+def test_equal_and_abandoned_requests_do_not_count_for_a_batch() -> None:
     bench = Batches()
     first, same, left, last = (bench.join(name) for name in ("a", "a", "left", "b"))
     left.future.cancel()
@@ -120,7 +120,7 @@ def test_equal_requests_and_those_that_left_are_no_company() -> None:
     assert [call.future.result(0) for call in (first, same, last)] == ["a", "a", "b"]
 
 
-def test_a_fault_of_one_is_not_that_of_the_others() -> None:
+def test_an_error_of_one_does_not_fail_the_others_of_its_batch() -> None:
     bench = Batches()
     calls = [bench.join(name) for name in ("a", "bad", "b")]
     bench.run()

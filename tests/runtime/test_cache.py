@@ -28,7 +28,7 @@ def result(text: str, size: int = 0) -> Packed:
 # In memory
 
 
-def test_what_is_put_is_got() -> None:
+def test_put_then_get() -> None:
     cache = MemoryCache()
     assert cache.get(b"a") is None
     cache.put(b"a", result("one"))
@@ -47,7 +47,7 @@ def test_the_least_recently_used_goes_first() -> None:
     assert [key for key in (b"a", b"b", b"c", b"d") if cache.get(key)] == [b"a", b"c", b"d"]
 
 
-def test_what_is_larger_than_the_cache_drops_nothing() -> None:
+def test_a_result_larger_than_the_cache_drops_nothing() -> None:
     cache = MemoryCache(1000)
     cache.put(b"a", result("small"))
     cache.put(b"b", result("", 1000))

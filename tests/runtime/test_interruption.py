@@ -56,7 +56,7 @@ def test_a_search_is_abandoned_when_its_caller_is_interrupted(compiled: bool, mo
     dispatcher.close()
 
 
-def test_who_interrupts_does_not_wait_for_what_can_not_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_does_not_wait_for_work_that_can_not_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     goes_on, closed = threading.Event(), threading.Event()
     runtime = Local(device="cpu", threads=1)
     close = runtime.service.close

@@ -106,7 +106,7 @@ def test_cache_hits_by_tier() -> None:
     assert found["pcg_cache_bytes"][("memory",)] == watched.cache.bytes
 
 
-def test_runs_are_observed_with_how_many_they_answer() -> None:
+def test_runs_are_observed_with_the_number_of_calls() -> None:
     runs, tickets = Runs(), []
     scheduler = Scheduler(tickets.append, lambda job: job.work.run(), observe=runs.observe)
     for key in (b"a", b"a", b"a", b"b"):
@@ -156,7 +156,7 @@ async def test_pages(watched):
 
 
 @pytest.mark.parametrize("text", ["nonsense\r\n\r\n", "GET /" + "x" * 10_000, "\r\n\r\n", "GET /metrics HTTP/1.1\r\n"])
-async def test_what_is_no_request_is_hung_up_on(watched, text, monkeypatch):
+async def test_bytes_that_are_not_a_request_close_the_connection(watched, text, monkeypatch):
     monkeypatch.setattr(status, "_TIMEOUT_S", 0.1)
     reader, writer = await asyncio.open_connection("127.0.0.1", watched["port"])
     writer.write(text.encode())

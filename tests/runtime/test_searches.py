@@ -48,7 +48,7 @@ def test_the_parts_of_a_search_come_in_their_order(dispatcher: Dispatcher, tmp_p
     assert dispatcher.run(search, Options()) == ["slow", "quick", "third"]
 
 
-def test_what_comes_after_the_one_that_will_do_is_ended(
+def test_candidates_after_the_accepted_one_are_stopped(
     dispatcher: Dispatcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "GRACE_S", 0.05)
@@ -136,7 +136,7 @@ def test_closing_waits_for_a_search_that_runs(tmp_path: Path) -> None:
     assert asyncio.run(ask()).data == b"\x91\xa4last"
 
 
-def test_the_answer_does_not_depend_on_the_workers(dispatcher: Dispatcher) -> None:
+def test_the_result_does_not_depend_on_the_workers(dispatcher: Dispatcher) -> None:
     answers: list[list[Any]] = []
     alone = Engine("cpu", 1)
     for service in (Service(Registry(), alone, dispatcher), Service(Registry(), alone)):

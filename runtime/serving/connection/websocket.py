@@ -132,8 +132,8 @@ class WebSocketLink(asyncio.BufferedProtocol):
             return self._protocol.reject(400, "This request has several Origin headers; a browser sends one.\n")
         if self._origins.allow(origin):
             return None
-        told = shown(origin, 200).strip("'\"")
-        why = f"Pages of {told} may not use this runtime. Whoever runs it lets them in with: --origin {told}"
+        site = shown(origin, 200).strip("'\"")
+        why = f"Pages of {site} may not use this runtime. Whoever runs it lets them in with: --origin {site}"
         if origin == "null":
             why += " (that is every page that was opened as a file, and every site that hides its name)"
         return self._protocol.reject(403, f"{why}\n")
