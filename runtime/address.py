@@ -1,4 +1,4 @@
-"""Where a runtime is and how to reach it: its address as users write it, its certificate's authority, the token.
+"""The address of a runtime as users write it, with the certificate authority and the token that a client needs.
 
 >>> str(parse("localhost")), str(parse("[::1]:9000")), str(parse("tls://game.example:443")), str(parse("unix:/run/pcg"))
 ('localhost:7767', '[::1]:9000', 'tls://game.example:443', 'unix:/run/pcg')
@@ -18,7 +18,7 @@ FORMS = f"write HOST:PORT, such as {DEFAULT_HOST}:{DEFAULT_PORT}, tls://HOST:POR
 
 @dataclass(frozen=True)
 class Address:
-    """What a client needs to reach a runtime. `tls_ca` (PEM) stands for the system's authorities where it is given."""
+    """What a client needs to reach a runtime. `tls_ca` (PEM) replaces the system's certificate authorities."""
 
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
@@ -34,7 +34,7 @@ class Address:
         return f"{'tls://' if self.tls else ''}{host}:{self.port}"
 
     def connect(self, *, timeout_s: float | None = 60.0, connect_timeout_s: float = 5.0) -> Client:
-        """A client of the runtime.
+        """Connect a client to the runtime.
 
         Raises:
             NoRuntime, RpcError: as `Client`.
@@ -59,10 +59,15 @@ class Address:
 
 
 def parse(text: str, *, token: str | None = None, tls_ca: Path | None = None) -> Address:
-    """The address that a user wrote: HOST:PORT, HOST, :PORT, [IPV6]:PORT, the same behind tls://, or unix:PATH.
+    """Parse an address: HOST:PORT, HOST, :PORT, [IPV6]:PORT, the same after tls://, or unix:PATH.
+
+    Args:
+        text: the address.
+        token: the token that the client will give.
+        tls_ca: file with the certificate authority, for a tls:// address.
 
     Raises:
-        ValueError: it is none of them, or it is not of a kind that `tls_ca` makes sense with.
+        ValueError: `text` is not an address, or `tls_ca` is given and `text` is not tls://.
     """
     tls = text.startswith("tls://")
     if tls_ca is not None and not tls:
@@ -86,11 +91,11 @@ def parse(text: str, *, token: str | None = None, tls_ca: Path | None = None) ->
 
 
 def read_token(path: Path) -> str:
-    """The first token of a file that `pcg serve --token-file` takes too: one a line, "#" begins a remark.
+    """The first token of a file for `pcg serve --token-file`: one token on each line, "#" begins a comment.
 
     Raises:
-        OSError: it can't be read.
-        ValueError: it holds none.
+        OSError: the file can't be read.
+        ValueError: it holds no token.
     """
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.strip() and not line.strip().startswith("#"):

@@ -1,9 +1,9 @@
-"""Dynamic batching: whether requests that are alike are run together, how many, and how long a run waits for them.
+"""Dynamic batching: how many requests of the same kind run together, and how long a run waits for others.
 
-Every method of a model takes arrays whose first axis is that of the items, and integers that hold for all of them. An
-item's result is the same bytes in every batch (DESIGN: exactness), so what is left to decide is what pays. That is
-measured when a model is loaded, on the device and with the threads that it will run with: recurrent models and small
-convolutions are far cheaper by the item in batches, large convolutions on a CPU are not.
+Every method of a model takes arrays, whose first axis is the batch, and integers, which apply to the whole batch. An
+item's result has the same bytes in every batch (docs/exactness.md), so only speed decides. It is measured when a model
+is loaded, on the device and with the threads that it will use: recurrent models and small convolutions take far less
+time per item in batches, large convolutions on a CPU do not.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 Arguments = Sequence[NDArray[Any] | int]
-LARGEST = 32  # items that are tried together
-MOST_MS = 500  # of a run of several, unless it is said: so long others wait for the engine
-TRIALS = 2  # of each size, the faster counts
-WORTH = 0.9  # of a single item's time: a batch that takes more by the item does not pay
-NEAR_BEST = 1.1  # the smallest batch that comes so near to the best is enough: larger ones only take longer
-WAIT_SHARE = 0.05  # of a single run's time: what a run may wait for company
+LARGEST = 32  # largest batch that is measured
+MOST_MS = 500  # default for the longest run of a batch; other requests wait for the engine meanwhile
+TRIALS = 2  # runs of each size; the fastest counts
+WORTH = 0.9  # a batch is used if an item takes at most this part of the time that it takes alone
+NEAR_BEST = 1.1  # the smallest batch within this factor of the best time per item is chosen
+WAIT_SHARE = 0.05  # how long a run may wait for others, as a part of the time of a single item
 
 
 class Batching(NamedTuple):
-    """What was chosen for a model."""
+    """The batching that was chosen for a model."""
 
     max_batch_size: int = 1  # items
     max_wait_time: float = 0.0  # seconds
 
 
 class Batch(NamedTuple):
-    """How one piece of work may be done together with others. `run` does several, given the arguments of each."""
+    """How one piece of work can run in a batch. `run` runs several, given the arguments of each."""
 
-    alike: Hashable  # equal for those that may share a run
-    size: int  # items it has itself
+    alike: Hashable  # equal for work that may share a run
+    size: int  # items of this piece of work
     limits: Batching
     arguments: Arguments
     run: Callable[[Sequence[Arguments]], Sequence[Any]]
 
 
 def choose(seconds: Mapping[int, float]) -> Batching:
-    """From the seconds that runs of so many items took, 1 among them.
+    """Choose from measured seconds by batch size; size 1 must be among them.
 
     >>> choose({1: 0.010, 2: 0.021, 4: 0.043})
     Batching(max_batch_size=1, max_wait_time=0.0)
@@ -56,20 +56,20 @@ def choose(seconds: Mapping[int, float]) -> Batching:
 
 
 def alike(method: str, arguments: Arguments) -> Hashable:
-    """Equal for calls that may be joined: of one method, equal integers, items of equal shapes and types."""
+    """A key that is equal for calls that may share a run: same method, integers, item shapes and dtypes."""
     return method, *(a if isinstance(a, int) else (a.shape[1:], a.dtype.str) for a in arguments)
 
 
 def items(arguments: Arguments) -> int:
-    """How many items a call is for."""
+    """How many items a call has."""
     return next((len(a) for a in arguments if not isinstance(a, int)), 1)
 
 
 def join(calls: Sequence[Arguments]) -> list[NDArray[Any] | int]:
-    """The arguments of one call for the items of several that are alike."""
+    """The arguments of one call with the items of several."""
     return [column[0] if isinstance(column[0], int) else np.concatenate(column) for column in zip(*calls, strict=True)]
 
 
 def part(result: NDArray[Any], calls: Sequence[Arguments]) -> list[NDArray[Any]]:
-    """The result of the joined call as each of them would have had it."""
+    """The result of the joined call, split into the result of each."""
     return np.split(result, np.cumsum([items(call) for call in calls])[:-1])

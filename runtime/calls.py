@@ -1,4 +1,4 @@
-"""Between connections and the service: what a call is to the one and to the other."""
+"""The interface between connections and the service."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ class Notifier(Protocol):
     flow: Flow
 
     async def notify(self, method: str, params: dict[str, Any]) -> None:
-        """Send a notification, once what was sent before has left. OSError if the client has gone."""
+        """Send a notification, after waiting until earlier messages have left. OSError if the client has gone."""
 
 
 class Caller(NamedTuple):
-    """Whom a request comes from."""
+    """Where a request came from: its connection and its msgid."""
 
     peer: Notifier
     msgid: int
 
     @property
     def flow(self) -> Flow:
-        """What the request counts to."""
+        """The connection, for the scheduler."""
         return self.peer.flow
 
     async def notify(self, method: str, params: dict[str, Any]) -> None:
-        """Send a notification about the request, once what was sent before has left. Numpy arrays become array maps.
+        """Send a notification about the request, as `Notifier.notify`. Numpy arrays become array maps.
 
-        OSError if the peer has gone.
+        Raises:
+            OSError: the client has disconnected.
         """
         await self.peer.notify(method, {"msgid": self.msgid} | params)
 
@@ -41,7 +42,15 @@ class Service(Protocol):
     def call(self, method: str, params: dict[str, Any], *, connection: Caller) -> object:
         """The result of one request, or a coroutine or future of it.
 
-        A result is `Packed`, or what MessagePack holds, and numpy arrays. RpcError for an error to report; any other
-        exception is logged, and reported as INTERNAL_ERROR without its text. Cancelled when the client cancels or goes
-        away. Array maps in `params` have become numpy arrays.
+        A result is `Packed`, or consists of MessagePack's types and numpy arrays. The future is cancelled when the
+        client cancels the request or disconnects.
+
+        Args:
+            method: the method's name.
+            params: its parameters; array maps in them have become numpy arrays.
+            connection: where the request came from.
+
+        Raises:
+            RpcError: an error for the client. Any other exception is logged, and the client gets INTERNAL_ERROR
+                without its text.
         """

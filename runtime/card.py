@@ -1,4 +1,4 @@
-"""The model card: what a model file must say of itself. JSON in, a frozen record out; needs neither torch nor a file.
+"""The model card: what a model file says about itself. JSON in, a frozen record out; needs neither torch nor a file.
 
 A card that lacks a field, or whose field has the wrong type, is refused with the field's name.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-MODULE_FORMAT = "torchscript-1"  # how the file is read; another format may join
+MODULE_FORMAT = "torchscript-1"  # the file's format; others may be added
 
 
 class Parameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,7 +34,7 @@ class TrainingData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a model was trained. `wall_s` is seconds over all resumes."""
+    """How a model was trained. `wall_s`: seconds in total, also after resuming."""
 
     device: str
     steps: int
@@ -44,18 +44,18 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Quality(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One measured figure, and what it is measured against."""
+    """One measured value, and what it is measured against."""
 
     metric: str
     value: float
     against: str
-    floor: float | None = None  # the same figure of real data against real data
+    floor: float | None = None  # the same metric of real data against real data
 
 
 class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A call of the module and the SHA-256 of its result's little-endian bytes.
+    """A call of the module, and the SHA-256 of its result's little-endian bytes.
 
-    `arguments`: a list stands for an int64 tensor, nested lists for one of more axes, an integer for itself.
+    `arguments`: a list is an int64 tensor, nested lists are one with more axes, an integer is an integer.
     """
 
     method: str
@@ -64,7 +64,7 @@ class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All a model says of itself. `threads`: so many CPU threads at most make it faster; None: as many as there are."""
+    """The whole card. `threads`: more CPU threads do not make the model faster; None: it uses all."""
 
     name: str
     version: str
@@ -80,7 +80,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: list[str]
     golden: list[Golden]
     threads: int | None = None
-    credits: str = ""  # whom an asset of this model has to name, as text
+    credits: str = ""  # the people that an asset of this model must name, as text
 
     def __post_init__(self) -> None:
         if self.format != MODULE_FORMAT:

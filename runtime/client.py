@@ -1,4 +1,4 @@
-"""Clients of a runtime: `Client` blocks, `AsyncClient` awaits. Both need numpy and msgpack only.
+"""Clients of a runtime: `Client` blocks, `AsyncClient` is for asyncio. They need only numpy and msgpack.
 
 >>> with Client("127.0.0.1", 7767) as client:  # doctest: +SKIP
 ...     chunk = client.call("terrain.chunk", seed=7, x=0, y=0)
@@ -6,9 +6,9 @@
 
 Arrays in a result are read-only numpy arrays; numpy arrays may be given as parameters. A call raises
 
-- RpcError where the runtime answers with an error,
-- NoRuntime where nothing listens, ConnectionLost where the connection has ended; both are ConnectionErrors,
-- TimeoutError where the answer takes too long; the request is cancelled and the client stays usable,
+- RpcError if the response is an error,
+- NoRuntime if nothing listens, ConnectionLost if the connection has ended; both are ConnectionErrors,
+- TimeoutError if the response takes too long; the request is cancelled, and the client can still be used,
 - ValueError or TypeError, before anything is sent, for parameters that can't be sent.
 """
 
@@ -34,18 +34,25 @@ from runtime.wire.protocol import MAX_MSGID, Connection, Framing, Notification, 
 __all__ = ["AsyncClient", "Client", "ConnectionLost", "NoRuntime"]
 
 _READ_BYTES = 1 << 18
-_SHORT_S = 1.0  # for the few bytes of a cancel notification
+_CANCEL_S = 1.0  # time to send a cancel notification
 
 
 class Client:
-    """A blocking client. Safe to share between threads, which then take turns: one call at a time.
+    """A blocking client. Threads may share it; they then take turns, one call at a time.
 
-    `timeout_s` is for a whole call, and may be changed between calls; None waits without end. `unix` is the path of a
-    socket instead of a host and port; `tls` makes the connection with TLS; `token` is given to the runtime at once.
+    Args:
+        host: the runtime's address.
+        port: its TCP port.
+        connect_timeout_s: seconds to connect.
+        timeout_s: seconds for a whole call; None waits without end. It may be changed between calls.
+        framing: how messages follow each other.
+        unix: path of a Unix socket, instead of a host and port.
+        tls: context for a TLS connection.
+        token: the token, sent to the runtime at once.
 
     Raises:
         NoRuntime: nothing answers there, or not with TLS.
-        RpcError: UNAUTHORIZED, the token is wrong.
+        RpcError: UNAUTHORIZED: the token is wrong.
     """
 
     def __init__(
@@ -80,39 +87,39 @@ class Client:
     def call(self, method: str, /, **params: Any) -> Any:
         """The result of `method`. Errors as the module says."""
         with self._turn:
-            for answer in self._ask(method, params):
-                if isinstance(answer, Response):
-                    return replies.result(answer)
-        raise AssertionError  # `_ask` ends with a response, or raises
+            for message in self._ask(method, params):
+                if isinstance(message, Response):
+                    return replies.result(message)
+        raise AssertionError  # `_ask` ends with a response or raises
 
     def call_reporting(self, method: str, report: Callable[[int, int], None], /, **params: Any) -> Any:
-        """As `call`; `report` is told how much of how much is done, by methods that know.
+        """As `call`. Methods that report progress call `report`: how much is done, of how much.
 
-        `timeout_s` is for each part.
+        `timeout_s` is for each report.
         """
         with self._turn:
-            for answer in self._ask(method, params | {"stream": True}):
-                if isinstance(answer, Response):
-                    return replies.result(answer)
-                if replies.is_progress(answer):
-                    report(*replies.progress(answer))
-        raise AssertionError  # `_ask` ends with a response, or raises
+            for message in self._ask(method, params | {"stream": True}):
+                if isinstance(message, Response):
+                    return replies.result(message)
+                if replies.is_progress(message):
+                    report(*replies.progress(message))
+        raise AssertionError  # `_ask` ends with a response or raises
 
     def stream(self, method: str, /, **params: Any) -> Iterator[dict[str, Any]]:
-        """The items of a method that streams, as they come; `timeout_s` is for each. Errors as the module says.
+        """The items of a method that streams, as they arrive; `timeout_s` is for each. Errors as the module says.
 
-        Close the iterator early (or leave a loop over it, and let go of it), and the call is cancelled. Until it is
-        done or closed, other calls wait.
+        Closing the iterator early (or leaving a loop and dropping it) cancels the call. Other calls wait until it is
+        done or closed.
         """
         with self._turn:
-            for answer in self._ask(method, params | {"stream": True}):
-                if isinstance(answer, Response):
-                    replies.result(answer)
-                elif replies.is_item(answer):
-                    yield replies.item(answer)
+            for message in self._ask(method, params | {"stream": True}):
+                if isinstance(message, Response):
+                    replies.result(message)
+                elif replies.is_item(message):
+                    yield replies.item(message)
 
     def close(self) -> None:
-        """End the connection; the runtime stops what it still does for it."""
+        """Close the connection; the runtime cancels its calls."""
         self._end("this client is closed")
 
     def __enter__(self) -> Self:
@@ -127,12 +134,12 @@ class Client:
         try:
             self._socket.settimeout(replies.remaining(deadline))
             self._socket.sendall(data)
-        except OSError as error:  # a timeout too: part of a message may have left, so nothing can follow it
+        except OSError as error:  # a timeout too: part of a message may have left, so no other can follow
             self._end(f"the connection to the runtime at {self._address} is lost: {error}")
             raise ConnectionLost(self._ended) from error
 
     def _ask(self, method: str, params: dict[str, Any]) -> Iterator[Response | Notification]:
-        """The items of a call, and at last its response; the call is cancelled if that is not waited for."""
+        """The notifications of a call, then its response. Closing the generator before that cancels the call."""
         if self._ended is not None:
             raise ConnectionLost(self._ended)
         msgid = next(self._msgids) & MAX_MSGID
@@ -141,21 +148,21 @@ class Client:
         self._send(request, deadline)
         try:
             while not done:
-                for answer in self._receive(msgid, deadline):
-                    done = isinstance(answer, Response)
-                    yield answer
+                for message in self._receive(msgid, deadline):
+                    done = isinstance(message, Response)
+                    yield message
                 deadline = self._deadline()
         except TimeoutError:
             raise TimeoutError(replies.too_late(method, self._address, self.timeout_s)) from None
         finally:
             if not done and self._ended is None:
-                self._send(replies.cancel(self._wire, msgid), time.monotonic() + _SHORT_S)
+                self._send(replies.cancel(self._wire, msgid), time.monotonic() + _CANCEL_S)
 
     def _deadline(self) -> float | None:
         return None if self.timeout_s is None else time.monotonic() + self.timeout_s
 
     def _receive(self, msgid: int, deadline: float | None) -> list[Response | Notification]:
-        """What comes next about `msgid`; TimeoutError past the deadline. What is about earlier calls is skipped."""
+        """The next messages of the call `msgid`; TimeoutError past the deadline. Those of earlier calls are skipped."""
         while True:
             try:
                 self._socket.settimeout(replies.remaining(deadline))
@@ -171,7 +178,7 @@ class Client:
                     found += [event] if replies.msgid_of(event) == msgid else []
                 elif (farewell := replies.farewell(event, self._address)) is not None:
                     self._end(str(farewell))
-                    if not any(isinstance(answer, Response) for answer in found):
+                    if not any(isinstance(message, Response) for message in found):
                         raise farewell
             if found:
                 return found
@@ -193,10 +200,9 @@ def _connect(host: str, port: int, unix: str | Path | None, tls: SSLContext | No
 
 
 class AsyncClient:
-    """An asyncio client: any number of calls at once, matched by msgid. Made by `connect`; used by one event loop.
+    """An asyncio client for any number of calls at once. Create it with `connect`, in its event loop.
 
-    `timeout_s` is for a whole call; None waits without end. A call whose task is cancelled is cancelled at the
-    runtime too.
+    `timeout_s` is for a whole call; None waits without end. Cancelling the task of a call cancels the call.
     """
 
     def __init__(
@@ -214,7 +220,9 @@ class AsyncClient:
         self._address = address
         self._wire = Connection(framing)
         self._msgids = itertools.count()
-        self._waiting: dict[int, asyncio.Queue[Response | Notification | Exception]] = {}  # what came, by msgid
+        self._waiting: dict[
+            int, asyncio.Queue[Response | Notification | Exception]
+        ] = {}  # messages that arrived, by msgid
         self._ended: str | None = None  # why no more calls can be made
         self._receiver = asyncio.create_task(self._receive())
 
@@ -231,7 +239,7 @@ class AsyncClient:
         tls: SSLContext | None = None,
         token: str | None = None,
     ) -> Self:
-        """A client of the runtime at an address. Parameters and errors are those of `Client`."""
+        """Connect to a runtime. Arguments and errors are those of `Client`."""
         address = replies.address(host, port, unix)
         try:
             async with asyncio.timeout(connect_timeout_s):
@@ -252,69 +260,69 @@ class AsyncClient:
 
     async def call(self, method: str, /, **params: Any) -> Any:
         """The result of `method`. Errors as the module says."""
-        async with aclosing(self._ask(method, params)) as answers:
-            async for answer in answers:
-                if isinstance(answer, Response):
-                    return replies.result(answer)
-        raise AssertionError  # `_ask` ends with a response, or raises
+        async with aclosing(self._ask(method, params)) as messages:
+            async for message in messages:
+                if isinstance(message, Response):
+                    return replies.result(message)
+        raise AssertionError  # `_ask` ends with a response or raises
 
     async def call_reporting(self, method: str, report: Callable[[int, int], None], /, **params: Any) -> Any:
-        """As `call`; `report` is told how much of how much is done, by methods that know.
+        """As `call`. Methods that report progress call `report`: how much is done, of how much.
 
-        `timeout_s` is for each part.
+        `timeout_s` is for each report.
         """
-        async with aclosing(self._ask(method, params | {"stream": True})) as answers:
-            async for answer in answers:
-                if isinstance(answer, Response):
-                    return replies.result(answer)
-                if replies.is_progress(answer):
-                    report(*replies.progress(answer))
-        raise AssertionError  # `_ask` ends with a response, or raises
+        async with aclosing(self._ask(method, params | {"stream": True})) as messages:
+            async for message in messages:
+                if isinstance(message, Response):
+                    return replies.result(message)
+                if replies.is_progress(message):
+                    report(*replies.progress(message))
+        raise AssertionError  # `_ask` ends with a response or raises
 
     async def stream(self, method: str, /, **params: Any) -> AsyncGenerator[dict[str, Any], None]:
-        """The items of a method that streams, as they come; `timeout_s` is for each. Errors as the module says.
+        """The items of a method that streams, as they arrive; `timeout_s` is for each. Errors as the module says.
 
-        `aclose` it early, and the call is cancelled.
+        Calling `aclose` early cancels the call.
         """
-        async with aclosing(self._ask(method, params | {"stream": True})) as answers:
-            async for answer in answers:
-                if isinstance(answer, Response):
-                    replies.result(answer)
-                elif replies.is_item(answer):
-                    yield replies.item(answer)
+        async with aclosing(self._ask(method, params | {"stream": True})) as messages:
+            async for message in messages:
+                if isinstance(message, Response):
+                    replies.result(message)
+                elif replies.is_item(message):
+                    yield replies.item(message)
 
     async def _ask(self, method: str, params: dict[str, Any]) -> AsyncGenerator[Response | Notification, None]:
-        """The items of a call, and at last its response; the call is cancelled if that is not waited for."""
+        """The notifications of a call, then its response. Closing the generator before that cancels the call."""
         if self._ended is not None:
             raise ConnectionLost(self._ended)
         msgid = next(self._msgids) & MAX_MSGID
         request = self._wire.send_request(msgid, method, replies.to_params(params))
         arrived = self._waiting[msgid] = asyncio.Queue()
-        answer: Response | Notification | Exception | None = None
+        message: Response | Notification | Exception | None = None
         try:
-            while not isinstance(answer, Response):
+            while not isinstance(message, Response):
                 async with asyncio.timeout(self.timeout_s):
-                    if answer is None:
+                    if message is None:
                         self._writer.write(request)
-                        with contextlib.suppress(OSError):  # then the receiver ends, and says why
+                        with contextlib.suppress(OSError):  # then the receiver ends with the reason
                             await self._writer.drain()
-                    answer = await arrived.get()
-                if isinstance(answer, Exception):
-                    raise answer
-                yield answer
+                    message = await arrived.get()
+                if isinstance(message, Exception):
+                    raise message
+                yield message
         except TimeoutError:
             raise TimeoutError(replies.too_late(method, self._address, self.timeout_s)) from None
         finally:
             del self._waiting[msgid]
-            if not isinstance(answer, Response) and self._ended is None:
+            if not isinstance(message, Response) and self._ended is None:
                 self._writer.write(replies.cancel(self._wire, msgid))
 
     async def close(self) -> None:
-        """End the connection; calls that still wait raise ConnectionLost."""
+        """Close the connection; calls that still wait raise ConnectionLost."""
         self._end(ConnectionLost("this client is closed"))
         self._receiver.cancel()
         await asyncio.gather(self._receiver, return_exceptions=True)
-        with contextlib.suppress(OSError):  # lost already
+        with contextlib.suppress(OSError):  # closed already
             await self._writer.wait_closed()
 
     async def __aenter__(self) -> Self:

@@ -1,8 +1,9 @@
-"""The one module that touches torch: it loads models, proves them on this machine, and runs them in its own thread.
+"""The only module that uses torch: it loads models, proves them on this machine, and runs them in its own thread.
 
-At load a model's first golden vector is computed on the device in each precision that is exact in principle, and the
-processor's time is taken. The faster precision is used if it gives the bytes of all golden vectors, else the other.
-Where none does (an instruction set or a library that breaks exactness) the engine falls back to float64 and says so.
+To prove a model is to compute its golden vectors. When a model is loaded, its first golden vector is timed in each
+precision that is exact in principle. The faster precision is used if it gives the bytes of all golden vectors, else the
+other one. If neither does (an instruction set or a library breaks exactness), the engine falls back to float64 and logs
+a warning.
 """
 
 from __future__ import annotations
@@ -36,20 +37,20 @@ T = TypeVar("T")
 Argument = NDArray[Any] | int
 EXACT_PRECISIONS = (32, 16)  # bits: float32, bfloat16
 FALLBACK_PRECISION = 64
-PROVED_RUNS = 3  # of each method at least: TorchScript profiles its first run, and specialises in its second
+PROVED_RUNS = 3  # of each method, at least: TorchScript profiles the first run, and optimises in the second
 
 
 class Abandoned(Exception):
-    """Work was given up because nobody waits for it any more."""
+    """Work was stopped because nobody waits for it any more."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model that is ready: its module and the precision (bits) its convolutions run in."""
+    """A model that is loaded: its module, and the precision (bits) of its convolutions."""
 
     module: Any
     precision: int
-    seconds: dict[int, float]  # of the processor, for the first golden vector, by precision
+    seconds: dict[int, float]  # processor time of the first golden vector, by precision
 
 
 def make_deterministic() -> None:
@@ -66,13 +67,16 @@ def make_deterministic() -> None:
 class Engine:
     """Runs models on one device, in one thread of its own, one call at a time.
 
-    `models_bytes`: how much the models in memory may have, unpacked; the least recently used are let go of, and loaded
-    again when they are asked for. At least one stays. `longest_batch_s`: seconds that a run of several items may take,
-    by those that `choose_batching` tries; with 0 nothing is run together. `share`: the engine's threads give way to
-    other programs, such as a game; False on a machine that has nothing else to do.
+    Args:
+        device: "cpu", "cuda" or "auto".
+        threads: CPU threads; None: as many as torch chooses.
+        models_bytes: memory for models, by their unpacked size. The least recently used ones are unloaded, and loaded
+            again when they are needed; at least one stays. None: no limit.
+        longest_batch_s: seconds that a run of a batch may take when `choose_batching` measures it; 0: no batches.
+        share: whether the engine's threads have a lower priority than other programs, such as a game.
 
     Raises:
-        ValueError: the device is not there, or so many threads can't be had.
+        ValueError: the device is not available, or the number of threads is out of range.
     """
 
     def __init__(
@@ -92,7 +96,7 @@ class Engine:
         self.device = torch.device("cuda" if device == "cuda" else "cpu")
         self.share = share
         self._models_bytes, self._longest_batch_s = models_bytes, longest_batch_s
-        # A module lives no longer than the last one who holds its file: the registry, or work that waits for it.
+        # Weak keys: a module is dropped with its file, which the registry and the work that waits hold.
         self._loaded: WeakKeyDictionary[ModelFile, Loaded] = WeakKeyDictionary()
         self._used: WeakKeyDictionary[ModelFile, float] = WeakKeyDictionary()
         self._proved: dict[str, tuple[int, dict[int, float]]] = {}  # precision and seconds, by SHA-256
@@ -104,18 +108,18 @@ class Engine:
 
     def _start(self, threads: int | None) -> None:
         if self.share:
-            sharing.give_way()  # before torch starts threads of its own, which inherit it
+            sharing.give_way()  # before torch starts its threads, which inherit the priority
         if threads:
             torch.set_num_threads(threads)
         self._threads = torch.get_num_threads()
         make_deterministic()
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
-        """Run a function in the engine's thread, after those before it."""
+        """Run a function in the engine's thread, after those submitted before."""
         return self._thread.submit(function, *arguments)
 
-    def run_while_wanted(self, function: Callable[[], T], abandoned: Callable[[], bool]) -> T:
-        """What `function` gives; Abandoned from its next `run` once nobody wants it. In the engine's thread."""
+    def run_unless_abandoned(self, function: Callable[[], T], abandoned: Callable[[], bool]) -> T:
+        """The result of `function`; its next `run` raises Abandoned once `abandoned()`. In the engine's thread."""
         self._abandoned = abandoned
         try:
             return function()
@@ -124,19 +128,19 @@ class Engine:
 
     @property
     def loaded(self) -> dict[str, Loaded]:
-        """The models that are in memory, by their SHA-256."""
+        """The models in memory, by SHA-256."""
         with self._changing:
             return {model.sha256: loaded for model, loaded in self._loaded.items()}
 
     def is_proved(self, model: ModelFile) -> bool:
-        """Whether a model is known to be exact here. It may have to be loaded again."""
+        """Whether a model was proved on this machine. It may be unloaded since."""
         return model.sha256 in self._proved
 
     def load(self, model: ModelFile) -> Loaded:
-        """Load a verified file and prove it on this machine; does nothing when it is ready. In the engine's thread.
+        """Load a verified file and prove it on this machine, unless that is done already. In the engine's thread.
 
         Raises:
-            RpcError: MODEL_REFUSED when torch can't read it, or no precision gives the golden vectors.
+            RpcError: MODEL_REFUSED if torch can't read it, or no precision gives the golden vectors.
         """
         if (ready := self._loaded.get(model)) is not None:
             self._used[model] = time.monotonic()
@@ -156,24 +160,24 @@ class Engine:
         return self._loaded[model]
 
     def _make_room(self, size: int) -> None:
-        """Let go of the modules that were used least recently, as far as the limit of bytes asks for it."""
+        """Unload the least recently used modules until `size` more bytes fit."""
         while self._models_bytes and self._loaded:
             if size + sum(model.unpacked_bytes for model in self._loaded) <= self._models_bytes:
                 return
             oldest = min(self._loaded, key=lambda model: self._used[model])
-            logger.info("model %s is let go of, to make room; it is loaded again when asked for", oldest.card.name)
+            logger.info("model %s is unloaded to make room; it is loaded again when it is needed", oldest.card.name)
             with self._changing:
                 del self._loaded[oldest]
 
     def _choose_precision(self, module: Any, model: ModelFile) -> tuple[int, dict[int, float]]:
-        """The fastest precision that is exact here, and the processor's seconds of each that was timed."""
+        """The fastest precision that is exact on this machine, and the processor time of each that was timed."""
         try:
             return self._prove(module, model)
         except (AttributeError, OverflowError, TypeError) as error:  # a card that doesn't fit its module
             raise RpcError(Code.MODEL_REFUSED, f"{model.path.name} does not do what its card says: {error}") from error
 
     def _prove(self, module: Any, model: ModelFile) -> tuple[int, dict[int, float]]:
-        """As `_choose_precision`. RpcError where no precision gives the golden vectors."""
+        """As `_choose_precision`. RpcError if no precision gives the golden vectors."""
         seconds = {bits: s for bits in EXACT_PRECISIONS if (s := self._time(module, model, bits)) is not None}
         for precision in sorted(seconds, key=lambda bits: seconds[bits]):
             if self._is_golden(module, model, precision):
@@ -190,9 +194,9 @@ class Engine:
         return FALLBACK_PRECISION, seconds
 
     def _time(self, module: Any, model: ModelFile, precision: int) -> float | None:
-        """Seconds that the first golden vector takes in one thread; None where this precision does not give it.
+        """Seconds that the first golden vector takes in one thread; None if this precision gives other bytes.
 
-        On a CPU they are of the processor's time, of which a busy machine gives a thread less but no other.
+        On a CPU this is processor time, which does not depend on how busy the machine is.
         """
         [first] = model.card.golden[:1]
         clock = time.thread_time if self.device.type == "cpu" else time.perf_counter
@@ -200,13 +204,13 @@ class Engine:
         for _ in range(PROVED_RUNS):
             began = clock()
             found = self._golden(module, model, precision, first, threads=1)
-            taken = clock() - began  # of the last run, which is a specialised one
+            taken = clock() - began  # of the last run, which is an optimised one
             if not found:
                 return None
         return taken
 
     def _is_golden(self, module: Any, model: ModelFile, precision: int) -> bool:
-        """Whether this precision gives all golden vectors, each time that they are run."""
+        """Whether this precision gives all golden vectors in every run."""
         of_method = Counter(golden.method for golden in model.card.golden)
         return all(
             self._golden(module, model, precision, golden)
@@ -221,7 +225,7 @@ class Engine:
         module.use_precision(precision)
         try:
             result = self._call(module, model, golden.method, _arguments(golden), threads=threads)
-        except RuntimeError as error:  # a precision this device has no kernel for
+        except RuntimeError as error:  # the device has no kernel for this precision
             logger.warning("model %s can't be run in %d bits: %s", model.card.name, precision, error)
             return False
         if digest(result) == golden.sha256:
@@ -231,10 +235,10 @@ class Engine:
         return False
 
     def choose_batching(self, model: ModelFile) -> Batching:
-        """Measure what pays, by runs of more and more items until these get no cheaper. In the engine's thread.
+        """Measure larger and larger batches until the time per item no longer falls. In the engine's thread.
 
-        The items are the first one of the first golden vector. Until this is called no batches are made. Errors as
-        `load`.
+        The batches repeat the first item of the first golden vector. Until this is called, nothing runs in batches.
+        Errors are those of `load`.
         """
         if (chosen := self._batching.get(model.sha256)) is not None:
             return chosen
@@ -287,14 +291,15 @@ class Engine:
         """Call a method of a model's module: arrays and integers in, one array out. In the engine's thread.
 
         Raises:
-            Abandoned: nobody wants it any more.
+            Abandoned: nobody waits for the result any more.
+            RpcError: as `load`.
         """
         if self._abandoned():
             raise Abandoned
         return self._call(self.load(model).module, model, method, arguments)
 
     def batch(self, model: ModelFile, method: str, arguments: Sequence[Argument]) -> Batch:
-        """How a `run` with these arguments may be joined with others. From any thread."""
+        """How a `run` with these arguments can share a batch. May be called from any thread."""
         return Batch(
             (model.sha256, batches.alike(method, arguments)),
             batches.items(arguments),
@@ -304,7 +309,7 @@ class Engine:
         )
 
     def close(self) -> None:
-        """Finish what runs, drop what waits."""
+        """Finish what runs, cancel what waits."""
         self._thread.shutdown(wait=True, cancel_futures=True)
 
 

@@ -1,4 +1,4 @@
-"""A call's parameters: checked against the record that a method wants, and the options that every call may have."""
+"""Parses a call's parameters into the record that the method expects, and the options that every call may have."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Options(msgspec.Struct, frozen=True):
-    """Parameters that any request may have: how it is to be answered, not what with."""
+    """Parameters that any request may have: when and how the response is sent, not what is in it."""
 
     deadline_ms: int | None = None
     priority: Literal["high", "normal", "low"] = "normal"
@@ -26,7 +26,7 @@ class Options(msgspec.Struct, frozen=True):
 
 
 def take_options(params: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
-    """Options, and the parameters without them. RpcError for an option that can't be."""
+    """The options, and the other parameters. RpcError for an option that is not valid."""
     given = {name: params[name] for name in Options.__struct_fields__ if name in params}
     if not given:
         return Options(), params
@@ -41,7 +41,7 @@ def take_options(params: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
 
 
 def parse(params: dict[str, Any], kind: type[T]) -> T:
-    """Parameters as a record. A whole number may come as a float, as some languages have nothing else.
+    """The parameters as a record of type `kind`. Whole numbers may come as floats: some languages have only those.
 
     Raises:
         RpcError: INVALID_PARAMS, naming the parameter and, for an unknown one, the nearest right name.
@@ -56,15 +56,15 @@ def parse(params: dict[str, Any], kind: type[T]) -> T:
     anything = _arrays(kind)
     try:
         given = {name: value if name in anything else _whole(value) for name, value in params.items()}
-        return msgspec.convert(given, kind)  # which makes floats of integers where it wants such
+        return msgspec.convert(given, kind)  # converts integers to floats where the record has floats
     except msgspec.ValidationError as error:
         raise _invalid(str(error), params, typing.get_type_hints(kind)) from error
 
 
 def _whole(value: Any) -> Any:
-    """The same value, where a float in it, however deep in lists and dicts, is a whole number an integer stands.
+    """The value with whole floats replaced by integers, in nested lists and dicts too.
 
-    Floats beyond MAX_EXACT stay as they are, since they do not say which whole number is meant.
+    Floats beyond MAX_EXACT are not replaced, since they do not say which whole number is meant.
 
     >>> _whole([7.0, 0.5, {"x": -1099511627776.0}, 2.0**60])
     [7, 0.5, {'x': -1099511627776}, 1.152921504606847e+18]
@@ -80,7 +80,7 @@ def _whole(value: Any) -> Any:
 
 @functools.cache
 def _arrays(kind: type[msgspec.Struct]) -> frozenset[str]:
-    """The parameters that may be arrays: those of any type. (msgspec takes an array for a map, and fails on it.)"""
+    """The parameters that may be arrays: those of type Any. (msgspec takes an array for a map, and fails on it.)"""
     return frozenset(name for name, hint in typing.get_type_hints(kind).items() if hint is Any)
 
 

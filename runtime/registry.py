@@ -1,7 +1,7 @@
 """Finds and verifies model files: the folder's SHA256SUMS, the card inside each file.
 
-A model file is code, so it is read only from the folder the operator named, and only when its checksum is listed
-there. What is refused stays listed with its reason, so that `pcg models` can show it.
+A model file is code. So it is read only from the folder that the operator named, and only if the folder's SHA256SUMS
+lists its checksum. Refused files are listed with the reason, so that `pcg models` can show them.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ SUFFIX = ".ts"
 
 @dataclass(frozen=True, eq=False)
 class ModelFile:
-    """A verified model file. `data` is what was hashed: the engine loads these bytes, not the path again.
+    """A verified model file. `data` is what was hashed: the engine loads these bytes, and does not read the file again.
 
-    Each reading of a file is itself only, whatever another's bytes.
+    Two records are equal only if they are the same object, even if their bytes are equal.
     """
 
     path: Path
@@ -37,20 +37,20 @@ class ModelFile:
 
     @property
     def unpacked_bytes(self) -> int:
-        """What is in the file, decompressed: about the memory that the model takes."""
+        """The size of the file's content, decompressed: about the memory that the model takes."""
         with zipfile.ZipFile(io.BytesIO(self.data)) as archive:
             return sum(entry.file_size for entry in archive.infolist())
 
 
 class Refused(ValueError):
-    """A model file that may not be loaded; the message is the reason."""
+    """A model file must not be loaded; the message is the reason."""
 
 
 def read_sums(folder: Path) -> dict[str, str]:
-    """File name to hex SHA-256, as `sha256sum` writes them; empty where there is no SHA256SUMS.
+    """Hex SHA-256 by file name, as `sha256sum` writes them; empty if there is no SHA256SUMS.
 
     Raises:
-        Refused: a line is not of that form.
+        Refused: a line has another form.
     """
     path = folder / SUMS
     if not path.exists():
@@ -69,7 +69,7 @@ def read_card(data: bytes) -> Card:
     """The card inside a TorchScript archive's bytes.
 
     Raises:
-        Refused: no archive, no card, or a card that is not valid.
+        Refused: it is not an archive, or has no valid card.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -87,7 +87,7 @@ def read_model(path: Path, expected: str | None) -> ModelFile:
     """Read and verify one file; `expected` is its line in SHA256SUMS.
 
     Raises:
-        Refused: the checksum is missing or differs, or the card is.
+        Refused: the checksum is missing or wrong, or the card is not valid.
     """
     if expected is None:
         raise Refused(f"{path.name} is not in {SUMS}; add it with 'sha256sum {path.name} >> {SUMS}' if you trust it")
@@ -105,10 +105,10 @@ def read_model(path: Path, expected: str | None) -> ModelFile:
 
 
 class Registry:
-    """The models of one folder, by name; where it has several versions of one, the newest has the name, and every one
-    is NAME@VERSION.
+    """The models of one folder, by name. If it has several versions of a model, NAME is the newest, and NAME@VERSION
+    is each of them.
 
-    `models` and `refused` are replaced as a whole, never changed: whoever reads one sees one state of the folder.
+    `models` and `refused` are replaced as a whole and never changed, so a reader sees one state of the folder.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -125,14 +125,14 @@ class Registry:
         self._adopt(*self._read())
 
     def reload(self, prove: Callable[[ModelFile], object] = lambda _: None) -> bool:
-        """Look at the folder again, if anything in it has changed; whether the models are others now.
+        """Read the folder again if it has changed; returns whether the models changed.
 
-        A new file is proved before it is adopted. Where one is refused, by `read_model` or by an RpcError of `prove`,
-        the model that it was to replace goes on, and `refused` says why.
+        A new file is proved before it is served. If it is refused, by `read_model` or by an RpcError of `prove`, the
+        model that it would replace stays, and `refused` says why.
 
         Raises:
-            OSError: the folder can't be read; all goes on.
-            Refused: SHA256SUMS is malformed; all goes on.
+            OSError: the folder can't be read; nothing changes.
+            Refused: SHA256SUMS is malformed; nothing changes.
         """
         if self._signature() == self._seen:
             return False
@@ -151,17 +151,17 @@ class Registry:
         return self._adopt(files, refused)
 
     def withdraw(self, model: ModelFile, reason: str) -> None:
-        """Serve a model no more: it turned out to be no good."""
+        """Stop serving a model, and list it as refused with `reason`."""
         files = {other.path: other for other in self.models.values() if other is not model}
         self._adopt(files, {**self.refused, model.path.stem: reason})
 
     def _signature(self) -> str:
-        """Of what the folder's files are, as far as is seen without reading them."""
+        """The names, times and sizes of the folder's files: it differs when a file changes."""
         paths = [self.folder / SUMS, *sorted(self.folder.glob("*" + SUFFIX))]
         return repr([(p.name, s.st_mtime_ns, s.st_size, s.st_ino) for p in paths if p.exists() and (s := p.stat())])
 
     def _read(self) -> tuple[dict[Path, ModelFile], dict[str, str]]:
-        """The folder's good models by path, those that are known already as they are, and why others are none."""
+        """The folder's valid models by path (the same record if unchanged), and why others are refused."""
         self._seen = self._signature()
         known = {(model.path, model.sha256): model for model in self.models.values()}
         sums = read_sums(self.folder)
@@ -181,7 +181,7 @@ class Registry:
     def _adopt(self, files: dict[Path, ModelFile], refused: dict[str, str]) -> bool:
         models: dict[str, ModelFile] = {}
         versions: dict[str, Path] = {}
-        for path, model in sorted(files.items(), key=lambda item: _version(item[1]), reverse=True):  # the newest first
+        for path, model in sorted(files.items(), key=lambda item: _version(item[1]), reverse=True):  # newest first
             name = f"{model.card.name}@{model.card.version}"
             if name in versions:
                 refused[path.stem] = f"{path.name}: {versions[name].name} is {name} already"
@@ -211,6 +211,6 @@ class Registry:
 
 
 def _version(model: ModelFile) -> list[tuple[int, str]]:
-    """What sorts versions as people count them, 1.9 before 1.10."""
+    """A sort key for versions that puts 1.9 before 1.10."""
     parts = re.findall(r"\d+|\D+", model.card.version)
     return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]

@@ -1,4 +1,4 @@
-"""What both clients do alike: requests to messages, messages to results, items and errors."""
+"""What both clients share: encoding requests, and decoding responses, items and errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ConnectionLost(ConnectionError):
 
 
 def address(host: str, port: int, unix: str | Path | None) -> str:
-    """An address, for messages."""
+    """The address as text, for error messages."""
     return f"{host}:{port}" if unix is None else str(unix)
 
 
@@ -33,7 +33,7 @@ def to_params(params: dict[str, Any]) -> list[Any]:
 
 
 def is_item(event: Event | None) -> TypeGuard[Notification]:
-    """Whether it is part of a call's result."""
+    """Whether it is an item of a streamed result."""
     match event:
         case Notification("item", [{"msgid": int()}]):
             return True
@@ -41,7 +41,7 @@ def is_item(event: Event | None) -> TypeGuard[Notification]:
 
 
 def is_progress(event: Event | None) -> TypeGuard[Notification]:
-    """Whether it tells how far a call is."""
+    """Whether it reports the progress of a call."""
     match event:
         case Notification("progress", [{"msgid": int(), "done": int(), "of": int()}]):
             return True
@@ -49,24 +49,24 @@ def is_progress(event: Event | None) -> TypeGuard[Notification]:
 
 
 def is_part(event: Event | None) -> TypeGuard[Response | Notification]:
-    """Whether it is about a call: its response, an item of it, or how far it is."""
+    """Whether it belongs to a call: a response, an item or a progress report."""
     return isinstance(event, Response) or is_item(event) or is_progress(event)
 
 
 def progress(notification: Notification) -> tuple[int, int]:
-    """How much of how much of a call is done."""
-    said = notification.params[0]
-    return said["done"], said["of"]
+    """How much of a call is done, of how much."""
+    params = notification.params[0]
+    return params["done"], params["of"]
 
 
 def msgid_of(event: Response | Notification) -> int:
-    """Which call a response or an item is of."""
+    """The msgid of the call that it belongs to."""
     msgid: int = event.msgid if isinstance(event, Response) else event.params[0]["msgid"]
     return msgid
 
 
 def item(item: Notification) -> dict[str, Any]:
-    """What an item holds, its array maps as arrays."""
+    """The content of an item, its array maps as numpy arrays."""
     return {key: arrays.from_wire(value) for key, value in item.params[0].items() if key != "msgid"}
 
 
@@ -76,14 +76,14 @@ def cancel(wire: Connection, msgid: int) -> bytes:
 
 
 def result(response: Response) -> Any:
-    """A call's result, its array maps as arrays. RpcError if it is an error."""
+    """The result in a response, its array maps as numpy arrays. RpcError if the response has an error."""
     if response.error is not None:
         raise RpcError.from_wire(response.error)
     return arrays.from_wire(response.result)
 
 
 def farewell(event: Event | None, address: str) -> Exception | None:
-    """Why the connection is over, if `event` says that it is; None stands for its end."""
+    """The reason why the connection has ended, if `event` says that it has; an event of None is its end."""
     match event:
         case None:
             return ConnectionLost(f"the runtime at {address} closed the connection")

@@ -1,4 +1,4 @@
-"""The method table: each name, what checks its parameters, and what answers it."""
+"""The method table: for each name, what checks its parameters and what makes its result."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from runtime.errors import Code, RpcError, did_you_mean
 from runtime.parameters import parse, take_options
 from runtime.registry import ModelFile, Registry
 from runtime.scheduling import streaming
-from runtime.scheduling.dispatcher import Runner
-from runtime.scheduling.results import Cache, DiskCache
+from runtime.scheduling.dispatcher import Dispatcher
+from runtime.scheduling.results import DiskCache, MemoryCache
 from runtime.scheduling.work import Search, Work, key_of, of_land, of_model
 from runtime.scheduling.workers import Workers
 from runtime.version import VERSION
@@ -36,7 +36,7 @@ from runtime.wire.protocol import Packed, pack
 
 PROTOCOL_VERSION = 1
 NAME = "pcg-runtime"
-_IN_BATCHES = {asking.FAMILY}  # whose models' runs may be joined; of terrain large enough to be asked for, none pay
+_IN_BATCHES = {asking.FAMILY}  # families whose calls may run in batches; for terrain, batches are not faster
 
 
 class Hello(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,11 +58,11 @@ class Name(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Service:
-    """Answers calls by name. What needs no model is answered at once, the rest by the runner."""
+    """Runs methods by name. Methods that need no model give their result at once, the others through the dispatcher."""
 
-    def __init__(self, registry: Registry, engine: Engine, runner: Runner | None = None) -> None:
+    def __init__(self, registry: Registry, engine: Engine, dispatcher: Dispatcher | None = None) -> None:
         self.registry, self.engine = registry, engine
-        self._runner = Runner(engine) if runner is None else runner
+        self._dispatcher = Dispatcher(engine) if dispatcher is None else dispatcher
         self._started = time.monotonic()
         self._learned, self._regions, self._streams = LearnedControl(), regions.Regions(), CoarseStreams()
         self._quick: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -71,7 +71,7 @@ class Service:
             "models.list": self._list,
             "models.describe": self._describe,
         }
-        # These check their parameters at once; the work that is left waits for its turn.
+        # These check their parameters at once; the work they return waits in a queue.
         self._scheduled: dict[str, Callable[[dict[str, Any]], Work | Search]] = {
             "terrain.chunk": self._terrain_chunk,
             "terrain.sketch": self._terrain_sketch,
@@ -81,12 +81,12 @@ class Service:
             "levels.generate": self._levels_generate,
             "levels.solve": self._levels_solve,
         }
-        # Of these, those that tell how far they are where `stream` is asked for.
+        # Those of them that report their progress if the request says `stream`.
         self._reporting: dict[str, Callable[[dict[str, Any], streaming.Report], Search]] = {
             "levels.generate": self._levels_generate,
             "levels.solve": self._levels_solve,
         }
-        # Of several works; what each gives is an item of this name.
+        # Methods of several works; the result of each is an item of this name.
         self._streamed: dict[str, tuple[str, Callable[[dict[str, Any]], list[Work | Search]]]] = {
             "terrain.chunks": ("chunk", self._terrain_chunks),
         }
@@ -98,38 +98,37 @@ class Service:
 
     @property
     def ready(self) -> bool:
-        """Whether requests that need a model are answered."""
+        """Whether all models are loaded and proved, so that requests need not wait for that."""
         return len(self._loaded()) == len(self.registry.models) > 0
 
     def _loaded(self) -> list[str]:
         return [name for name, model in self.registry.models.items() if self.engine.is_proved(model)]
 
     def queue_depths(self) -> dict[str, int]:
-        """How many calls wait in each queue that has any."""
-        return self._runner.depths()
+        """How many calls wait, for each queue that is not empty."""
+        return self._dispatcher.depths()
 
-    def caches(self) -> dict[str, Cache | DiskCache]:
-        """Where results are kept, by the name of the tier."""
-        disk = self._runner.disk
-        return {"memory": self._runner.cache} | ({} if disk is None else {"disk": disk})
+    def caches(self) -> dict[str, MemoryCache | DiskCache]:
+        """The result caches, by the name of the tier."""
+        disk = self._dispatcher.disk
+        return {"memory": self._dispatcher.cache} | ({} if disk is None else {"disk": disk})
 
     @property
     def workers(self) -> Workers | None:
-        """The processes that search, if there are any."""
-        return self._runner.workers
+        """The processes for searches, if there are any."""
+        return self._dispatcher.workers
 
     @property
     def cache_misses(self) -> int:
-        """Calls whose result was kept nowhere."""
-        return self._runner.misses
+        """How many calls found their result in no cache."""
+        return self._dispatcher.misses
 
     def warm_up(self, stop: threading.Event | None = None) -> None:
-        """Load every model and prove it; a model that fails is refused with its reason, the others go on. Returns soon
-        after `stop` is set.
+        """Load every model and prove it (compute its golden vectors). Returns soon after `stop` is set.
 
-        A request that comes meanwhile proves the model that it needs itself, in its turn. Terrain is first, since that
-        is what a game shows first. The workers start last, and what is run together is measured last: neither keeps a
-        request waiting.
+        A model that fails is refused with the reason; the others are served. A request that comes meanwhile loads and
+        proves its model itself. Terrain comes first, since games show it first. Starting the workers and measuring the
+        batch sizes come last, since requests need not wait for them.
         """
         stop = stop or threading.Event()
         regions.warm_up()
@@ -149,9 +148,9 @@ class Service:
             self._choose_batching(model)
 
     def reload(self) -> bool:
-        """Serve what is in the models folder now, if that has changed; whether it has. Not in the event loop.
+        """Load the models folder again if it has changed; returns whether the models changed. Not in the event loop.
 
-        Requests that were taken before keep the model they were taken for. Errors as `Registry.reload`.
+        Requests that were accepted before keep their model. Errors are those of `Registry.reload`.
         """
         return self.registry.reload(self._prove)
 
@@ -164,7 +163,12 @@ class Service:
             self.engine.submit(self.engine.choose_batching, model).result()
 
     def call(self, method: str, params: dict[str, Any], *, connection: Caller) -> Packed | asyncio.Future[Packed]:
-        """The result of one call of a connection, or a future of it. Cancelled, it gives its place up.
+        """The packed result of one call, or a future of it. Cancel the future to give up the call.
+
+        Args:
+            method: the method's name.
+            params: its parameters, and the options.
+            connection: where the request came from.
 
         Raises:
             RpcError: what was wrong; OVERLOADED where too many wait already. In the future also DEADLINE_EXCEEDED.
@@ -172,44 +176,47 @@ class Service:
         options, params = take_options(params)
         if quick := self._quick.get(method):
             return pack(quick(params))
-        start = functools.partial(self._runner.start, options=options, flow=connection.flow)
+        start = functools.partial(self._dispatcher.start, options=options, flow=connection.flow)
         if method in self._streamed:
             name, works = self._streamed[method]
-            answer = streaming.answer(works(params), name, options, start, connection.notify, connection.flow)
-            return asyncio.ensure_future(answer)
+            response = streaming.respond(works(params), name, options, start, connection.notify, connection.flow)
+            return asyncio.ensure_future(response)
         if options.stream and method in self._reporting:
             make = functools.partial(self._reporting[method], params)
             return asyncio.ensure_future(streaming.reporting(make, start, connection.notify))
         return start(self._work(method, params))
 
     def call_blocking(self, method: str, params: dict[str, Any], report: streaming.Report | None = None) -> Any:
-        """As `call`, without an event loop, and without the packing. Nothing is streamed, whatever `stream` says.
+        """As `call`, without an event loop and without packing. Nothing is streamed, whatever `stream` says.
 
-        `report` is told how far it is, in another thread, by methods that know.
+        Args:
+            method: the method's name.
+            params: its parameters, and the options.
+            report: called in another thread with how much is done of how much, by methods that report progress.
         """
         options, params = take_options(params)
         if quick := self._quick.get(method):
             return quick(params)
         if method in self._streamed:
             name, works = self._streamed[method]
-            results = [self._runner.run(work, options) for work in works(params)]
+            results = [self._dispatcher.run(work, options) for work in works(params)]
             return {"count": len(results), f"{name}s": results}
         if report is not None and method in self._reporting:
-            return self._runner.run(self._reporting[method](params, report), options)
-        return self._runner.run(self._work(method, params), options)
+            return self._dispatcher.run(self._reporting[method](params, report), options)
+        return self._dispatcher.run(self._work(method, params), options)
 
     def stream_blocking(self, method: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """The items of a call that streams, each made when it is asked for."""
+        """The items of a method that streams; each is made when it is asked for."""
         options, params = take_options(params)
         if method not in self._streamed:
             raise RpcError(Code.METHOD_NOT_FOUND, f"{method!r:.80} does not stream{self._nearest(method)}")
         name, works = self._streamed[method]
         for index, work in enumerate(works(params)):
-            yield {"index": index, name: self._runner.run(work, options)}
+            yield {"index": index, name: self._dispatcher.run(work, options)}
 
     def close(self) -> None:
-        """Answer what waits with SHUTTING_DOWN, finish what runs, stop the engine."""
-        self._runner.close()
+        """Fail calls that wait with SHUTTING_DOWN, finish those that run, stop the engine."""
+        self._dispatcher.close()
 
     def _work(self, method: str, params: dict[str, Any]) -> Work | Search:
         if method not in self._scheduled:
@@ -234,7 +241,7 @@ class Service:
             "ready": self.ready,
             "models": self._loaded(),
             "refused": dict(self.registry.refused),
-            "queue_depth": self._runner.busy,
+            "queue_depth": self._dispatcher.busy,
             "queues": self.queue_depths(),
             "uptime_s": round(time.monotonic() - self._started, 3),
             "device": str(self.engine.device),
@@ -305,10 +312,12 @@ class Service:
         request = parse(params, asking.GenerateRequest)
         model, wishes = generate.check(request, self.registry)
         key = key_of(model, "levels.generate", request)
-        return Search("levels.generate", key, lambda hands: generate.generate(hands, model, wishes, request, report))
+        return Search(
+            "levels.generate", key, lambda executor: generate.generate(executor, model, wishes, request, report)
+        )
 
     def _levels_solve(self, params: dict[str, Any], report: streaming.Report | None = None) -> Search:
         game, request = solving.check(parse(params, solving.SolveRequest), self.registry)
         legend = game.legend if isinstance(game, OwnGame) else None
         key = msgspec.msgpack.encode(["levels.solve", request, legend])
-        return Search("levels.solve", key, lambda hands: solving.search(hands, game, request, report))
+        return Search("levels.solve", key, lambda executor: solving.search(executor, game, request, report))

@@ -1,9 +1,9 @@
-"""How this process shares the machine: what its threads do while they wait, and who goes first. Imports no torch.
+"""How this process shares the machine with a game: how its threads wait, and their priority. Imports no torch.
 
-A game is the neighbour. torch divides a layer among threads, which meet after each part of it. By default a thread
-that arrives first spins for some milliseconds, in the hope that the others are there soon. Beside a game that keeps a
-core busy they are not: a spinning thread holds the core that the thread it waits for needs. So threads here sleep
-almost at once, and those that make content give way to everyone else.
+torch divides a layer among threads, which wait for each other after each part. By default a thread that arrives first
+spins for some milliseconds, in the hope that the others are ready soon. With a game on the same machine they are not:
+the spinning thread holds the core that the other thread needs. So threads here sleep almost at once, and those that
+make content have a lower priority than other programs.
 
 The OpenMP library reads its settings from the environment when torch loads it, so `runtime` sets them when it is
 imported: import it before torch.
@@ -16,31 +16,31 @@ import sys
 import threading
 from collections.abc import MutableMapping
 
-SPIN_VARIABLES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # of any OpenMP library: an operator's own
+SPIN_VARIABLES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # if the operator set one, it stays
 SHARED = {
     "GOMP_SPINCOUNT": "1000",  # GNU's library, of torch on Linux: turns of an empty loop, some microseconds
     "KMP_BLOCKTIME": "0",  # LLVM's and Intel's, of torch elsewhere: milliseconds
 }
 DEDICATED = {"GOMP_SPINCOUNT": "300000", "KMP_BLOCKTIME": "200"}  # the libraries' own defaults
-NICE = 1  # of the threads that make content, on Unix: 0 is a game's, 19 the last of all
+NICE = 1  # of the threads that make content, on Unix: a game has 0; 19 is the lowest priority
 
-FOR_EACH_CORE = 4  # threads at most: more only wait for each other, and a thousand times as many may be all there are
+FOR_EACH_CORE = 4  # threads at most: more only wait for each other
 
 
 def sleep_while_waiting(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Let threads sleep soon after they begin to wait, unless the environment says something about it already."""
+    """Make threads sleep soon after they begin to wait, unless `environment` has a setting for it already."""
     if not any(name in environment for name in SPIN_VARIABLES):
         environment.update(SHARED)
 
 
 def spin_while_waiting(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Take back what `sleep_while_waiting` set: for a machine that has nothing else to do."""
+    """Undo `sleep_while_waiting`, for a machine that runs nothing else."""
     if all(environment.get(name) == value for name, value in SHARED.items()):
         environment.update(DEDICATED)
 
 
 def give_way() -> None:
-    """Let the calling thread, and those that it starts from now on, run after a game's. What can't be had is left.
+    """Lower the priority of the calling thread, and of threads that it starts from now on, as far as possible.
 
     Linux: the thread's niceness. It counts among the processes of one session; where this process leads its own, as a
     service does, the niceness of the session (sched(7), "autogroup") is raised as well. macOS: the quality of service
@@ -65,7 +65,7 @@ def _give_way_on_linux() -> None:
                     group.seek(0)
                     group.write(str(NICE))
         except (OSError, ValueError):
-            return  # a kernel without it, or a container that hides it: the thread's niceness is what there is
+            return  # the kernel or container has no autogroup: only the thread's niceness is set
 
 
 def _give_way_on_macos() -> None:
@@ -86,12 +86,12 @@ def _give_way_on_windows() -> None:
 
 
 def most_threads() -> int:
-    """The most threads that an engine may be given on this machine."""
+    """The most threads that an engine may have on this machine."""
     return FOR_EACH_CORE * (os.cpu_count() or 1)
 
 
 def check_threads(threads: int | None) -> None:
-    """Look at a number of threads before any is made; None is left to the engine.
+    """Check a number of threads; with None the engine chooses.
 
     Raises:
         ValueError: the number is out of range; the message names the range.

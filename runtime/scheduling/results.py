@@ -34,7 +34,7 @@ _WARN_EVERY_S = 60.0
 _ABANDONED_S = 60.0  # no file takes that long to write
 
 
-class Cache:
+class MemoryCache:
     """Results in memory. May be used from any thread."""
 
     def __init__(self, limit_bytes: int = MEMORY_BYTES) -> None:

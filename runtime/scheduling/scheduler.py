@@ -1,23 +1,24 @@
 """Decides which request runs next: bounded queues, priorities, a fair share for each connection, deadlines.
 
 Theory of operation. A `Call` is a request that waits; a `Job` is the work that it waits for. Calls for equal work share
-one job, however many ask (single flight), and a job that no call waits for any more is abandoned.
+one job (single flight). A job that no call waits for any more is abandoned.
 
-The scheduler has no thread. For each call that waits it hands over a ticket, to be called in the engine's thread (or,
-for searches, in one of theirs); what a ticket runs is decided when its turn comes. So urgent work goes first though it
-came last, what was cancelled costs nothing, and the engine never waits for an event loop. Nor does it pack results and
-wake those who wait for them: what it has made it hands back, and takes the next ticket. The call that is due is
+The scheduler has no thread of its own. For each call that waits it hands over a ticket: a function for the engine's
+thread (or, for searches, one of theirs). What a ticket runs is decided when it is called. So urgent work that came last
+still goes first, cancelled work costs nothing, and the engine never waits for an event loop. The engine's thread
+neither packs results nor wakes the callers: it hands results back to another thread, and takes the next ticket. The
+call that runs next is
 
 1. of the highest priority;
 2. of the client whose calls have run for the least time, and of this client's connections, of the one whose calls have
    run for the least time (`runtime.scheduling.fairness`: neither idling nor reconnecting gains anything);
 3. the oldest of that connection.
 
-Work that is alike and that pays together (`runtime.batching`) is one run: with the call that is due go the others of
-its priority.
+Work of the same kind can be one run, where that is faster (`runtime.batching`): the call that is next takes others of
+its priority with it.
 
-A connection that does not read its answers is congested: its calls wait until it has read them, so that it can't make
-the runtime keep more and more results for it.
+A connection that does not read its responses is congested: its calls wait until it has read them. So it can't make the
+runtime store more and more results for it.
 """
 
 from __future__ import annotations
@@ -39,21 +40,25 @@ from runtime.scheduling.work import Search, Work
 logger = logging.getLogger(__name__)
 
 MAX_QUEUED = 512  # calls that wait in one queue, of one priority
-RETRY_MS = (100, 60_000)  # the least and the most that an overloaded client is told to wait
-_NEWEST = 0.2  # how much the latest run counts in the mean time of a queue's runs
+RETRY_MS = (100, 60_000)  # least and most time that an overloaded client is told to wait
+_NEWEST = 0.2  # weight of the latest run in the moving average of a queue's run time
 
 
-Observe = Callable[[str, float, float, int, int], None]
+Observer = Callable[[str, float, float, int, int], None]
 Outcome = tuple[Any, BaseException | None]  # a result, or why there is none
 
 
 class Scheduler:
-    """Queues calls, and runs them in tickets.
+    """Queues calls and runs them. All methods may be called from any thread.
 
-    `hand_over` takes a ticket and calls it, once, in a thread that runs work; `at_once` is in how many. `run` does a
-    job there, and returns its result or raises; `hand_back` takes what finishes and answers it, and calls it, once,
-    where that holds nobody up. `observe` is told of each run: its queue, seconds waited and run, how many jobs it did,
-    and how many calls these answer. Everything else may be called from any thread.
+    Args:
+        hand_over: takes a ticket, and calls it once in a thread that runs work.
+        run: does one job in that thread; returns its result or raises.
+        hand_back: takes a function that completes the calls, and calls it once, in a thread where it delays nobody.
+        max_queued: how many calls of one priority may wait in one queue.
+        at_once: how many threads run work.
+        observe: called after each run with its queue, the seconds waited, the seconds run, how many jobs it did, and
+            how many calls waited for them.
     """
 
     def __init__(
@@ -61,19 +66,19 @@ class Scheduler:
         hand_over: Callable[[Callable[[], None]], object],
         run: Callable[[Job], Any],
         *,
-        hand_back: Callable[[Callable[[], None]], object] = lambda answer: answer(),
+        hand_back: Callable[[Callable[[], None]], object] = lambda complete: complete(),
         max_queued: int = MAX_QUEUED,
         at_once: int = 1,
-        observe: Observe = lambda *_: None,
+        observe: Observer = lambda *_: None,
     ) -> None:
         self._hand_over, self._run, self._hand_back = hand_over, run, hand_back
         self._max_queued, self._at_once, self._observe = max_queued, at_once, observe
         self._lock = threading.Lock()
         self._arrival = threading.Condition(self._lock)
-        self._jobs: dict[bytes, Job] = {}  # by key; those that wait and the one that runs
+        self._jobs: dict[bytes, Job] = {}  # by key: those that wait, and those that run
         self._queues = {priority: FairQueue() for priority in Priority}
         self._depths: Counter[tuple[str, Priority]] = Counter()
-        self._seconds: dict[str, float] = {}  # mean time of a run, by queue
+        self._seconds: dict[str, float] = {}  # average time of a run, by queue
         self._tickets = 0  # handed over, not yet called
         self._running = 0
         self._closed = False
@@ -81,10 +86,16 @@ class Scheduler:
     def submit(
         self, work: Work | Search, flow: Flow, priority: Priority = Priority.NORMAL, deadline_s: float | None = None
     ) -> Call:
-        """A call for this work.
+        """Queue a call for `work`, or let it join a job for equal work.
+
+        Args:
+            work: what to do.
+            flow: the connection that the call came over.
+            priority: which queue it waits in.
+            deadline_s: seconds from now after which the call fails with DEADLINE_EXCEEDED; None: never.
 
         Raises:
-            RpcError: OVERLOADED, with `retry_after_ms`, where the queue is full; SHUTTING_DOWN after `close`.
+            RpcError: OVERLOADED, with `retry_after_ms`, if the queue is full; SHUTTING_DOWN after `close`.
         """
         with self._lock:
             if self._closed:
@@ -100,14 +111,14 @@ class Scheduler:
         return call
 
     def wake(self, flow: Flow) -> None:
-        """Look again for what can run: a flow is congested no more."""
+        """Look again for calls that can run: `flow` is no longer congested."""
         with self._lock:
             for queue in self._queues.values():
                 queue.wake(flow)
             self._issue_tickets()
 
     def depths(self) -> dict[str, int]:
-        """How many calls wait in each queue that has any."""
+        """How many calls wait, for each queue that is not empty."""
         with self._lock:
             depths: Counter[str] = Counter()
             for (queue, _), depth in self._depths.items():
@@ -116,12 +127,12 @@ class Scheduler:
 
     @property
     def busy(self) -> int:
-        """Calls that wait, and jobs that run."""
+        """How many calls wait, plus how many jobs run."""
         with self._lock:
             return self._depths.total() + self._running
 
     def close(self) -> None:
-        """Take no more calls, and answer those that wait with SHUTTING_DOWN; what runs goes on."""
+        """Take no more calls, and fail those that wait with SHUTTING_DOWN. Jobs that run go on."""
         with self._lock:
             self._closed = True
             calls = [call for job in self._jobs.values() if not job.running for call in job.calls]
@@ -151,14 +162,14 @@ class Scheduler:
         )
 
     def _dequeue(self, call: Call) -> None:
-        """Take a call off its queue, if it waits there, since it will not run."""
+        """Remove a call that will not run from its queue, if it is there."""
         queue = self._queues[call.priority]
         if call in queue:
             queue.remove(call)
             self._depths[call.job.work.queue, call.priority] -= 1
 
     def _leave(self, call: Call) -> None:
-        """Forget a call that is answered, cancelled or expired."""
+        """Forget a call that is done, cancelled or expired."""
         with self._lock:
             self._dequeue(call)
             job = call.job
@@ -177,7 +188,7 @@ class Scheduler:
             self._tickets += 1
 
     def _run_next(self) -> None:
-        """What a ticket does. A ticket whose call has gone, or is congested, finds nothing, and that is all."""
+        """What a ticket does: run the next call. Does nothing if all calls have left or are congested."""
         late: list[Call] = []
         with self._lock:
             self._tickets -= 1
@@ -189,7 +200,7 @@ class Scheduler:
             self._do(together)
 
     def _take(self, late: list[Call]) -> Call | None:
-        """The call that is due; those that have expired on the way go to `late`, off the queue."""
+        """The call that is next. Expired calls are removed from the queue and added to `late`."""
         for queue in self._queues.values():
             while (call := queue.next()) is not None:
                 if call.expires is None or time.monotonic() < call.expires:
@@ -199,7 +210,7 @@ class Scheduler:
         return None
 
     def _begin(self, due: Call) -> list[Call]:
-        """The call, and those that are done with it: what is alike, as far as it pays, and comes in time."""
+        """The call and those that share its run: of the same kind, up to `max_batch_size`, within `max_wait_time`."""
         together = [due]
         self._mark_running(due)
         batch = _batch(due.job)
@@ -214,7 +225,7 @@ class Scheduler:
                     size += its.size
             left = ends - time.monotonic()
             if size >= batch.limits.max_batch_size or left <= 0 or self._depths.total():
-                return together  # it waits for company only while there is nothing else to do
+                return together  # it waits for others only while there is nothing else to do
             self._arrival.wait(left)
 
     def _alike(self, batch: Batch, priority: Priority) -> Iterator[tuple[Call, Batch]]:
@@ -224,7 +235,7 @@ class Scheduler:
                 yield call, its
 
     def _mark_running(self, due: Call) -> None:
-        """The call runs, and all that wait for the same job wait no more in a queue."""
+        """The call runs now. Others for the same job leave their queues, and wait for its result."""
         due.job.running = True
         self._running += 1
         self._queues[due.priority].begin(due)
@@ -243,27 +254,27 @@ class Scheduler:
             self._seconds[queue] = mean + _NEWEST * (share - mean)
             for due in together:
                 self._queues[due.priority].end(due, share)
-        self._hand_back(functools.partial(self._answer, together, outcomes, waited, seconds))
+        self._hand_back(functools.partial(self._complete, together, outcomes, waited, seconds))
 
-    def _answer(self, together: list[Call], outcomes: list[Outcome], waited: float, seconds: float) -> None:
+    def _complete(self, together: list[Call], outcomes: list[Outcome], waited: float, seconds: float) -> None:
         finished = [_finished(call.job, outcome) for call, outcome in zip(together, outcomes, strict=True)]
-        answers = []
+        completed = []
         with self._lock:
             for due, outcome in zip(together, finished, strict=True):
                 self._running -= 1
                 self._forget(due.job)
-                answers += [(call, *outcome) for call in due.job.calls]
-        self._observe(together[0].job.work.queue, waited, seconds, len(together), len(answers))
-        for call, result, error in answers:
+                completed += [(call, *outcome) for call in due.job.calls]
+        self._observe(together[0].job.work.queue, waited, seconds, len(together), len(completed))
+        for call, result, error in completed:
             call.succeed(result) if error is None else call.fail(error)
 
     def _outcomes(self, jobs: list[Job]) -> list[Outcome]:
-        """Of each job its result and None, or an error: whoever waits must be told, whatever it is."""
+        """The result or the error of each job. No exception may be lost, or its callers would wait for ever."""
         batches = [batch for job in jobs if (batch := _batch(job)) is not None]
         if len(jobs) > 1:
             try:
                 return [(result, None) for result in batches[0].run([batch.arguments for batch in batches])]
-            except Exception as error:  # of one of them: the others must not suffer for it
+            except Exception as error:  # caused by one of them: the others must not fail with it
                 logger.info("%d requests that were run together failed, and are run one by one: %s", len(jobs), error)
         return [self._outcome(job) for job in jobs]
 
@@ -285,5 +296,5 @@ def _finished(job: Job, outcome: Outcome) -> Outcome:
         return outcome
     try:
         return finish(result), None
-    except BaseException as error:  # whoever waits must be told, whatever it is
+    except BaseException as error:  # no exception may be lost: callers wait for it
         return None, error

@@ -1,4 +1,4 @@
-"""Runs searches: what their models make in the engine's turns, and the rest in worker processes, or beside them."""
+"""Runs searches: their model calls in the engine's thread, the rest in worker processes or in threads here."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from runtime.batching import Batch
 from runtime.engine import Abandoned, Engine
 from runtime.registry import ModelFile
 from runtime.scheduling.jobs import Flow, Job
-from runtime.scheduling.scheduler import Observe, Scheduler
+from runtime.scheduling.scheduler import Observer, Scheduler
 from runtime.scheduling.work import Search, Work
 from runtime.scheduling.workers import Workers
 
 T = TypeVar("T")
-_BESIDE = 4  # searches without workers at a time: each has its memory, most wait for their turn
-_LOOK_S = 0.05  # between looks whether a result is still wanted
-_FOR_EACH_WORKER = 4  # searches at a time: while some wait for their model, and are written together, others are solved
+_WITHOUT_WORKERS = 4  # searches at a time: each takes memory, and most wait for the engine
+_POLL_S = 0.05  # between checks whether a search is abandoned
+_FOR_EACH_WORKER = 4  # searches at a time: while some wait for the model (in one batch), the workers solve others
 
 
 class InEngine:
-    """Hands of a process without workers: everything is done where it is asked for, in the engine's thread.
+    """An Executor without workers: runs everything at once in the calling thread, which is the engine's.
 
-    `wanted`: whether anybody still waits for the result.
+    `wanted`: whether anyone still waits for the result.
     """
 
     def __init__(self, engine: Engine, wanted: Callable[[], bool] = lambda: True) -> None:
         self.run, self.wanted = engine.run, wanted
 
     def turn(self, queue: str, function: Callable[[], T]) -> T:
-        """At once."""
+        """Call `function` at once."""
         del queue
         return function()
 
     def each(self, function: Callable[..., T], arguments: Iterable[tuple[Any, ...]]) -> Generator[T, None, None]:
-        """One by one, each when it is asked for; Abandoned once nobody waits for the result."""
+        """Run them one by one, each when its result is asked for. Raises Abandoned once nobody waits for the search."""
         for given in arguments:
             if not self.wanted():
                 raise Abandoned
@@ -48,18 +48,24 @@ class InEngine:
 
 
 class Searches:
-    """Takes searches in their turn, and has a thread for each that runs; they do no work in it but wait for it. Without
-    workers they do their work in it.
+    """A scheduler for searches, with one thread for each search that runs.
 
-    `models` is the scheduler of what runs in the engine's thread.
+    With workers, that thread only waits for the engine and the workers; without, it does the search itself.
+
+    Args:
+        engine: runs the models.
+        models: the scheduler of the engine's thread.
+        workers: the processes for searches, if there are any.
+        max_queued: how many searches of one method and priority may wait.
+        observe: called after each run, as `Scheduler` says.
     """
 
     def __init__(
-        self, engine: Engine, models: Scheduler, workers: Workers | None, max_queued: int, observe: Observe
+        self, engine: Engine, models: Scheduler, workers: Workers | None, max_queued: int, observe: Observer
     ) -> None:
         self.workers = workers
         self._engine, self._models = engine, models
-        count = _BESIDE if workers is None else _FOR_EACH_WORKER * workers.count
+        count = _WITHOUT_WORKERS if workers is None else _FOR_EACH_WORKER * workers.count
         give_way = sharing.give_way if engine.share else None
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="search", initializer=give_way)
         self.scheduler = Scheduler(
@@ -67,7 +73,7 @@ class Searches:
         )
 
     def close(self) -> None:
-        """Answer what waits with SHUTTING_DOWN, finish what runs, end the workers."""
+        """Fail calls that wait with SHUTTING_DOWN, finish those that run, end the workers."""
         self.scheduler.close()
         self._threads.shutdown(wait=True)
         if self.workers is not None:
@@ -79,35 +85,35 @@ class Searches:
 
 
 class _InTurn:
-    """Hands of one search that runs. Raises Abandoned where nobody waits for it any more."""
+    """The Executor of one search. Its methods raise Abandoned once nobody waits for the search."""
 
     def __init__(self, engine: Engine, scheduler: Scheduler, workers: Workers | None, job: Job) -> None:
         self._engine, self._scheduler, self._workers, self._job = engine, scheduler, workers, job
         self._parts = itertools.count()
-        # A flow of its own: one that is congested would keep this thread, and all searches that wait for it.
+        # It has its own flow: a congested one would block this thread, and all searches that wait for it.
         self._flow = Flow(job.client)
 
     def run(self, model: ModelFile, method: str, *arguments: NDArray[Any] | int) -> NDArray[Any]:
-        """In the engine's next turn for work as urgent as the search."""
+        """Run a model in the engine's thread, with the priority of the search."""
         call = functools.partial(self._engine.run, model, method, *arguments)
         return self._in_turn(model.card.name, call, self._engine.batch(model, method, arguments))
 
     def turn(self, queue: str, function: Callable[[], T]) -> T:
-        """In the engine's next turn for work as urgent as the search."""
+        """Call `function` in the engine's thread, with the priority of the search."""
         return self._in_turn(queue, function)
 
     def _in_turn(self, queue: str, function: Callable[[], T], batch: Batch | None = None) -> T:
         key = b"part%d of %d " % (next(self._parts), id(self._job)) + self._job.work.key
         call = self._scheduler.submit(Work(queue, key, function, batch), self._flow, self._job.priority)
-        made: T = self._result(call.future)
-        return made
+        result: T = self._result(call.future)
+        return result
 
     def wanted(self) -> bool:
         """Whether a call still waits for the search."""
         return not self._job.abandoned
 
     def each(self, function: Callable[..., T], arguments: Iterable[tuple[Any, ...]]) -> Generator[T, None, None]:
-        """All at once, as far as there are workers; without any, one by one."""
+        """Run them in parallel in the workers; without workers, one by one in this thread."""
         if self._workers is None:
             for given in arguments:
                 yield function(*given)
@@ -121,8 +127,8 @@ class _InTurn:
                 future.cancel()
 
     def _result(self, future: Future[T]) -> T:
-        while not wait([future], _LOOK_S).done:
-            if self._job.abandoned:
-                future.cancel()
-                raise Abandoned
-        return future.result()
+        while not self._job.abandoned:
+            if wait([future], _POLL_S).done:
+                return future.result()
+        future.cancel()
+        raise Abandoned

@@ -1,4 +1,4 @@
-"""Requests for many things at once: made a few ahead, sent one by one as they are done and the client takes them."""
+"""Streamed responses: a few results are computed ahead, and each is sent when the client has read the one before."""
 
 from __future__ import annotations
 
@@ -14,23 +14,33 @@ from runtime.scheduling.jobs import Flow
 from runtime.scheduling.work import Search, Work
 from runtime.wire.protocol import MAX_MESSAGE_BYTES, Packed, pack
 
-AHEAD = 4  # works begun and not yet sent: what a client that reads slowly can make the runtime keep
-_OVERHEAD = 64  # bytes of a message beside what it carries
+AHEAD = 4  # results begun and not yet sent: bounds the memory that a client that reads slowly can take
+_OVERHEAD = 64  # bytes of a message besides the results in it
 
 Start = Callable[[Work | Search], Packed | asyncio.Future[Packed]]
 Report = Callable[[int, int], None]
 Notify = Callable[[str, dict[str, object]], Awaitable[None]]
 
 
-async def answer(
+async def respond(
     works: Sequence[Work | Search], name: str, options: Options, start: Start, notify: Notify, flow: Flow
 ) -> Packed:
-    """The response of a request for several things: `count` of them, each sent before as an `item` with its `index`
-    under `name`; or, unless the request says `stream`, a list of all.
+    """The response to a request for several results.
+
+    With `options.stream`, each result is sent as an `item` notification, and the response has only their `count`.
+    Otherwise the response has a list of all.
+
+    Args:
+        works: the work for each result, in order.
+        name: the name of a result in an item; with an "s" added, of the list in the response.
+        options: the request's options.
+        start: starts one work, as `Dispatcher.start`.
+        notify: sends a notification to the client.
+        flow: the connection that the request came over.
 
     Raises:
-        RpcError: as `Runner.start`; DEADLINE_EXCEEDED when not all were sent in time; OUT_OF_RANGE when all together
-            are more than a message holds.
+        RpcError: as `Dispatcher.start`; DEADLINE_EXCEEDED if not all were sent in time; OUT_OF_RANGE if all together
+            do not fit in a message.
     """
     deadline_s = None if options.deadline_ms is None else options.deadline_ms / 1000
     try:
@@ -47,16 +57,16 @@ async def answer(
 
 
 async def reporting(make: Callable[[Report], Search], start: Start, notify: Notify) -> Packed:
-    """The result of one work, which is told of as it goes on: a `progress` with `done` and `of` for each report.
+    """The result of one search. Each of its reports becomes a `progress` notification with `done` and `of`.
 
     Raises:
-        RpcError: as `Runner.start`.
+        RpcError: as `Dispatcher.start`.
     """
     loop, sent = asyncio.get_running_loop(), set[asyncio.Task[None]]()
     running = True
 
     async def tell(done: int, of: int) -> None:
-        with contextlib.suppress(OSError):  # the peer has gone, which ends the work elsewhere
+        with contextlib.suppress(OSError):  # the client has gone; the peer cancels the work
             await notify("progress", {"done": done, "of": of})
 
     def begin(done: int, of: int) -> None:
@@ -72,7 +82,7 @@ async def reporting(make: Callable[[Report], Search], start: Start, notify: Noti
         return await _result(start(make(report)))
     finally:
         running = False
-        for task in list(sent):  # nothing comes after the response
+        for task in list(sent):  # no notification may follow the response
             task.cancel()
 
 
@@ -80,26 +90,27 @@ async def _send_each(results: AsyncIterator[Packed], name: str, notify: Notify) 
     index = 0
     async for result in results:
         await notify("item", {"index": index, name: result})
-        await asyncio.sleep(0)  # kept results come without waiting: let other connections have their turn
+        await asyncio.sleep(0)  # cached results come without waiting: let other connections run
         index += 1
 
 
 async def _all(results: AsyncIterator[Packed]) -> list[Packed]:
-    kept: list[Packed] = []
+    collected: list[Packed] = []
     size = _OVERHEAD
     async for result in results:
         size += len(result.data)
         if size > MAX_MESSAGE_BYTES:
-            what = f"{len(kept) + 1} of these results have {size} bytes; a message holds {MAX_MESSAGE_BYTES}"
+            what = f"{len(collected) + 1} of these results have {size} bytes; a message holds {MAX_MESSAGE_BYTES}"
             raise RpcError(Code.OUT_OF_RANGE, f"{what}: ask for fewer, or with stream: true")
-        kept.append(result)
-    return kept
+        collected.append(result)
+    return collected
 
 
 async def in_order(works: Sequence[Work | Search], start: Start, flow: Flow) -> AsyncGenerator[Packed, None]:
-    """The results, in order; at most AHEAD are begun and not taken, and `flow` is told of how many bytes are made and
-    not taken. Where the queue is full, the first work raises OVERLOADED, and later ones wait. Close it early, and what
-    was begun is cancelled.
+    """The results, in order. At most AHEAD are begun and not yet taken; `flow` is told how many bytes they have.
+
+    If the queue is full, the first work raises OVERLOADED, and later ones wait for room. Closing the generator early
+    cancels what was begun.
     """
     begun: deque[_Begun] = deque()
     try:
@@ -111,35 +122,35 @@ async def in_order(works: Sequence[Work | Search], start: Start, flow: Flow) -> 
             yield await begun.popleft().take()
     finally:
         for each in begun:
-            each.give_up()
+            each.abandon()
 
 
 class _Begun:
-    """A result that is made, or is being made. It counts to its flow until it is taken or given up."""
+    """A result that is finished or on its way. Its bytes count for its flow until it is taken or abandoned."""
 
-    def __init__(self, answer: Packed | asyncio.Future[Packed], flow: Flow) -> None:
-        self._answer, self._flow = answer, flow
+    def __init__(self, result: Packed | asyncio.Future[Packed], flow: Flow) -> None:
+        self._result, self._flow = result, flow
         self._counted = 0  # bytes
-        if isinstance(answer, Packed):
-            self._count(len(answer.data))
+        if isinstance(result, Packed):
+            self._count(len(result.data))
         else:
-            answer.add_done_callback(self._made)
+            result.add_done_callback(self._finished)
 
     async def take(self) -> Packed:
         try:
-            return await _result(self._answer)
+            return await _result(self._result)
         finally:
-            self.give_up()
+            self.abandon()
 
-    def give_up(self) -> None:
-        if isinstance(self._answer, asyncio.Future):
-            self._answer.remove_done_callback(self._made)
-            self._answer.cancel()  # does nothing to one that is done
+    def abandon(self) -> None:
+        if isinstance(self._result, asyncio.Future):
+            self._result.remove_done_callback(self._finished)
+            self._result.cancel()  # does nothing if it is done
         self._count(-self._counted)
 
-    def _made(self, answer: asyncio.Future[Packed]) -> None:
-        if not answer.cancelled() and answer.exception() is None:
-            self._count(len(answer.result().data))
+    def _finished(self, result: asyncio.Future[Packed]) -> None:
+        if not result.cancelled() and result.exception() is None:
+            self._count(len(result.result().data))
 
     def _count(self, size: int) -> None:
         self._counted += size
@@ -156,5 +167,5 @@ async def _start(work: Work | Search, start: Start, patient: bool) -> Packed | a
             await asyncio.sleep(error.details["retry_after_ms"] / 1000)
 
 
-async def _result(answer: Packed | asyncio.Future[Packed]) -> Packed:
-    return answer if isinstance(answer, Packed) else await answer
+async def _result(result: Packed | asyncio.Future[Packed]) -> Packed:
+    return result if isinstance(result, Packed) else await result

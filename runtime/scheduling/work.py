@@ -1,4 +1,4 @@
-"""What a checked request asks for: work for the engine, or a search that engine and workers do together."""
+"""What a checked request becomes: work for the engine, or a search that needs the engine and the workers."""
 
 from __future__ import annotations
 
@@ -9,47 +9,50 @@ from typing import Any, NamedTuple
 import msgspec
 
 from runtime.batching import Batch
-from runtime.content.hands import Hands
+from runtime.content.execution import Executor
 from runtime.registry import ModelFile
 
 
 class Work(NamedTuple):
-    """Something to be done in the engine's thread, and what is left to do with its result, in another."""
+    """A function for the engine's thread, and optionally a second one that finishes its result in another thread."""
 
-    queue: str  # whose queue it waits in: the model's name
-    key: bytes  # everything that the result depends on: equal keys, equal results
+    queue: str  # the queue that it waits in: the model's name
+    key: bytes  # everything that the result depends on: equal keys mean equal results
     run: Callable[[], Any]
-    batch: Batch | None = None  # how it may be done with others
-    finish: Callable[[Any], Any] | None = None  # from what was made to the result
+    batch: Batch | None = None  # how it can run together with other work
+    finish: Callable[[Any], Any] | None = None  # from the return value of `run` to the result
 
 
 class Search(NamedTuple):
-    """Something that takes its time beside the engine."""
+    """A function that takes long, so it runs outside the engine's thread."""
 
-    queue: str  # whose queue it waits in: the method's name
+    queue: str  # the queue that it waits in: the method's name
     key: bytes
-    run: Callable[[Hands], Any]
-    compiled: bool = False  # it holds up neither Python nor many others: a thread of this process does it, no worker
+    run: Callable[[Executor], Any]
+    compiled: bool = False  # it runs without Python's lock, so a thread of this process runs it, not a worker
 
 
 def key_of(model: ModelFile, method: str, canonical: msgspec.Struct) -> bytes:
-    """All that a model's result depends on. `canonical`: the checked parameters with their defaults."""
+    """The cache key of a model's result. `canonical`: the checked parameters with their defaults filled in."""
     return msgspec.msgpack.encode([method, model.sha256, canonical])
 
 
 def of_model(model: ModelFile, method: str, canonical: msgspec.Struct, run: Callable[[], Any]) -> Work:
-    """Work for one model. `canonical` as for `key_of`."""
+    """Work for one model; `canonical` is as in `key_of`, and `run` makes the result."""
     return Work(model.card.name, key_of(model, method, canonical), run)
 
 
 def of_land(
     model: ModelFile, method: str, canonical: msgspec.Struct, run: Callable[..., Any], slow: bool
 ) -> Work | Search:
-    """As `of_model`. What is slow goes on beside the engine, and has it a tile at a time: by the `turn` it is given."""
+    """Work for one model, as `of_model`, or if it is `slow` a search outside the engine's thread.
+
+    The search calls `run` with `turn=`, a function that runs one tile in the engine's thread.
+    """
     if not slow:
         return of_model(model, method, canonical, run)
 
-    def beside(hands: Hands) -> Any:
-        return run(turn=functools.partial(hands.turn, model.card.name))
+    def search(executor: Executor) -> Any:
+        return run(turn=functools.partial(executor.turn, model.card.name))
 
-    return Search(method, key_of(model, method, canonical), beside, compiled=True)
+    return Search(method, key_of(model, method, canonical), search, compiled=True)

@@ -1,13 +1,13 @@
-"""Processes for work in Python that would hold the event loop or the engine: searches, above all.
+"""Worker processes, for work in Python that would block the event loop or the engine: above all, searches.
 
-Theory of operation. A pool of `concurrent.futures` whose process dies gives up all its work, and can't be told to end
-one piece of it. So each worker here is such a pool, of one process: its death is one task's, and to end a task is to
-kill its process. What is handed in waits until a worker is free.
+Theory of operation. When a process of a `concurrent.futures` pool dies, the pool fails all its tasks; and it can't stop
+one task that runs. So each worker here is a pool with one process: if that dies, one task is affected, and one task
+is stopped by killing its process. Tasks wait in a queue until a worker is free.
 
-- A worker that dies is replaced. Its task is done once more, and where that one dies too, answered with
+- A worker that dies is replaced. Its task is tried once more; if the worker dies again, the task fails with
   WORKER_FAILED.
-- A task that is cancelled while it runs has GRACE_S to end, as most do (solvers look whether they are still wanted,
-  runtime/content/levels/watch.py); then its worker is killed and replaced.
+- A task that is cancelled while it runs has GRACE_S to stop. Most do: solvers check whether they are still needed
+  (runtime/content/levels/watch.py). Otherwise its worker is killed and replaced.
 - Processes are spawned, not forked: a fork of a process with torch's threads may hang.
 """
 
@@ -33,14 +33,14 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 MOST_BY_DEFAULT = 4
 MEMORY_MB = 1024
-LEAST_MB = 256  # below that a process does not come up
+LEAST_MB = 256  # with less, a process can't start
 GRACE_S = 1.0
 TRIES = 2
-_NICE = 5  # a player waits for the engine, which goes first where they want the same core
+_NICE = 5  # the engine, which players wait for, goes first on a shared core
 
 
 def default_count() -> int:
-    """How many workers there are unless it is said: as many as cores, and not more than four."""
+    """The default number of workers: one for each core, at most MOST_BY_DEFAULT."""
     return min(os.cpu_count() or 1, MOST_BY_DEFAULT)
 
 
@@ -63,7 +63,7 @@ class _Task:
 
 
 class _Worker:
-    """A place for one process. `born`: a future of its number; `ready`: one that is done when it is prepared."""
+    """One process, replaced when it dies. `born`: a future of its process id; `ready`: done when it is prepared."""
 
     def __init__(self, memory_mb: int | None, prepare: Callable[[], object]) -> None:
         self.task: _Task | None = None
@@ -83,9 +83,9 @@ class _Worker:
 
 
 class Workers:
-    """`count` processes. `prepare` is called in each before its first task; `memory_mb` bounds what one may have.
+    """`count` worker processes. All methods may be called from any thread.
 
-    All methods may be called from any thread.
+    `memory_mb` limits the memory of each process; `prepare` is called in each before its first task.
     """
 
     def __init__(self, count: int, memory_mb: int | None = MEMORY_MB, prepare: Callable[[], object] = _nothing) -> None:
@@ -98,8 +98,9 @@ class Workers:
         self._closed = False
 
     def start(self) -> None:
-        """Start the processes, without waiting for them: the first, and when it is prepared (and has compiled what the
-        others then find compiled), the rest. Does nothing the second time.
+        """Start the processes, without waiting for them. Does nothing the second time.
+
+        The first one starts alone: it compiles the solvers, and the others then load the compiled code.
         """
         with self._lock:
             if self._workers or self._closed:
@@ -110,21 +111,21 @@ class Workers:
 
     @property
     def busy(self) -> int:
-        """How many work."""
+        """How many workers have a task."""
         with self._lock:
             return len(self._workers) - len(self._idle)
 
     def pids(self) -> list[int]:
-        """The numbers of the processes that are up."""
+        """The process ids of the workers that run."""
         with self._lock:
             born = [worker.born for worker in self._workers]
         return [b.result() for b in born if b.done() and not b.cancelled() and b.exception() is None]
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
-        """What a function of a module gives, in a worker; cancel it to end it.
+        """Call `function`, which must be one of a module, in a worker. Cancel the future to stop it.
 
-        In the future: what the function raises; RpcError WORKER_FAILED where two workers died of it, or where it
-        wanted more memory than one may have; SHUTTING_DOWN after `close`.
+        The future raises what the function raises, or an RpcError: WORKER_FAILED if two workers died of it or it
+        needed too much memory, SHUTTING_DOWN after `close`.
         """
         task = _Task(function, arguments)
         with self._lock:
@@ -139,7 +140,7 @@ class Workers:
         return task.future
 
     def close(self) -> None:
-        """Answer what waits and what runs with SHUTTING_DOWN, and end the processes."""
+        """Fail tasks that wait or run with SHUTTING_DOWN, and kill the processes."""
         with self._lock:
             self._closed = True
             waiting, self._waiting = list(self._waiting), deque()
@@ -148,7 +149,7 @@ class Workers:
         for task in waiting + running:
             task.fail(_shutting_down())
         for worker in workers:
-            worker.kill()  # also those that are idle: they have nothing to lose, and take their time to leave
+            worker.kill()  # idle ones too: they would take longer to exit by themselves
             worker.pool.shutdown(wait=False)
 
     def _new_worker(self) -> _Worker:
@@ -198,7 +199,7 @@ class Workers:
         if done.cancelled():
             task.fail(_shutting_down())
         elif isinstance(error := done.exception(), BrokenProcessPool):
-            if not task.future.done():  # else it was ended because nobody waits for its task
+            if not task.future.done():  # else it was killed because its task was cancelled
                 logger.warning("a worker process was ended at its work (in %s); another takes its place", task)
                 again = task.tries < TRIES
             self._replace(worker)
@@ -228,7 +229,7 @@ class Workers:
             worker.start()
 
     def _leave(self, task: _Task) -> None:
-        """Forget a task that nobody wants any more."""
+        """Forget a task that was cancelled."""
         with self._lock:
             if task in self._waiting:
                 self._waiting.remove(task)
@@ -245,7 +246,7 @@ class Workers:
 
 
 def _apart(function: Callable[..., object], *arguments: Any) -> None:
-    """In a thread of its own: a pool that breaks tells of it with its lock held, and would wait for itself for ever."""
+    """Call `function` in a new thread: a broken pool calls back with its lock held, so using it here would deadlock."""
     threading.Thread(target=function, args=arguments, daemon=True).start()
 
 
@@ -265,8 +266,11 @@ def _tell_unprepared(ready: Future[object]) -> None:
 
 
 def _begin(memory_mb: int | None) -> None:
-    """In a new process, before its first task."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # sent to all of a terminal or a service: the parent drains
+    """Set up a new process before its first task."""
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # a terminal or service manager sends them to all processes: the parent drains
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if hasattr(os, "nice"):
@@ -275,7 +279,7 @@ def _begin(memory_mb: int | None) -> None:
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed tells nobody."""
+    """End this process when the parent ends, even if the parent is killed."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait([parent.sentinel])

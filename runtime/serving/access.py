@@ -1,4 +1,4 @@
-"""Who may ask: tokens, compared in constant time, and the sites whose pages are let in."""
+"""Access control: tokens, compared in constant time, and the origins (sites) that may use the WebSocket."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from runtime.errors import Code, RpcError
 
 logger = logging.getLogger(__name__)
 
-LEAST_CHARS = 16  # of a token; shorter ones can be guessed
+LEAST_CHARS = 16  # of a token; a shorter one could be guessed
 ANY_ORIGIN = "*"
 _PLAIN_ORIGIN = re.compile(r"https?://(?:\[([0-9a-fA-F:]+)\]|([a-z0-9.-]+))(?::[0-9]{1,5})?")
 
 
 class Tokens:
-    """Tokens that open the door. Only their SHA-256 digests are kept."""
+    """The tokens that a server accepts. Only their SHA-256 digests are stored."""
 
     def __init__(self, tokens: Iterable[str]) -> None:
         self._digests = [_digest(token) for token in tokens]
 
     def allow(self, token: object) -> bool:
-        """Whether it is one of them. Takes the same time whichever it is, and however much of one is right."""
+        """Whether `token` is one of them. The time it takes does not depend on how much of a token is right."""
         given = _digest(token if isinstance(token, str) else "")
         found = False
         for digest in self._digests:
@@ -37,40 +37,45 @@ class Tokens:
 
 
 class WrongToken(RpcError):
-    """A token was asked for, and this is none."""
+    """The client gave a wrong token, or none."""
 
 
-class Door:
-    """Whether one client is let in. Without tokens it is open to all."""
+class Authentication:
+    """Whether one client has given a token. `complete` from the start if the server has no tokens."""
 
     def __init__(self, tokens: Tokens | None) -> None:
-        self.open = tokens is None
+        self.complete = tokens is None
         self._tokens = tokens
 
     def check(self, method: str, params: dict[str, Any]) -> None:
-        """Look at a request: `server.hello` opens the door with a token.
+        """Check a request. A `server.hello` with the right token completes the authentication.
+
+        Args:
+            method: the request's method.
+            params: the request's parameters, `token` among them.
 
         Raises:
-            RpcError: UNAUTHORIZED where it is shut, or as WrongToken.
+            RpcError: UNAUTHORIZED, for any other method before the token was given.
+            WrongToken: the token of a `server.hello` is wrong or missing.
         """
         if self._tokens is None:
             return
         if method != "server.hello":
-            if not self.open:
+            if not self.complete:
                 raise RpcError(Code.UNAUTHORIZED, "give this server's token first: server.hello with token")
         elif self._tokens.allow(params.get("token")):
-            self.open = True
+            self.complete = True
         else:
             raise WrongToken(Code.UNAUTHORIZED, "the token is missing or wrong")
 
 
 class Origins:
-    """The sites whose pages may use the WebSocket, of a server that listens on `host`.
+    """The sites whose pages may use the WebSocket of a server that listens on `host`.
 
-    Those that are named; ANY_ORIGIN names all. Where none is named and only this machine reaches the host, pages of
-    this machine's own addresses (http://localhost:8000, http://127.0.0.1:8000, http://[::1]:8000): whoever serves them
-    can reach the host without a browser. A foreign site can't pass for one: its pages have its name as their origin,
-    also while that name resolves to a loopback address (DNS rebinding).
+    These are the sites in `named`; ANY_ORIGIN allows all. If `named` is empty and `host` is a loopback address, pages
+    from this machine's own addresses are allowed (http://localhost:8000, http://127.0.0.1:8000, http://[::1]:8000):
+    whoever serves them can reach the host without a browser. A foreign site can't pretend to be one of them: the
+    browser sends the site's name as the origin even if that name resolves to a loopback address (DNS rebinding).
     """
 
     def __init__(self, named: Iterable[str], host: str) -> None:
@@ -78,7 +83,7 @@ class Origins:
         self._local = not self._named and is_loopback(host)
 
     def allow(self, origin: str | None) -> bool:
-        """Whether a client is let in that came with this `Origin` header; None: with none, so it is no browser."""
+        """Whether a client with this `Origin` header is allowed. None: it sent none, so it is not a browser."""
         if origin is None or ANY_ORIGIN in self._named or origin in self._named:
             return True
         found = _PLAIN_ORIGIN.fullmatch(origin)
@@ -86,7 +91,7 @@ class Origins:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address. A name other than localhost may be anything, so it is not."""
+    """Whether only this machine can reach `host`. False for names but localhost: they may resolve to anything."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -94,10 +99,10 @@ def is_loopback(host: str) -> bool:
 
 
 def read_tokens(path: Path) -> Tokens:
-    """The tokens of a file, one a line; empty lines and those that begin with # do not count.
+    """The tokens of a file, one on each line. Empty lines and lines that begin with # are skipped.
 
     Raises:
-        OSError: it can't be read.
+        OSError: the file can't be read.
         ValueError: it holds no token, or one that is too short.
     """
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]

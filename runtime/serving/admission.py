@@ -1,15 +1,17 @@
-"""Who has a place: how many connections are open, and which goes when there are too many.
+"""Admission control: how many connections are open, and which one is closed when there are too many.
 
-A connection has a place from the moment it is accepted. It is a *stranger* until TLS and WebSocket are agreed on and,
-where one is needed, a token was given. No stranger keeps others out:
+A connection is admitted as soon as it is accepted. It is *unauthorised* until the TLS and WebSocket handshakes are done
+and the client has given a token (where the server needs one). Unauthorised connections can't keep other clients out:
 
-- Where all places are taken, a newcomer gets that of a stranger. Only where there is none is the newcomer refused.
-- Strangers who have had PATIENCE_S may fill `max_unauthorised` places together, and `max_unauthorised_per_address` of
-  one client address; what is over goes. All users of this machine have one address, so only the first is for them.
-- The one that goes is the oldest stranger of the address that has most of them. So whoever opens connections without
-  end pushes out his own.
+- When the server is full, a new connection takes the place of an unauthorised one. It is refused only if there is none.
+- Every unauthorised connection may stay for GRACE_S. After that, at most `max_unauthorised` of them may stay, and at
+  most `max_unauthorised_per_address` of one client address; the rest are closed. All users of this machine share one
+  address, so the second limit does not apply to them.
+- The connection to close is the oldest unauthorised one of the address that has most of them. So a client that opens
+  more and more connections only pushes out its own.
 
-Those that go, and those that are refused, are told why, for which they need a while. At most MOST_LEAVING have it.
+A connection that is closed or refused gets an error first, which takes a moment. At most MAX_LEAVING connections are in
+this state.
 """
 
 from __future__ import annotations
@@ -26,92 +28,92 @@ from runtime.serving.limits import Limits
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_S = 1.0  # that every stranger has, however many there are, while there are places
-MOST_LEAVING = 32
-_SPARE_DESCRIPTORS = 32  # for files, worker processes, and whoever reads the metrics
+GRACE_S = 1.0  # every unauthorised connection may stay this long, unless the server is full
+MAX_LEAVING = 32
+_SPARE_DESCRIPTORS = 32  # for files, worker processes and the metrics port
 
 
 class Arrival(Protocol):
     """An accepted connection."""
 
     address: str
-    """The client's, without its port; empty where it has none."""
+    """The client's address without the port; empty if it has none."""
     local: bool
-    """Whether that is an address of this machine."""
+    """Whether it is an address of this machine."""
     since: float
-    """When it was accepted, by the event loop's clock."""
+    """The time at which it was accepted, by the event loop's clock."""
 
     @property
-    def stranger(self) -> bool:
-        """Whether anything is left to be agreed on, or a token to be given."""
+    def unauthorised(self) -> bool:
+        """Whether a handshake is not done yet, or a token is missing."""
 
     def turn_away(self, code: Code, message: str) -> None:
-        """Tell it why it is cut off, and cut it off."""
+        """Send an error that says why, then close the connection."""
 
     def abort(self) -> None:
-        """End it at once."""
+        """Close the connection at once."""
 
 
 class Admission:
-    """The places of one server."""
+    """The open connections of one server, and who may stay."""
 
     def __init__(self, limits: Limits) -> None:
         self.most = limits.max_connections
-        """How many connections may have a place."""
-        self.inside: dict[Arrival, None] = {}  # in the order they came
-        self.leaving: dict[Arrival, None] = {}  # without a place, and not closed yet
+        """The largest number of connections that may be admitted."""
+        self.admitted: dict[Arrival, None] = {}  # in order of arrival
+        self.leaving: dict[Arrival, None] = {}  # turned away, and not closed yet
         self._limits = limits
         self._trimming: asyncio.TimerHandle | None = None
 
     def fit_to_descriptors(self) -> None:
-        """Take only as many connections as there are file descriptors for; warn where that is fewer than allowed."""
+        """Lower `most` if the process has too few file descriptors for it, and log a warning."""
         left = _descriptors_left()
-        if left is not None and left - MOST_LEAVING - _SPARE_DESCRIPTORS < self.most:
-            wanted, self.most = self.most, max(1, left - MOST_LEAVING - _SPARE_DESCRIPTORS)
+        if left is not None and left - MAX_LEAVING - _SPARE_DESCRIPTORS < self.most:
+            wanted, self.most = self.most, max(1, left - MAX_LEAVING - _SPARE_DESCRIPTORS)
             logger.warning(
                 "max_connections is %d, but this process has file descriptors for %d connections only; "
                 "allow it %d more ('ulimit -n', or LimitNOFILE in systemd)",
                 wanted,
                 self.most,
-                wanted + MOST_LEAVING + _SPARE_DESCRIPTORS - left,
+                wanted + MAX_LEAVING + _SPARE_DESCRIPTORS - left,
             )
 
     def admit(self, newcomer: Arrival) -> None:
-        """Give it a place, or turn it away."""
-        if len(self.inside) >= self.most:
-            if (victim := _first_to_go(self._strangers())) is None:
+        """Admit a new connection, or turn it away."""
+        if len(self.admitted) >= self.most:
+            if (victim := _first_to_go(self._unauthorised())) is None:
                 self._turn_away(newcomer, f"the server has its {self.most} connections")
                 return
             self._turn_away(victim, "another client needs the place, and no token was given yet")
-        self.inside[newcomer] = None
+        self.admitted[newcomer] = None
         self._trim()
 
     def forget(self, arrival: Arrival) -> None:
-        """It is closed."""
-        self.inside.pop(arrival, None)
+        """Forget a connection that is closed."""
+        self.admitted.pop(arrival, None)
         self.leaving.pop(arrival, None)
 
     def close(self) -> None:
-        """All have gone."""
+        """Stop the timer, when all connections are closed."""
         self._trim_no_more()
 
     def _turn_away(self, arrival: Arrival, why: str) -> None:
-        self.inside.pop(arrival, None)
-        if len(self.leaving) >= MOST_LEAVING:
+        self.admitted.pop(arrival, None)
+        if len(self.leaving) >= MAX_LEAVING:
             oldest = next(iter(self.leaving))
             self.leaving.pop(oldest)
             oldest.abort()
         self.leaving[arrival] = None
         arrival.turn_away(Code.OVERLOADED, why)
 
-    def _strangers(self) -> list[Arrival]:
-        return [arrival for arrival in self.inside if arrival.stranger]
+    def _unauthorised(self) -> list[Arrival]:
+        return [arrival for arrival in self.admitted if arrival.unauthorised]
 
     def _trim(self) -> None:
-        """Turn away the strangers that are too many, and have had their time."""
+        """Turn away unauthorised connections that are over the limits and older than GRACE_S."""
         while (victim := self._too_many()) is not None:
             loop = asyncio.get_running_loop()
-            if (due := victim.since + PATIENCE_S) > loop.time():
+            if (due := victim.since + GRACE_S) > loop.time():
                 self._trim_no_more()
                 self._trimming = loop.call_at(due, self._trim)
                 return
@@ -122,25 +124,25 @@ class Admission:
             self._trimming.cancel()
 
     def _too_many(self) -> Arrival | None:
-        """The stranger to go, if there are too many."""
-        strangers, of_one = self._strangers(), self._limits.max_unauthorised_per_address
-        if len(strangers) > self._limits.max_unauthorised:
-            return _first_to_go(strangers)
+        """The unauthorised connection to close, if there are too many."""
+        unauthorised, of_one = self._unauthorised(), self._limits.max_unauthorised_per_address
+        if len(unauthorised) > self._limits.max_unauthorised:
+            return _first_to_go(unauthorised)
         if of_one is None:
             return None
-        counts = Counter(arrival.address for arrival in strangers)
-        return _first_to_go(a for a in strangers if not a.local and counts[a.address] > of_one)
+        counts = Counter(arrival.address for arrival in unauthorised)
+        return _first_to_go(a for a in unauthorised if not a.local and counts[a.address] > of_one)
 
 
-def _first_to_go(strangers: Iterable[Arrival]) -> Arrival | None:
-    """The oldest of the address that has most of them."""
-    strangers = list(strangers)
-    counts = Counter(arrival.address for arrival in strangers)
-    return max(strangers, key=lambda arrival: counts[arrival.address], default=None)  # the first of equals
+def _first_to_go(arrivals: Iterable[Arrival]) -> Arrival | None:
+    """The oldest connection of the address that has most of them."""
+    arrivals = list(arrivals)
+    counts = Counter(arrival.address for arrival in arrivals)
+    return max(arrivals, key=lambda arrival: counts[arrival.address], default=None)  # the first of equals
 
 
 def _descriptors_left() -> int | None:
-    """How many more this process may open; None where the system does not say."""
+    """How many more file descriptors this process may open; None if the system does not say."""
     try:
         import resource  # not on Windows
 

@@ -1,4 +1,4 @@
-"""What a server grants each client."""
+"""The limits of a server: what one client may use, and all clients together."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ from runtime.wire.protocol import MAX_MESSAGE_BYTES
 
 @dataclass(frozen=True)
 class Limits:
-    """Of every connection, but for those of all connections. None for a time: without end.
+    """The limits. Each is for one connection, unless it says otherwise. A time of None means no limit.
 
     Raises:
-        ValueError: a limit is not positive, or a message's is over what a length prefix can say.
+        ValueError: a limit is not positive, or a message limit is more than a length prefix can express.
     """
 
     max_message_bytes: int = MAX_MESSAGE_BYTES
-    """A message that a client sends."""
+    """Largest message from a client."""
     max_result_bytes: int = MAX_MESSAGE_BYTES
-    """A message that a client is sent."""
+    """Largest message to a client."""
     max_depth: int = MAX_DEPTH
-    """Arrays and maps inside each other, the message itself counted."""
+    """Depth of nested arrays and maps; the message itself counts."""
     max_values: int = MAX_VALUES
-    """Values in a message, keys counted."""
+    """Values in one message; map keys count."""
     max_in_flight: int = 64
-    """Requests that wait or run, and answers that the client has not taken, at the same time."""
+    """Requests that wait or run, plus responses that the client has not read, at the same time."""
     max_in_flight_bytes: int = 32 << 20
-    """Of those requests together. A single one may have more."""
+    """Bytes of those requests together. A single request may be larger."""
     max_unsent_bytes: int = 8 << 20
-    """Of answers that the client has not taken; while there are more, nothing more is begun for it."""
+    """Bytes of responses that the client has not read. Over it, the server starts no more work for this client."""
     max_unsent_total_bytes: int = 256 << 20
-    """Of all connections together. From half of it on nothing is begun for those that do not read; past it, those of
-    them that have the most are closed."""
+    """The same, for all connections together. Over half of it, the server starts no more work for connections that do
+    not read. Over all of it, it closes those of them that hold the most."""
     max_connections: int = 128
-    """Of the whole server, counted from when they are accepted."""
+    """Connections of the whole server; a connection counts as soon as it is accepted."""
     max_unauthorised: int = 32
-    """Of those, how many may be at their TLS or WebSocket handshake, or have a token still to give."""
+    """Connections whose TLS or WebSocket handshake is not done, or whose token is missing."""
     max_unauthorised_per_address: int | None = 16
-    """Of those, how many of one client address. Not for addresses of this machine; None: as many as there are."""
+    """The same, for one client address. Addresses of this machine have no such limit; None: nobody has."""
     handshake_timeout_s: float | None = 10.0
-    """For TLS and WebSocket to be agreed on, and for a token to be given where one is needed."""
+    """Time for the TLS and WebSocket handshakes, and for the token if one is needed."""
     idle_timeout_s: float | None = 3600.0
-    """No request in flight and nothing received."""
+    """Time without a request in flight and without a byte received."""
     message_timeout_s: float | None = 60.0
-    """From a message's first byte to its last."""
+    """Time from a message's first byte to its last."""
     send_timeout_s: float | None = 60.0
-    """For one message to be taken by the client."""
+    """Time for the client to read one message."""
 
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__:

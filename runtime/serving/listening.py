@@ -1,8 +1,9 @@
 """Listening sockets, and the loop that accepts on them.
 
-asyncio's own servers accept without asking whether there is room, and one that runs out of file descriptors logs a
-traceback for each connection that waits, then takes none for a second. Here every accepted socket is handed over at
-once, before any handshake, and a shortage is logged once in a while and refuses only those that wait at that moment.
+asyncio's own servers accept every connection; one that runs out of file descriptors logs a traceback for each
+connection that waits, and accepts none for a second. Here every accepted socket is handed over at once, before any
+handshake. If file descriptors run out, the connections that wait at that moment are refused, and a warning is logged
+once in LOG_EVERY_S.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from pathlib import Path
 logger = logging.getLogger(__name__)
 
 BACKLOG = 1024  # connections that may wait to be accepted; the system may allow fewer
-BACK_OFF_S = 0.05  # after the system had no descriptor or memory for a connection
-TELL_S = 60.0  # between two lines of the log about that
+BACK_OFF_S = 0.05  # pause after the system had no descriptor or memory for a connection
+LOG_EVERY_S = 60.0  # between two warnings about it
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 async def tcp_sockets(host: str, port: int) -> list[socket.socket]:
-    """Sockets that listen on every address of a host, not blocking. OSError if one can't be had; then there is none."""
+    """Non-blocking sockets that listen on every address of `host`; all of them, or OSError if one is not available."""
     found = await asyncio.get_running_loop().getaddrinfo(
         host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
@@ -42,8 +43,8 @@ async def tcp_sockets(host: str, port: int) -> list[socket.socket]:
 
 
 async def unix_socket(path: Path) -> socket.socket:
-    """A socket that only this user may open. OSError if another server answers on it, or the path is something else."""
-    if path.is_socket():  # left behind, unless somebody answers
+    """A listening socket for this user only. OSError if another server uses it, or the path is not a socket."""
+    if path.is_socket():  # left behind by a process that has ended, unless a server answers
         try:
             _, writer = await asyncio.open_unix_connection(path)
         except OSError:
@@ -66,12 +67,12 @@ async def unix_socket(path: Path) -> socket.socket:
 
 
 class Listener:
-    """Accepts on sockets until it is stopped, and gives each accepted socket to `take`."""
+    """Accepts connections on `sockets` until it is stopped, and passes each accepted socket to `take`."""
 
     def __init__(self, sockets: Sequence[socket.socket], take: Callable[[socket.socket], None]) -> None:
         self._sockets, self._take = sockets, take
-        self._spare: int | None = None  # a descriptor to give up, so that a connection can be accepted and refused
-        self._refused = 0  # since the log was told
+        self._spare: int | None = None  # a descriptor to free, so that a connection can be accepted and refused
+        self._refused = 0  # since the last warning
         self._told = float("-inf")
         self._stopping = False
         self._keep_spare()
@@ -84,9 +85,9 @@ class Listener:
         return port
 
     async def stop(self) -> None:
-        """Take what waits to be accepted, so that none of it is reset, and listen no more."""
+        """Accept the connections that wait, so that none is reset, and stop listening."""
         self._stopping = True
-        await asyncio.sleep(0)  # what has been accepted in this moment is still handed over
+        await asyncio.sleep(0)  # sockets that were just accepted are still passed on
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -108,14 +109,14 @@ class Listener:
                 if error.errno in _SHORTAGES:
                     self._refuse_waiting(listening, error)
                     await asyncio.sleep(BACK_OFF_S)
-                else:  # that connection ended before it was accepted
+                else:  # the connection ended before it was accepted
                     await asyncio.sleep(0)
                 continue
             self._take(accepted)
-            await asyncio.sleep(0)  # those that are in have their turn before the next one
+            await asyncio.sleep(0)  # serve open connections before accepting the next one
 
     def _refuse_waiting(self, listening: socket.socket, error: OSError) -> None:
-        """Close what waits to be accepted: a client that is refused at once can look elsewhere, or try again."""
+        """Close the connections that wait: clients that are refused at once can go elsewhere, or try again."""
         if self._spare is not None:
             os.close(self._spare)
             self._spare = None
@@ -125,7 +126,7 @@ class Listener:
                     self._refused += 1
             self._keep_spare()
         now = asyncio.get_running_loop().time()
-        if now - self._told >= TELL_S:
+        if now - self._told >= LOG_EVERY_S:
             logger.warning(
                 "connections can't be accepted, and those that waited were closed (%d since this was last said): %s",
                 self._refused,
@@ -134,5 +135,5 @@ class Listener:
             self._told, self._refused = now, 0
 
     def _keep_spare(self) -> None:
-        with contextlib.suppress(OSError):  # there is none now; then nothing is refused, but waits for its turn
+        with contextlib.suppress(OSError):  # no descriptor is free: then connections are not refused, but wait
             self._spare = os.open(os.devnull, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""The log: one event a line, for people or as JSON. What an event is about follows its message as fields.
+"""The log: one event on each line, as text or as JSON. An event has a message and, after it, fields.
 
 `logger.info("request", extra=about(id="3-17", method="terrain.chunk"))`
 """
@@ -14,12 +14,12 @@ import msgspec
 
 
 def about(**fields: Any) -> dict[str, Any]:
-    """Fields of an event, for a logger's `extra`."""
+    """The fields of an event, for a logger's `extra`."""
     return {"fields": fields}
 
 
 class TextFormatter(logging.Formatter):
-    """`INFO runtime.serving.peer: request id=3-17 method=terrain.chunk`"""
+    """`INFO runtime.serving.connection.peer: request id=3-17 method=terrain.chunk`"""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = getattr(record, "fields", {})
@@ -29,7 +29,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """An object a line: time (UTC), level, logger, message, the fields, and the traceback of an exception."""
+    """One object on each line: time (UTC), level, logger, message, the fields, and the traceback of an exception."""
 
     def format(self, record: logging.LogRecord) -> str:
         seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
@@ -45,7 +45,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _printable(value: object) -> str:
-    """A field may be a stranger's text: line breaks and control sequences in it are not for a terminal."""
+    """The text of a field. Line breaks and control sequences, which a client may have sent, are escaped."""
     text = str(value)
     return text if text.isprintable() else repr(text)
 
@@ -55,7 +55,7 @@ def _trace(formatter: logging.Formatter, record: logging.LogRecord, before: str)
 
 
 def start(form: Literal["text", "json"], level: int) -> None:
-    """Log to stderr from this level on."""
+    """Log to stderr, from `level` on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=[handler])

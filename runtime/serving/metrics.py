@@ -1,44 +1,25 @@
-"""What the runtime counts, and how Prometheus reads it.
+"""The metrics of the runtime, for Prometheus.
 
-What happens for every request is counted in plain numbers, which cost next to nothing, and turned into metrics when
-they are asked for; what happens for every run of a model is observed in histograms.
+Requests are counted in plain numbers (`runtime.serving.counts`), which become metrics when Prometheus asks for them.
+Runs of models are observed in histograms.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-if TYPE_CHECKING:
-    from runtime.service import Service
-    from runtime.serving.server import Server
+from runtime.service import Service
+from runtime.serving.server import Server
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 COUNTS = (1, 2, 4, 8, 16, 32, 64)
-OTHER = "other"  # a method that there is not
-
-
-class Counts:
-    """Of one server's connections, since its start."""
-
-    def __init__(self, methods: Iterable[str] = ()) -> None:
-        self.requests: Counter[tuple[str, int]] = Counter()  # by method and error code, 0 without an error
-        self._methods = frozenset(methods)  # a stranger must not be able to make up more
-        self.received_bytes = 0
-        self.sent_bytes = 0
-        self.connections = 0
-
-    def add(self, method: str, code: int) -> None:
-        """Count a request that was answered."""
-        self.requests[method if method in self._methods else OTHER, code] += 1
 
 
 class Runs:
-    """Histograms of the work that is run, by queue. Its `observe` is for the scheduler."""
+    """Histograms of runs, by queue. `observe` is for the scheduler."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -52,7 +33,7 @@ class Runs:
         self._calls = histogram("pcg_requests_per_run", "Requests that a run answers", COUNTS)
 
     def observe(self, queue: str, waited_s: float, ran_s: float, jobs: int, calls: int) -> None:
-        """Note a run."""
+        """Record one run: its queue, seconds waited and run, jobs that it did, and calls that waited for them."""
         self._waited.labels(queue).observe(waited_s)
         self._ran.labels(queue).observe(ran_s)
         self._jobs.labels(queue).observe(jobs)
@@ -69,11 +50,11 @@ class Metrics:
         ProcessCollector(registry=self._registry)
 
     def page(self) -> bytes:
-        """The text that Prometheus reads."""
+        """The page that Prometheus reads."""
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
-        """For prometheus_client: the metrics of now."""
+        """The current metrics, for prometheus_client."""
         counts, service = self._server.counts, self._service
         requests = CounterMetricFamily(
             "pcg_requests", "Requests answered, by method and error code (0: none)", labels=["method", "code"]

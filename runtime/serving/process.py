@@ -1,4 +1,4 @@
-"""`pcg serve`: a runtime in the foreground, drained when it is told to stop."""
+"""`pcg serve`: runs a server in the foreground, and drains it on SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from types import FrameType
 from runtime.content.levels.solving import warm_up
 from runtime.engine import Engine
 from runtime.registry import Registry
-from runtime.scheduling.dispatcher import Runner
-from runtime.scheduling.results import Cache, DiskCache
+from runtime.scheduling.dispatcher import Dispatcher
+from runtime.scheduling.results import DiskCache, MemoryCache
 from runtime.scheduling.workers import Workers, default_count
 from runtime.service import Service
 from runtime.serving import logs, status
@@ -28,26 +28,27 @@ from runtime.serving.server import Server
 from runtime.serving.settings import Settings
 from runtime.version import VERSION
 
-_LEAVE_S = 5.0  # for work that can't be interrupted, after the time to drain
+_EXIT_S = 5.0  # after draining: time for work that can't be interrupted
 
 logger = logging.getLogger(__name__)
 
 
 def serve_until_stopped(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM; the address is printed to stdout once it answers. The models are proved meanwhile.
+    """Serve until SIGINT or SIGTERM. Prints the address to stdout when it listens, and then proves the models.
 
-    The first signal drains: nothing new is taken, and what runs has `drain_s` to end. The second ends it at once.
+    The first signal drains the server: it takes no new requests, and those that run have `drain_s` to end. The second
+    signal ends the process at once.
 
     Raises:
-        OSError: an address is taken, or a file can't be read, naming it.
-        ValueError: there is no model to serve, or a file is not what it should be.
+        OSError: an address is in use, or a file can't be read; the message names it.
+        ValueError: there is no model to serve, or a file is not valid.
     """
     logs.start(settings.log, logging.WARNING if settings.quiet else logging.INFO)
     lifeline = _Lifeline() if settings.until_eof else None
     tokens = None if settings.token_file is None else read_tokens(settings.token_file)
     tls = _tls(settings)
     if not is_loopback(settings.host):
-        _warn_of_strangers(settings, tokens, tls)
+        _warn_of_exposure(settings, tokens, tls)
     registry = Registry(settings.models)
     disk = None
     if settings.cache_dir is not None:
@@ -60,13 +61,13 @@ def serve_until_stopped(settings: Settings) -> None:
         settings.max_batch_ms / 1000,
         share=not settings.dedicated,
     )
-    cache, runs = Cache(settings.cache_mb << 20), Runs()
+    cache, runs = MemoryCache(settings.cache_mb << 20), Runs()
     count = default_count() if settings.workers is None else settings.workers
     workers = Workers(count, settings.worker_mb, warm_up) if count else None
-    runner = Runner(
+    dispatcher = Dispatcher(
         engine, max_queued=settings.max_queued, cache=cache, disk=disk, observe=runs.observe, workers=workers
     )
-    service = Service(registry, engine, runner)
+    service = Service(registry, engine, dispatcher)
     try:
         if not registry.models:
             _check_models(service)
@@ -89,7 +90,7 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-def _warn_of_strangers(settings: Settings, tokens: Tokens | None, tls: ssl.SSLContext | None) -> None:
+def _warn_of_exposure(settings: Settings, tokens: Tokens | None, tls: ssl.SSLContext | None) -> None:
     if tokens is None:
         logger.warning("listening on %s without tokens: whoever reaches this port may ask", settings.host)
     elif tls is None:
@@ -97,17 +98,17 @@ def _warn_of_strangers(settings: Settings, tokens: Tokens | None, tls: ssl.SSLCo
 
 
 class _Lifeline:
-    """Stdin, which whoever started this process holds open. When it ends, `at_end` is called, in another thread."""
+    """Stdin, which the parent process holds open. When it ends, `at_end` is called in another thread."""
 
     def __init__(self) -> None:
-        self.at_end: Callable[[], object] = _end_now  # until there is anything to drain
+        self.at_end: Callable[[], object] = _end_now  # until there is something to drain
         threading.Thread(target=self._wait, name="stdin", daemon=True).start()
 
     def _wait(self) -> None:
-        with contextlib.suppress(OSError):  # there is none
-            while os.read(0, 4096):  # not sys.stdin, whose lock would be held when the process exits
+        with contextlib.suppress(OSError):  # there is no stdin
+            while os.read(0, 4096):  # not sys.stdin: its lock would be held when the process exits
                 pass
-        with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended already
+        with contextlib.suppress(RuntimeError):  # the event loop is closed already
             self.at_end()
 
 
@@ -128,7 +129,7 @@ async def _serve(
 
     def stop(number: int, frame: FrameType | None) -> None:
         del frame
-        signal.signal(number, signal.SIG_DFL)  # the next one ends it at once
+        signal.signal(number, signal.SIG_DFL)  # the next signal ends the process at once
         loop.call_soon_threadsafe(stopped.set)
 
     for number in (signal.SIGINT, signal.SIGTERM):  # not add_signal_handler, which Windows lacks
@@ -146,11 +147,11 @@ async def _serve(
         tokens=tokens,
         origins=settings.origins,
     )
-    await server.start()  # all addresses are had before a model is loaded: one that is taken is told at once
-    watched = None
+    await server.start()  # before a model is loaded, so that an address in use is an error at once
+    monitoring = None
     if settings.metrics_port is not None:
         try:
-            watched = await status.listen(
+            monitoring = await status.listen(
                 settings.metrics_host,
                 settings.metrics_port,
                 Metrics(server, service, runs).page,
@@ -164,8 +165,8 @@ async def _serve(
         print(f"and on {settings.unix}", flush=True)
     if server.websocket_port is not None:
         print(f"and on {'ws' if tls is None else 'wss'}://{settings.host}:{server.websocket_port}", flush=True)
-    if watched is not None:
-        print(f"metrics on http://{settings.metrics_host}:{watched.port}/metrics", flush=True)
+    if monitoring is not None:
+        print(f"metrics on http://{settings.metrics_host}:{monitoring.port}/metrics", flush=True)
     _tell_systemd("READY=1")
     warming_stops = threading.Event()
     warming = asyncio.create_task(_warm_up_then_reload(service, warming_stops, settings.reload_s))
@@ -176,17 +177,17 @@ async def _serve(
     _tell_systemd("STOPPING=1")
     logger.info("stopping; what runs has %g s to end", settings.drain_s)
     await server.close(settings.drain_s)
-    if watched is not None:
-        await watched.stop()
+    if monitoring is not None:
+        await monitoring.stop()
     with contextlib.suppress(asyncio.CancelledError):
-        await warming  # raises what ended it
+        await warming  # raises the error that ended it
 
 
 async def _warm_up_then_reload(service: Service, stop: threading.Event, every_s: float) -> None:
-    """Prove the models, then serve what is in their folder as it changes, without end.
+    """Prove the models, then reload their folder whenever it changes, without end.
 
     Raises:
-        ValueError: no model is any good.
+        ValueError: no model is usable.
     """
     await asyncio.to_thread(_warm_up, service, stop)
     await _keep_reloading(service, every_s)
@@ -199,19 +200,19 @@ def _warm_up(service: Service, stop: threading.Event) -> None:
     _check_models(service)
     logger.info("all models are ready: %s", ", ".join(service.registry.models))
     gc.collect()
-    gc.freeze()  # what is loaded now stays; to look through all of it for garbage would hold every thread for 0.1 s
+    gc.freeze()  # what is loaded stays; collecting through all of it would stop every thread for 0.1 s
 
 
 def _check_models(service: Service) -> None:
-    """Say which models are refused. ValueError when none is left."""
-    _tell_refused(service)
+    """Log the refused models. ValueError if none is left."""
+    _log_refused(service)
     if not service.registry.models:
         raise ValueError(f"no usable model in {service.registry.folder}")
 
 
 async def _keep_reloading(service: Service, every_s: float) -> None:
-    """Serve what is in the models folder, as it changes."""
-    told = service.registry.refused
+    """Reload the models folder whenever it changes."""
+    logged = service.registry.refused
     if not every_s:
         await asyncio.Event().wait()
     while True:
@@ -221,19 +222,19 @@ async def _keep_reloading(service: Service, every_s: float) -> None:
                 names = [f"{m.card.name}@{m.card.version}" for m in service.registry.models.values()]
                 logger.info("the models folder has changed; serving %s", ", ".join(names) or "nothing")
         except (OSError, ValueError) as error:
-            logger.warning("the models folder can't be read, and what was served goes on: %s", error)
-        if service.registry.refused != told:
-            told = service.registry.refused
-            _tell_refused(service)
+            logger.warning("the models folder can't be read, and the models stay as they were: %s", error)
+        if service.registry.refused != logged:
+            logged = service.registry.refused
+            _log_refused(service)
 
 
-def _tell_refused(service: Service) -> None:
+def _log_refused(service: Service) -> None:
     for name, reason in service.registry.refused.items():
         logger.warning("model %s is refused: %s", name, reason)
 
 
 def _tell_systemd(state: str) -> None:
-    """The protocol of sd_notify(3): one datagram, where a service manager asks for it."""
+    """Send a state as sd_notify(3) does: one datagram, if a service manager asks for it."""
     address = os.environ.get("NOTIFY_SOCKET")
     if address:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
@@ -242,10 +243,10 @@ def _tell_systemd(state: str) -> None:
 
 
 def _close(service: Service) -> None:
-    """Finish what runs, but don't wait for ever: the process is to end."""
+    """Finish what runs, but wait _EXIT_S at most, then end the process."""
     closing = threading.Thread(target=service.close, daemon=True)
     closing.start()
-    closing.join(_LEAVE_S)
+    closing.join(_EXIT_S)
     if closing.is_alive():
         logger.warning("some work still runs and can't be interrupted; ending without it")
         logging.shutdown()

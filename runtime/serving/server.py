@@ -1,6 +1,6 @@
-"""The runtime's server: listens, keeps the connections, ends them in order.
+"""The runtime's server: listens, holds the open connections, and closes them in an orderly way.
 
-What happens on a connection is in `runtime.serving.peer`, who has a place in `runtime.serving.admission`.
+`runtime.serving.connection.peer` handles one connection; `runtime.serving.admission` decides which may stay.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from runtime.calls import Service
 from runtime.errors import Code
 from runtime.serving.access import Origins, Tokens, is_loopback
 from runtime.serving.admission import Admission
+from runtime.serving.connection.outbox import Budget
+from runtime.serving.connection.peer import CLOSE_S, Peer
+from runtime.serving.connection.websocket import WebSocketLink
+from runtime.serving.counts import Counts
 from runtime.serving.limits import Limits
 from runtime.serving.listening import Listener, tcp_sockets, unix_socket
 from runtime.serving.memory import Trimmer
-from runtime.serving.metrics import Counts
-from runtime.serving.outbox import Budget
-from runtime.serving.peer import CLOSE_S, Peer
-from runtime.serving.websocket import WebSocketLink
 from runtime.wire.protocol import Framing
 
 logger = logging.getLogger(__name__)
 
 
 class Arrival:
-    """One accepted socket, from then until it is closed. `at_once`: nothing is to be agreed on, nor a token given."""
+    """One accepted socket, until it is closed. `at_once`: it needs neither a handshake nor a token."""
 
     def __init__(self, accepted: socket.socket, number: int, since: float, *, at_once: bool) -> None:
         self.number, self.since = number, since
         self.address, self.local = _where_from(accepted)
-        self.peer: Peer | None = None  # when all is agreed on
-        self.refused: tuple[Code, str] | None = None  # why it is to be cut off as soon as it can be told
+        self.peer: Peer | None = None  # once the handshakes are done
+        self.refused: tuple[Code, str] | None = None  # why to close it, once a peer can send the error
         self.transport: asyncio.Transport | None = None
         self.greeting: asyncio.Task[None] | None = None
-        self.begun = False  # a transport has the socket, and closes it
+        self.begun = False  # a transport owns the socket, and closes it
         self._accepted, self._at_once = accepted, at_once
 
     @property
-    def stranger(self) -> bool:
-        return not self._at_once if self.peer is None else not self.peer.door.open
+    def unauthorised(self) -> bool:
+        return not self._at_once if self.peer is None else not self.peer.authentication.complete
 
     def turn_away(self, code: Code, message: str) -> None:
         self.refused = code, message
@@ -63,11 +63,20 @@ class Arrival:
 
 
 class Server:
-    """Serves `service` to clients over TCP and, where they are asked for, a Unix socket and WebSocket.
+    """Serves `service` to clients over TCP and, optionally, a Unix socket and WebSocket.
 
-    `port` 0 takes a free one; `.port` says which, and `.websocket_port` likewise. `tls` is for TCP and WebSocket. With
-    `tokens`, whoever comes over those gives one first; a Unix socket is its owner's alone. `origins` are the sites
-    whose pages may use the WebSocket. `async with Server(…) as server` starts and closes it.
+    `async with Server(…) as server` starts and closes it.
+
+    Args:
+        service: what answers the requests.
+        host: address for TCP and WebSocket.
+        port: TCP port; 0 takes a free one, and `.port` says which.
+        limits: limits of a client and of the server.
+        unix: path of a Unix socket, which only its owner may use, without a token.
+        websocket_port: TCP port for WebSocket; 0 as for `port`.
+        tls: context for TCP and WebSocket.
+        tokens: clients over TCP and WebSocket must first give one of them.
+        origins: sites whose pages may use the WebSocket.
     """
 
     def __init__(
@@ -89,9 +98,9 @@ class Server:
         self._tls, self._tokens = tls, tokens
         self._origins = Origins(origins, host)
         self._listeners: dict[str, Listener] = {}
-        self._bound: dict[str, int] = {}  # ports, by what is listened for
-        self._arrivals: set[Arrival] = set()  # all whose sockets are open
-        self._peers: set[Peer] = set()  # those of them that are served
+        self._bound: dict[str, int] = {}  # port by kind of listener
+        self._arrivals: set[Arrival] = set()  # all open sockets
+        self._peers: set[Peer] = set()  # those whose handshakes are done
         self._admission = Admission(self._limits)
         self.counts = Counts(getattr(service, "methods", ()))
         self._trimmer = Trimmer()
@@ -102,7 +111,7 @@ class Server:
         self._drains: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Listen. OSError if an address can't be had; then on none of them."""
+        """Listen. OSError if one address is not available; then it listens on none."""
         try:
             await self._listen()
         except OSError:
@@ -133,31 +142,31 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The TCP port listened on."""
+        """The TCP port."""
         return self._bound.get("tcp", self._port)
 
     @property
     def websocket_port(self) -> int | None:
-        """The TCP port that WebSocket is listened for on, if it is."""
+        """The TCP port for WebSocket, if there is one."""
         return self._bound.get("websocket", self._websocket_port)
 
     @property
     def connections(self) -> int:
-        """How many are open, those still shaking hands included."""
-        return len(self._admission.inside)
+        """How many connections are open, those in a handshake included."""
+        return len(self._admission.admitted)
 
     @property
     def unsent_bytes(self) -> int:
-        """Of responses that are made and that clients have not taken."""
+        """Bytes of finished responses that clients have not read."""
         return self._budget.bytes
 
     @property
     def closing(self) -> bool:
-        """Whether it takes no more requests."""
+        """Whether it is shutting down and takes no more requests."""
         return self._ending is not None
 
     async def serve_forever(self) -> None:
-        """Start if need be, and return when `close` is done."""
+        """Start, unless it is started already; return when `close` is done."""
         if not self._listeners:
             await self.start()
         await self._closed.wait()
@@ -168,7 +177,7 @@ class Server:
             for peer in self._peers:
                 self._drain(peer, grace_s)
             self._ending = asyncio.create_task(self._end())
-        await asyncio.shield(self._ending)  # whoever gives up waiting leaves nobody else waiting for ever
+        await asyncio.shield(self._ending)  # if this caller is cancelled, others still see the end
 
     async def _end(self) -> None:
         for listener in self._listeners.values():
@@ -190,7 +199,7 @@ class Server:
         self._drains.add(asyncio.create_task(peer.drain(grace_s)))
 
     def _abort_handshakes(self) -> None:
-        """End the handshakes that go on while the server closes."""
+        """Close connections that are still in a handshake when the server closes."""
         for arrival in self._arrivals:
             if arrival.peer is None:
                 arrival.abort()
@@ -211,7 +220,7 @@ class Server:
     async def _greet(
         self, arrival: Arrival, kind: str, accepted: socket.socket, tls: SSLContext | None, tokens: Tokens | None
     ) -> None:
-        """Agree on TLS, where it is spoken, and hand over to a peer or a WebSocket."""
+        """Do the TLS handshake, if there is one, and create a peer or a WebSocket."""
 
         def protocol() -> asyncio.BaseProtocol:
             arrival.begun = True
@@ -224,7 +233,7 @@ class Server:
         if tls is not None:
             handshake = {"ssl_handshake_timeout": self._limits.handshake_timeout_s, "ssl_shutdown_timeout": CLOSE_S}
         try:
-            if kind != "unix":  # a response is one write, and waiting to join it with another only delays it
+            if kind != "unix":  # a response is one write: Nagle's algorithm would only delay it
                 accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             arrival.transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
                 protocol, accepted, ssl=tls, **handshake
@@ -261,7 +270,7 @@ def _where_from(accepted: socket.socket) -> tuple[str, bool]:
     """The client's address without its port, and whether it is one of this machine."""
     try:
         peer = accepted.getpeername()
-    except OSError:  # gone already
+    except OSError:  # closed already
         return "", False
     if not isinstance(peer, tuple):  # a Unix socket
         return "", True

@@ -1,4 +1,4 @@
-"""What `pcg serve` can be told: by flags, before the environment, before a TOML file, before the defaults.
+"""The settings of `pcg serve`. Flags override the environment, which overrides a TOML file, then the defaults.
 
 A setting has one name everywhere: `websocket_port` is `--websocket-port`, PCG_SERVE_WEBSOCKET_PORT, and in the file
 `websocket_port` or `websocket-port`. Limits are a table of their own: `[limits]` with `max_connections`, or
@@ -36,11 +36,11 @@ _LEAST = {
     "max_batch_ms": 0,
     "drain_s": 0,
 }
-_LISTS = {"origins"}  # in the environment separated by commas
+_LISTS = {"origins"}  # separated by commas in the environment
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All settings. ValueError for those that do not go together."""
+    """All settings. ValueError for values out of range, and for settings that exclude each other."""
 
     host: str = "127.0.0.1"
     port: int = 7767
@@ -94,15 +94,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load(flags: Mapping[str, Any], environment: Mapping[str, str], config: Path | None = None) -> Settings:
-    """Settings from all places. `flags`: those that were given, by the names of the settings; None is not given.
+    """The settings from all sources.
+
+    Args:
+        flags: values by the names of the settings; None means not given.
+        environment: the process's environment variables.
+        config: the TOML file; without it, the one that PCG_SERVE_CONFIG names, if any.
 
     Raises:
         OSError: the file can't be read.
-        ValueError: a setting that there is not, or a value that can't be; the message says where it comes from.
+        ValueError: an unknown setting or a value that is not valid; the message says where it comes from.
     """
     path = config or (Path(environment[CONFIG_VARIABLE]) if environment.get(CONFIG_VARIABLE) else None)
     merged: dict[str, Any] = {}
-    origin: dict[str, str] = {}  # of each value that counts, for messages
+    origin: dict[str, str] = {}  # where each value comes from, for error messages
     for source in (_from_file(path) if path else {}, _from_environment(environment), _from_flags(flags)):
         for name, (where, value) in source.items():
             _check_name(name, where)

@@ -1,6 +1,6 @@
-"""numpy arrays as MessagePack can carry them: `{"dtype": "<u2", "shape": [257, 257], "data": bytes}`.
+"""Array maps, the encoding of numpy arrays in MessagePack: `{"dtype": "<u2", "shape": [257, 257], "data": bytes}`.
 
-Little-endian, C order. A map is an array exactly if those are its three keys.
+Little-endian, C order. A map is an array map exactly if it has these three keys.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _MAX_EDGE = (1 << 31) - 1
 
 
 def to_wire(value: Any) -> Any:
-    """`value` with every numpy array in it, however deep in dicts, lists and tuples, as an array map.
+    """`value` with every numpy array replaced by an array map, in nested dicts, lists and tuples too.
 
-    numpy scalars become Python's, tuples lists. `data` is a view of the array's own memory wherever that is already
+    numpy scalars become Python numbers, tuples become lists. `data` is a view of the array's memory if that is already
     little-endian and in C order: pack it before the array changes. ValueError for a dtype that is not in `DTYPES`.
 
     >>> to_wire({"height": np.array([[1, 2]], "<u2")})["height"]["shape"]
@@ -39,10 +39,10 @@ def to_wire(value: Any) -> Any:
 
 
 def from_wire(value: Any) -> Any:
-    """`value` with every array map in it as a numpy array: the opposite of `to_wire`.
+    """`value` with every array map replaced by a numpy array: the inverse of `to_wire`.
 
-    The arrays are read-only views of the received bytes; `.copy()` one to write to it. ValueError, naming what is
-    wrong, for an array map whose dtype, shape or data can't be right.
+    The arrays are read-only views of the received bytes; use `.copy()` to write to one. ValueError if the dtype, shape
+    or data of an array map is not valid; the message says which.
 
     >>> from_wire([{"dtype": "|u1", "shape": [2], "data": b"ab"}])
     [array([97, 98], dtype=uint8)]

@@ -1,25 +1,25 @@
-"""Where a MessagePack value ends, found from the headers alone, before anything is decoded.
+"""Finds where a MessagePack value ends, from its headers only, before anything is decoded.
 
 A value that is too long, too deep or has too many values is refused as soon as a header announces it: before it is
-buffered and before anything is allocated for it. (Five bytes can announce an array of 4 billion; a decoder that
-believes them is a way to fill the memory.)
+buffered, and before memory is allocated for it. (Five bytes can announce an array of 4 billion values; a decoder that
+trusts them can be made to fill the memory.)
 """
 
 from __future__ import annotations
 
 from runtime.errors import Code, RpcError
 
-MAX_DEPTH = 64  # arrays and maps inside each other, the message itself counted
-MAX_VALUES = 1 << 17  # values in one message, keys counted; a byte that says "empty map" costs 64 bytes decoded
+MAX_DEPTH = 64  # nested arrays and maps; the message itself counts
+MAX_VALUES = 1 << 17  # values in one message, keys included; an empty map is 1 byte here and 64 bytes decoded
 
 
 def unreadable(message: str) -> RpcError:
-    """The error of bytes that are no message."""
+    """The error for bytes that are not a message."""
     return RpcError(Code.PARSE_ERROR, message)
 
 
-# What each first byte of a MessagePack value announces: (bytes of the count that follows, count or what to add to
-# it, values per item). With 0 values per item the count is of bytes to skip. None: the byte no value begins with.
+# What the first byte of a MessagePack value announces: (bytes of the count that follows, the count or what to add to
+# it, values per item). With 0 values per item, the count is of bytes to skip. None: no value begins with this byte.
 # github.com/msgpack/msgpack/blob/master/spec.md, "Overview".
 _HEADS: list[tuple[int, int, int] | None] = [(0, 0, 0)] * 256  # integers of one byte, nil, false, true
 for _n in range(16):
@@ -44,16 +44,16 @@ for _n in range(5):
 
 
 class Extent:
-    """Where the MessagePack value at a buffer's start ends, found from the headers alone."""
+    """Finds where the MessagePack value at a buffer's start ends, from its headers only."""
 
     def __init__(self, max_bytes: int, max_depth: int = MAX_DEPTH, max_values: int = MAX_VALUES) -> None:
-        self.end = 0  # bytes known to belong to the value so far; they may not all be here yet
+        self.end = 0  # the value has at least so many bytes; they may not all have arrived
         self._max_bytes, self._max_depth, self._max_values = max_bytes, max_depth, max_values
         self._values = 1
-        self._open = [1]  # values still to come, for each container that is open
+        self._open = [1]  # values still to come, for each open container
 
     def advance(self, data: bytearray) -> bool:
-        """Whether all of the value is in `data`, which has only grown since the last call. RpcError if refused."""
+        """Whether `data` has the whole value; `data` must only grow between calls. RpcError if the value is refused."""
         while self._open and self.end < len(data):
             head = _HEADS[data[self.end]]
             if head is None:

@@ -1,4 +1,4 @@
-"""The messages of MessagePack-RPC: what each is, how a decoded one is told from another, and how values are packed."""
+"""The messages of MessagePack-RPC: their records, how a decoded message is classified, and how values are packed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REQUEST, RESPONSE, NOTIFICATION = 0, 1, 2
 
 
 class Request(msgspec.Struct, frozen=True):
-    """`[0, msgid, method, params]`: wants one response with the same msgid."""
+    """`[0, msgid, method, params]`: expects one response with the same msgid."""
 
     msgid: int
     method: str
@@ -24,7 +24,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Packed(msgspec.Struct, frozen=True):
-    """A value that is MessagePack already: a result that may be sent many times is packed once."""
+    """A value that is encoded already: a result that is sent many times is packed once."""
 
     data: bytes
 
@@ -38,21 +38,21 @@ class Response(msgspec.Struct, frozen=True):
 
 
 class Notification(msgspec.Struct, frozen=True):
-    """`[2, method, params]`: wants no answer."""
+    """`[2, method, params]`: has no response."""
 
     method: str
     params: list[Any]
 
 
 class Invalid(msgspec.Struct, frozen=True):
-    """A malformed request whose msgid could be read: answer INVALID_REQUEST, and go on."""
+    """A malformed request whose msgid could be read: respond with INVALID_REQUEST, and go on."""
 
     msgid: int
     message: str
 
 
 class Fatal(msgspec.Struct, frozen=True):
-    """The peer can't be understood any more: say why with `send_fatal`, and close. Always the last event."""
+    """The bytes can't be understood: say why with `send_fatal`, and close. Always the last event."""
 
     code: Code
     message: str
@@ -62,14 +62,15 @@ Event = Request | Response | Notification | Invalid | Fatal
 
 
 def is_msgid(value: Any) -> bool:
-    """Whether it may be the msgid of a request."""
+    """Whether it is a valid msgid."""
     return type(value) is int and 0 <= value <= MAX_MSGID  # not isinstance: True is no msgid
 
 
 def pack(value: Any) -> Packed:
-    """A value's MessagePack; what is Packed already in lists and maps is taken as it is.
+    """Encode a value. Packed values in lists and maps are inserted as they are.
 
-    TypeError, ValueError or OverflowError for what MessagePack can't hold.
+    Raises:
+        TypeError, ValueError, OverflowError: MessagePack can't hold a value in it.
     """
     try:
         return Packed(msgpack.packb(value))
@@ -94,8 +95,8 @@ def _packed_parts(value: Any) -> Iterator[bytes]:
 
 
 def classify(message: Any) -> Event:
-    """The event a decoded message is. RpcError if it is none and there is no msgid to answer to."""
-    # A pattern compares with ==, for which False is 0 and 1.0 is 1: so the type is looked at first.
+    """The event for a decoded message. RpcError if it is not valid and has no msgid for a response."""
+    # Patterns compare with ==, and False == 0 and 1.0 == 1: so the type is checked first.
     kind = message[0] if isinstance(message, list) and message and type(message[0]) is int else None
     match kind, message:
         case 0, [_, msgid, str(method), list(params)] if is_msgid(msgid) and len(method) <= MAX_METHOD_CHARS:
@@ -120,7 +121,7 @@ def classify(message: Any) -> Event:
 
 
 def _text(data: bytes) -> str | None:
-    """A name that came as binary (pynvim sends some so; MessagePack-RPC is older than the difference)."""
+    """A name that was sent as binary (pynvim does so; MessagePack-RPC is older than the separate string type)."""
     try:
         return data.decode()
     except UnicodeDecodeError:

@@ -1,24 +1,24 @@
 """MessagePack-RPC as a state machine: bytes in, events out.
 
-Theory of operation. A `Connection` is one side of one connection. It never reads or writes: whoever owns the
-socket hands what arrived to `receive_data` and gets events back (or to `feed`, and takes one event after the other
-with `next_event` when it is ready for it), and sends the bytes that `send_request`, `send_response` and
-`send_notification` return. So one implementation serves TCP, Unix sockets, WebSocket and
-tests, and however the bytes are cut up, the same bytes give the same events.
+Theory of operation. A `Connection` is one side of one connection. It does no I/O. The owner of the socket passes the
+bytes that arrive to `receive_data`, and gets events back (or passes them to `feed`, and takes one event at a time with
+`next_event`); it sends the bytes that `send_request`, `send_response` and `send_notification` return. So one
+implementation serves TCP, Unix sockets, WebSocket and tests, and the same bytes give the same events, however they are
+split into pieces.
 
 Bytes become events in three steps:
 
-1. *Cut*: find where a message ends. Length-prefixed framing says it; on the plain stream `Extent` reads only the
-   MessagePack headers, and keeps its place between calls. Both refuse a message that is too long, too deep or has
-   too many values as soon as a header announces it.
+1. *Cut*: find where a message ends. Length-prefixed framing says it; on the plain stream, `Extent` reads only the
+   MessagePack headers, and remembers its position between calls. Both refuse a message that is too long, too deep or
+   has too many values as soon as a header announces it.
 2. *Decode* the whole message with msgpack.
 3. *Classify* it as a request, a response or a notification, as the specification lays them out
    (github.com/msgpack-rpc/msgpack-rpc, spec.md).
 
-Two kinds of fault come out as events. `Invalid`: a request that can't be one, but whose msgid could be read; it is
-answered with INVALID_REQUEST and the connection goes on. `Fatal`: everything else; nothing can be answered, because
-no msgid is known (the specification has no response without one, and 0 is some other request's), so the owner says
-why with `send_fatal`, an `error` notification, and closes. After it a `Connection` takes no more bytes.
+Two kinds of errors come out as events. `Invalid`: a malformed request whose msgid could be read; the response is
+INVALID_REQUEST, and the connection goes on. `Fatal`: everything else. No response is possible then, because no msgid is
+known (the specification has no response without one, and 0 may belong to another request). So the owner sends
+`send_fatal`, an `error` notification, and closes the connection. After a Fatal, a `Connection` ignores further bytes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from runtime.wire.messages import (
     pack,
 )
 
-__all__ = [  # the messages are a part of the protocol: who speaks it finds them here
+__all__ = [  # the messages belong to the protocol, so they can be imported from here
     "MAX_MESSAGE_BYTES",
     "MAX_METHOD_CHARS",
     "MAX_MSGID",
@@ -77,15 +77,15 @@ _NO_CONTAINER = bytes(byte for byte in range(256) if not (0x80 <= byte < 0xA0 or
 
 
 class Framing(Enum):
-    """How messages follow each other in the byte stream."""
+    """How messages are separated in the byte stream."""
 
     STREAM = "stream"  # one MessagePack value after another
     PREFIXED = "prefixed"  # each after its length, a big-endian u32
-    FRAMES = "frames"  # each in a frame of its own, of a transport that has frames (WebSocket)
+    FRAMES = "frames"  # each in its own frame, of a transport with frames (WebSocket)
 
 
 class MessageTooLarge(ValueError):
-    """A message to send is over the limit. `size` and `limit` are in bytes."""
+    """A message that is to be sent is over the limit. `size` and `limit` are in bytes."""
 
     def __init__(self, size: int, limit: int) -> None:
         super().__init__(f"a message of {size} bytes; the limit is {limit}")
@@ -96,9 +96,15 @@ class MessageTooLarge(ValueError):
 class Connection:
     """One side of a MessagePack-RPC connection.
 
-    `framing` None is the server's side: it follows the peer's first byte. A client names the framing it speaks.
-    `max_message_bytes` bounds a message that arrives and `max_sent_bytes` one that leaves, a length prefix not counted;
-    ValueError if one is not in 1..MAX_MESSAGE_BYTES. `max_message_bytes` may be changed between messages.
+    Args:
+        framing: the framing that a client uses; None, on the server's side, follows the client's first byte.
+        max_message_bytes: the largest message that may arrive, without its length prefix; may be changed later.
+        max_sent_bytes: the largest message that may be sent.
+        max_depth: how deep arrays and maps may be nested.
+        max_values: how many values a message may have.
+
+    Raises:
+        ValueError: a size is not in 1..MAX_MESSAGE_BYTES.
 
     >>> client, server = Connection(Framing.STREAM), Connection()
     >>> server.receive_data(client.send_request(7, "server.health", []))
@@ -126,7 +132,7 @@ class Connection:
         self._extent: Extent | None = None  # of the message at the buffer's start, on the plain stream
         self._failed = False
         self.message_bytes = 0
-        """Of the message that the latest event was."""
+        """The size of the message of the latest event."""
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> list[Event]:
         """The events that `data` completes, in order; none after a Fatal."""
@@ -134,7 +140,7 @@ class Connection:
         return list(iter(self.next_event, None))
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
-        """Take what arrived; with Framing.FRAMES, exactly one frame."""
+        """Add bytes that arrived; with Framing.FRAMES, exactly one frame."""
         if self._failed:
             return
         if self.framing is Framing.FRAMES:
@@ -142,7 +148,7 @@ class Connection:
         self._buffer += data
 
     def next_event(self) -> Event | None:
-        """The next event of what was fed; None until more is, and after a Fatal."""
+        """The next event of the bytes that were fed; None if they have no more, and after a Fatal."""
         try:
             message = self._next_message()
             return None if message is _NONE_YET else classify(message)
@@ -151,11 +157,11 @@ class Connection:
 
     @property
     def buffered(self) -> int:
-        """Bytes that were fed and are in no event yet."""
+        """How many bytes were fed and belong to no event yet."""
         return len(self._buffer)
 
     def receive_eof(self) -> list[Event]:
-        """The peer sends no more: a Fatal if that cuts a message short, else nothing."""
+        """The peer sends no more: a Fatal if a message is incomplete, else nothing."""
         if not self._buffer:
             return []
         return [self._fail(Code.PARSE_ERROR, f"the connection ended {len(self._buffer)} bytes into a message")]
@@ -167,9 +173,11 @@ class Connection:
         return self._encode([REQUEST, msgid, method, params])
 
     def send_response(self, msgid: int, *, error: Any = None, result: Any = None) -> bytes:
-        """The bytes of a response: an error, or where that is None, a result.
+        """The bytes of a response: an error, or a result if `error` is None.
 
-        MessageTooLarge over the limit; TypeError, ValueError or OverflowError for what MessagePack can't hold.
+        Raises:
+            MessageTooLarge: it is over the limit.
+            TypeError, ValueError, OverflowError: MessagePack can't hold a value in it.
         """
         if error is None and isinstance(result, Packed):
             return self._framed(b"\x94\x01" + msgpack.packb(msgid) + b"\xc0" + result.data)
@@ -180,7 +188,7 @@ class Connection:
         return self._framed(pack([NOTIFICATION, method, params]).data)
 
     def send_fatal(self, code: Code, message: str) -> bytes:
-        """The bytes of the `error` notification that tells a peer why it is about to be cut off."""
+        """The bytes of the `error` notification, which says why the connection will be closed."""
         return self.send_notification("error", [{"code": int(code), "message": message}])
 
     def _encode(self, message: list[Any]) -> bytes:
@@ -191,7 +199,7 @@ class Connection:
             raise MessageTooLarge(len(payload), self._max_sent_bytes)
         if self.framing is Framing.PREFIXED:
             return len(payload).to_bytes(_PREFIX_BYTES, "big") + payload
-        return payload  # the plain stream too before the peer's first byte: a server then has only errors to send
+        return payload  # also before the peer's first byte: a server then sends only errors
 
     def _fail(self, code: Code, message: str) -> Fatal:
         self._failed = True
@@ -199,7 +207,7 @@ class Connection:
         return Fatal(code, message)
 
     def _next_message(self) -> Any:
-        """The message at the buffer's start, taken off it; _NONE_YET while it isn't whole. RpcError if refused."""
+        """Remove and return the message at the buffer's start; _NONE_YET if it is incomplete. RpcError if refused."""
         if not self._buffer:
             return _NONE_YET
         if self.framing is None:
@@ -216,10 +224,10 @@ class Connection:
         return _decode(message)
 
     def _decode_small(self) -> Any:
-        """What `_cut_stream` and `_decode` give, five times as fast, for most messages of a few hundred bytes.
+        """The result of `_cut_stream` and `_decode`, five times as fast, for most messages of a few hundred bytes.
 
-        In so few bytes no count can announce much, and where there are few bytes that may begin an array or map, these
-        can't be deep. What is in doubt, not whole or not sound is _NONE_YET, and left to them.
+        A buffer this small can't hold many values; and with few bytes that may begin an array or a map, it can't be
+        nested deeply. For a message that is incomplete, malformed or doubtful it returns _NONE_YET: the others decide.
         """
         head = bytes(self._buffer[: min(_SMALL_BYTES, self.max_message_bytes, self._max_values)])
         if len(head.translate(None, _NO_CONTAINER)) > self._max_depth:
@@ -267,12 +275,12 @@ class Connection:
 
     def _take(self, length: int) -> bytearray:
         taken = self._buffer[:length]
-        del self._buffer[:length]  # moves a pointer, not the rest
+        del self._buffer[:length]  # moves a pointer, does not copy the rest
         return taken
 
 
 def _detect(first: int) -> Framing:
-    """The framing that a connection's first byte means."""
+    """The framing that a connection's first byte stands for."""
     if first == 0x00:  # the high byte of a length, as no message reaches 16 MiB
         return Framing.PREFIXED
     if first in (0x93, 0x94, 0xDC):  # an array of 3, of 4, or of a 16-bit count

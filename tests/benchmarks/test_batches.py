@@ -23,7 +23,7 @@ from serving_process import serving
 from runtime.batching import join
 from runtime.engine import Engine
 from runtime.registry import BUNDLED, Registry
-from runtime.scheduling.dispatcher import Runner
+from runtime.scheduling.dispatcher import Dispatcher
 from runtime.scheduling.workers import Workers
 from runtime.service import Service
 
@@ -36,7 +36,7 @@ LEVELS = {"sokoban": 48, "dungeon": 32, "platformer": 12}  # a turn
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
     engine = Engine("cpu", 1)
-    service = Service(Registry(), engine, Runner(engine, workers=Workers(2)))
+    service = Service(Registry(), engine, Dispatcher(engine, workers=Workers(2)))
     service.warm_up()
     yield service
     service.close()

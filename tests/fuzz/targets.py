@@ -12,8 +12,8 @@ import msgpack
 
 from runtime.errors import Code, RpcError
 from runtime.parameters import Options
-from runtime.serving import responses as answers
-from runtime.serving.metrics import Counts
+from runtime.serving.connection.responses import Responses, one_map
+from runtime.serving.counts import Counts
 from runtime.wire import arrays
 from runtime.wire.protocol import Connection, Event, Fatal, Framing, Invalid, Request
 
@@ -42,12 +42,12 @@ def protocol(data: bytes) -> None:
     assert not any(isinstance(event, Fatal) for event in events[:-1])
     failed = bool(events) and isinstance(events[-1], Fatal)
     assert not (failed and wire.receive_data(data))
-    responses = answers.Responses(wire, Counts())
+    responses = Responses(wire, Counts())
     for event in events:
         _answer(wire, responses, event)
 
 
-def _answer(wire: Connection, responses: answers.Responses, event: Event) -> None:
+def _answer(wire: Connection, responses: Responses, event: Event) -> None:
     if isinstance(event, Fatal):
         _read(wire.framing, wire.send_fatal(event.code, event.message))
         return
@@ -55,7 +55,7 @@ def _answer(wire: Connection, responses: answers.Responses, event: Event) -> Non
         answer = responses.refusal(event.msgid, RpcError(Code.INVALID_REQUEST, event.message))
     elif isinstance(event, Request):
         try:
-            answer = responses.success(event, answers.one_map(event.params))
+            answer = responses.success(event, one_map(event.params))
         except RpcError as error:
             answer = responses.failure(event, error)
             assert len(answer) < MAX_ERROR_BYTES, answer
@@ -215,7 +215,7 @@ def checker() -> Callable[[bytes], None]:
 def _ask(service: Any, method: str, params: dict[str, Any]) -> object:
     """What the work would be kept under, or the error's response."""
     try:
-        return service.call_blocking(method, answers.one_map([params]))
+        return service.call_blocking(method, one_map([params]))
     except RpcError as error:
         response = msgpack.packb(arrays.to_wire(error.to_wire()))
         assert len(response) < MAX_ERROR_BYTES, response

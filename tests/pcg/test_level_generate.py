@@ -24,7 +24,7 @@ from runtime.content.levels.sokoban import repair as sokoban_repair
 from runtime.content.levels.sokoban.solver import solve
 from runtime.errors import Code, RpcError
 from runtime.local import Local
-from runtime.scheduling.dispatcher import Runner
+from runtime.scheduling.dispatcher import Dispatcher
 from runtime.scheduling.jobs import Flow
 from runtime.scheduling.workers import Workers
 from runtime.service import Service
@@ -66,7 +66,7 @@ def test_a_level_comes_with_its_proof(runtime: Local) -> None:
 
 def test_the_level_does_not_depend_on_how_many_workers_look(runtime: Local) -> None:
     engine, workers = runtime.service.engine, Workers(2)
-    service = Service(runtime.service.registry, engine, Runner(engine, workers=workers))
+    service = Service(runtime.service.registry, engine, Dispatcher(engine, workers=workers))
     impossible = {"width": 4, "height": 3, "fixed": ["####", "#@*#", "####"], "vary": [], "seed": 1}
     try:
         platformer = {"seed": 2, "game": "platformer", "width": 30, "budget": 5_000}

@@ -24,7 +24,7 @@ from runtime.card import Golden
 from runtime.engine import Engine, digest
 from runtime.parameters import Options
 from runtime.registry import ModelFile, Registry
-from runtime.scheduling.dispatcher import Runner
+from runtime.scheduling.dispatcher import Dispatcher
 from runtime.scheduling.jobs import Call, Flow, Priority
 from runtime.scheduling.work import Search, Work
 from runtime.scheduling.workers import Workers
@@ -32,7 +32,7 @@ from runtime.wire.protocol import pack
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=6), st.integers(0, 3))
-def test_what_was_joined_is_parted_again(sizes: list[int], number: int) -> None:
+def test_joined_arguments_are_split_again(sizes: list[int], number: int) -> None:
     calls = [[np.full((size, 2), i), number, np.arange(size)] for i, size in enumerate(sizes)]
     first, same, last = batching.join(calls)
     assert same == number
@@ -41,7 +41,7 @@ def test_what_was_joined_is_parted_again(sizes: list[int], number: int) -> None:
         assert rest.tolist() == list(range(sizes[i]))
 
 
-def test_what_is_alike() -> None:
+def test_which_calls_may_share_a_batch() -> None:
     call = [np.zeros((2, 3)), 5]
     assert batching.alike("a", call) == batching.alike("a", [np.ones((7, 3)), 5])
     for method, other in (
@@ -79,7 +79,7 @@ class Batches(Bench):
         return names
 
 
-def test_what_is_alike_goes_together_up_to_the_most_that_pays() -> None:
+def test_calls_of_one_kind_run_together_up_to_the_batch_size() -> None:
     bench = Batches(most=4)
     calls = [bench.join(name, size) for name, size in (("a", 1), ("b", 2), ("c", 2), ("d", 1), ("e", 9))]
     other = bench.join("other", alike="y")
@@ -111,7 +111,7 @@ def test_nobody_shares_a_run_with_the_less_urgent_or_the_congested() -> None:
     assert bench.runs[2:] == [["slow"]]
 
 
-def test_equal_requests_and_those_that_left_are_no_company() -> None:
+def test_equal_and_abandoned_requests_do_not_count_for_a_batch() -> None:
     bench = Batches()
     first, same, left, last = (bench.join(name) for name in ("a", "a", "left", "b"))
     left.future.cancel()
@@ -120,7 +120,7 @@ def test_equal_requests_and_those_that_left_are_no_company() -> None:
     assert [call.future.result(0) for call in (first, same, last)] == ["a", "a", "b"]
 
 
-def test_a_fault_of_one_is_not_that_of_the_others() -> None:
+def test_an_error_of_one_does_not_fail_the_others_of_its_batch() -> None:
     bench = Batches()
     calls = [bench.join(name) for name in ("a", "bad", "b")]
     bench.run()
@@ -241,22 +241,22 @@ def test_searches_share_their_models_runs_and_get_their_own_results(model_of: Mo
     takes(0.01, 0.0)
     engine.submit(engine.choose_batching, model).result()
     gate, items = threading.Event(), [np.array([i] * (1 + i % 2)) for i in range(4)]
-    runner = Runner(
+    dispatcher = Dispatcher(
         engine, workers=Workers(1), observe=lambda queue, _wait, _run, jobs, _calls: runs.append((queue, jobs))
     )
     engine.submit(gate.wait)
 
     async def ask() -> list[bytes]:
         works = [
-            Search("search", b"%d" % i, lambda hands, x=x: hands.run(model, "forward", x, 3).tolist())
+            Search("search", b"%d" % i, lambda executor, x=x: executor.run(model, "forward", x, 3).tolist())
             for i, x in enumerate(items)
         ]
-        answers = [runner.start(work, Options(), Flow()) for work in works]
-        while runner.scheduler.busy < len(items):
+        answers = [dispatcher.start(work, Options(), Flow()) for work in works]
+        while dispatcher.scheduler.busy < len(items):
             await asyncio.sleep(0)
         gate.set()
         return [packed.data for packed in await asyncio.gather(*answers)]
 
     assert asyncio.run(ask()) == [pack((3 * x).tolist()).data for x in items]
     assert ("doubler", 4) in runs
-    runner.close()
+    dispatcher.close()

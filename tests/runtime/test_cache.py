@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.scheduling import results as caches
-from runtime.scheduling.results import Cache, DiskCache
+from runtime.scheduling.results import DiskCache, MemoryCache
 from runtime.wire.protocol import Packed
 
 ENTRY = caches._ENTRY_BYTES
@@ -28,8 +28,8 @@ def result(text: str, size: int = 0) -> Packed:
 # In memory
 
 
-def test_what_is_put_is_got() -> None:
-    cache = Cache()
+def test_put_then_get() -> None:
+    cache = MemoryCache()
     assert cache.get(b"a") is None
     cache.put(b"a", result("one"))
     assert cache.get(b"a") == result("one")
@@ -39,7 +39,7 @@ def test_what_is_put_is_got() -> None:
 
 
 def test_the_least_recently_used_goes_first() -> None:
-    cache = Cache(3 * (ENTRY + 101))
+    cache = MemoryCache(3 * (ENTRY + 101))
     for key in (b"a", b"b", b"c"):
         cache.put(key, result("", 100))
     cache.get(b"a")
@@ -47,8 +47,8 @@ def test_the_least_recently_used_goes_first() -> None:
     assert [key for key in (b"a", b"b", b"c", b"d") if cache.get(key)] == [b"a", b"c", b"d"]
 
 
-def test_what_is_larger_than_the_cache_drops_nothing() -> None:
-    cache = Cache(1000)
+def test_a_result_larger_than_the_cache_drops_nothing() -> None:
+    cache = MemoryCache(1000)
     cache.put(b"a", result("small"))
     cache.put(b"b", result("", 1000))
     assert cache.get(b"a")
@@ -57,7 +57,7 @@ def test_what_is_larger_than_the_cache_drops_nothing() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 300)), max_size=60), st.integers(0, 3000))
 def test_bytes_stay_within_the_limit_and_add_up(puts: list[tuple[int, int]], limit: int) -> None:
-    cache = Cache(limit)
+    cache = MemoryCache(limit)
     for key, size in puts:
         cache.put(bytes([key]), result("", size))
         kept = [found for i in range(10) if (found := cache.get(bytes([i]))) is not None]

@@ -132,7 +132,7 @@ async def test_a_connect_that_takes_too_long(kind):
             each.close()
 
 
-async def test_after_a_timeout_the_request_is_cancelled_and_its_late_answer_skipped(kind):
+async def test_after_a_timeout_the_request_is_cancelled_and_its_late_response_skipped(kind):
     def answer(event, wire):
         if event == Request(1, "quick", []):
             return wire.send_response(0, result="late") + wire.send_response(1, result="in time")
@@ -146,7 +146,7 @@ async def test_after_a_timeout_the_request_is_cancelled_and_its_late_answer_skip
     assert requests[:2] == [Request(0, "slow", []), Notification("cancel", [{"msgid": 0}])]
 
 
-async def test_answers_to_other_msgids_are_skipped(kind):
+async def test_responses_to_other_msgids_are_skipped(kind):
     def answer(event, wire):
         others = wire.send_response(event.msgid + 1000, result="not yours")
         return others + wire.send_response(event.msgid, result=5) + others
@@ -171,7 +171,7 @@ async def test_a_server_that_speaks_something_else(kind):
             await client.call("m")
 
 
-async def test_the_answer_counts_even_with_rubbish_behind_it(kind):
+async def test_a_response_counts_even_with_garbage_after_it(kind):
     def answer(event, wire):
         return wire.send_response(event.msgid, result=5) + b"\xc1"
 
@@ -336,7 +336,7 @@ async def test_a_cancelled_call_is_cancelled_at_the_server(server, service):
         assert await client.call("echo") == {}
 
 
-async def test_an_answered_call_is_not_cancelled():
+async def test_a_finished_call_is_not_cancelled():
     async with scripted(lambda event, wire: wire.send_response(event.msgid)) as (port, requests):
         async with await AsyncClient.connect("127.0.0.1", port) as client:
             for _ in range(3):

@@ -233,7 +233,7 @@ def test_work_that_nobody_wants_stops_at_its_next_run(engine: Engine, tmp_path: 
             runs.append(engine.run(model, "forward", np.array([1])))
 
     with pytest.raises(Abandoned):
-        engine.submit(engine.run_while_wanted, work, lambda: not wanted.pop(0)).result()
+        engine.submit(engine.run_unless_abandoned, work, lambda: not wanted.pop(0)).result()
     assert len(runs) == 2
     assert engine.submit(engine.run, model, "forward", np.array([1])).result().tolist() == [2]
 

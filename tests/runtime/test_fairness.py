@@ -63,7 +63,7 @@ def simulation(monkeypatch: pytest.MonkeyPatch) -> Simulation:
 
 
 @pytest.mark.parametrize("seconds", [0.02, 0.1, 0.5])
-def test_one_that_stays_beside_three_that_reconnect(simulation: Simulation, seconds: float) -> None:
+def test_a_client_that_stays_gets_its_share_beside_three_that_reconnect(simulation: Simulation, seconds: float) -> None:
     """Whatever its requests take beside theirs, it gets its quarter of the time."""
     simulation.client("stays", seconds, Flow())
     for name in "abc":
@@ -93,7 +93,7 @@ def test_many_connections_of_one_address_are_one_client(simulation: Simulation) 
     assert max(used.values()) < 1.2 * min(used.values())
 
 
-def test_those_that_do_not_read_slow_nobody_down(simulation: Simulation) -> None:
+def test_clients_that_do_not_read_delay_nobody(simulation: Simulation) -> None:
     """Sixty connections with requests that can't run do not count among those who share."""
     for _ in range(60):
         flow = Flow()
@@ -130,7 +130,7 @@ def serve(queue: FairQueue, seconds: float) -> Call:
     return call
 
 
-def test_who_has_gone_is_forgotten() -> None:
+def test_inactive_members_are_forgotten() -> None:
     """Ten thousand connections of as many addresses come and go beside two that stay; then all go."""
     queue, staying = FairQueue(), [Flow("10.0.0.1"), Flow("10.0.0.1")]
     most = 0
@@ -182,7 +182,7 @@ def test_the_virtual_time_never_goes_back_while_anyone_wants_time(events: list[t
         (None, "local"),
     ],
 )
-def test_who_is_one_client(address: Any, client: str) -> None:
+def test_which_addresses_are_one_client(address: Any, client: str) -> None:
     assert client_of(address) == client
 
 
@@ -212,7 +212,7 @@ class Slow:
         return asyncio.wrap_future(call.future)
 
 
-async def test_over_tcp_one_that_stays_beside_three_that_reconnect(connect: Any) -> None:
+async def test_over_tcp_a_client_that_stays_gets_its_share_beside_three_that_reconnect(connect: Any) -> None:
     slow = Slow()
 
     async def stays() -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from runtime.content.hands import Hands
+from runtime.content.execution import Executor
 from runtime.engine import Abandoned, Engine, Loaded
 from runtime.local import Local
 from runtime.parameters import Options
-from runtime.scheduling.dispatcher import Runner
+from runtime.scheduling.dispatcher import Dispatcher
 from runtime.scheduling.work import Search, Work
 
 
@@ -33,11 +33,11 @@ def test_a_search_is_abandoned_when_its_caller_is_interrupted(compiled: bool, mo
     started, ended = threading.Event(), threading.Event()
     engine = Engine("cpu", 1)
 
-    def search(hands: Hands) -> None:
+    def search(executor: Executor) -> None:
         started.set()
         try:
             while True:
-                hands.turn("some-model", lambda: None)
+                executor.turn("some-model", lambda: None)
                 if not compiled:  # which has the engine's thread for itself
                     engine.run(None, "forward")  # type: ignore[arg-type]
         except Abandoned:
@@ -47,16 +47,16 @@ def test_a_search_is_abandoned_when_its_caller_is_interrupted(compiled: bool, mo
     if not compiled:
         monkeypatch.setattr(engine, "load", lambda _: Loaded(None, 32, {}))
         monkeypatch.setattr(engine, "_call", lambda *_: None)
-    runner = Runner(engine)
+    dispatcher = Dispatcher(engine)
     interrupt(started)
     with pytest.raises(KeyboardInterrupt):
-        runner.run(Search("search", b"key", search, compiled=compiled), Options())
+        dispatcher.run(Search("search", b"key", search, compiled=compiled), Options())
     assert ended.wait(60)
-    assert runner.run(Work("next", b"other", lambda: 5), Options()) == 5
-    runner.close()
+    assert dispatcher.run(Work("next", b"other", lambda: 5), Options()) == 5
+    dispatcher.close()
 
 
-def test_who_interrupts_does_not_wait_for_what_can_not_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_does_not_wait_for_work_that_can_not_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     goes_on, closed = threading.Event(), threading.Event()
     runtime = Local(device="cpu", threads=1)
     close = runtime.service.close

@@ -16,8 +16,8 @@ from runtime.scheduling.jobs import Flow
 from runtime.scheduling.scheduler import Scheduler
 from runtime.scheduling.work import Work
 from runtime.serving import memory
+from runtime.serving.connection.outbox import Budget, Outbox
 from runtime.serving.limits import Limits
-from runtime.serving.outbox import Budget, Outbox
 from runtime.serving.server import Server
 from runtime.wire.messages import Packed, Response, pack
 
@@ -199,7 +199,7 @@ class Reader:
             self.outbox.pause()
 
 
-def test_of_the_client_that_leaves_most_unread_the_connection_that_leaves_most_is_cut_off():
+def test_the_largest_connection_of_the_largest_client_is_closed_first():
     budget = Budget(1000)
     many = [Reader(budget, "many") for _ in range(4)]
     one = Reader(budget, "one")
@@ -215,7 +215,7 @@ def test_of_the_client_that_leaves_most_unread_the_connection_that_leaves_most_i
     assert (one.cut, budget.bytes) == (590, 411)
 
 
-def test_from_half_on_those_that_do_not_read_are_congested_and_then_not():
+def test_over_half_of_the_budget_connections_that_do_not_read_are_congested():
     relieved = []
     budget = Budget(1000, lambda: relieved.append(budget.bytes))
     first, second, reads = (Reader(budget, name) for name in ("first", "second", "reads"))
@@ -235,7 +235,7 @@ def test_from_half_on_those_that_do_not_read_are_congested_and_then_not():
     assert budget.bytes == 0
 
 
-def test_what_is_made_ahead_for_one_that_reads_is_no_reason_to_cut_it_off():
+def test_results_made_ahead_for_a_client_that_reads_do_not_close_it():
     budget = Budget(1000)
     reads, does_not = Reader(budget, "reads"), Reader(budget, "does not")
     reads.outbox.add_ahead(990)
@@ -246,12 +246,12 @@ def test_what_is_made_ahead_for_one_that_reads_is_no_reason_to_cut_it_off():
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_crowd_that_does_not_read_is_bounded_and_leaves_nothing(connect, monkeypatch, stream):
+async def test_many_clients_that_do_not_read_take_limited_memory_and_leave_nothing(connect, monkeypatch, stream):
     """Forty ask for 6 MB each and take nothing; of 240 MB no more than the limit is kept, and one that reads is served.
 
     They ask for equal things, so that what is made for one that may go on is also an answer of the others.
     """
-    monkeypatch.setattr(memory, "SOON_S", 0.01)
+    monkeypatch.setattr(memory, "TRIM_DELAY_S", 0.01)
     service, most = Crowded(), 24 << 20
     limits = Limits(max_unsent_total_bytes=most)
     async with Server(service, port=0, limits=limits) as server:
@@ -302,7 +302,7 @@ class Crowded:
         if method == "stream":
             works = [part(f"part {i}") for i in range(6)]
             options = Options(stream=True)
-            return streaming.answer(works, "part", options, start, connection.notify, connection.flow)
+            return streaming.respond(works, "part", options, start, connection.notify, connection.flow)
         return start(part(method))
 
 

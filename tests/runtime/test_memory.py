@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from runtime.serving import memory
-from runtime.serving.memory import WORTH_BYTES, Trimmer
+from runtime.serving.memory import TRIM_BYTES, Trimmer
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def trims(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return 1
 
     monkeypatch.setattr(memory, "find_trim", lambda: trim)
-    monkeypatch.setattr(memory, "SOON_S", 0.01)
+    monkeypatch.setattr(memory, "TRIM_DELAY_S", 0.01)
     return done
 
 
@@ -44,12 +44,12 @@ async def test_a_burst_is_given_back_once_and_beside_the_event_loop(trims: list[
 
 async def test_connections_that_moved_little_are_no_burst(trims: list[str]) -> None:
     trimmer = Trimmer()
-    trimmer.connection_is_over(WORTH_BYTES - 1)
+    trimmer.connection_is_over(TRIM_BYTES - 1)
     await asyncio.sleep(0.02)
     assert trimmer.trims == 0
-    trimmer.connection_is_over(WORTH_BYTES)
+    trimmer.connection_is_over(TRIM_BYTES)
     await until_done(trimmer, trims, 1)
-    trimmer.connection_is_over(2 * WORTH_BYTES - 1)
+    trimmer.connection_is_over(2 * TRIM_BYTES - 1)
     await asyncio.sleep(0.02)
     assert trimmer.trims == 1
 
@@ -69,7 +69,7 @@ async def test_where_the_library_can_not(monkeypatch: pytest.MonkeyPatch, error:
         raise error
 
     monkeypatch.setattr(memory.ctypes, "CDLL", no_library)
-    monkeypatch.setattr(memory, "SOON_S", 0.0)
+    monkeypatch.setattr(memory, "TRIM_DELAY_S", 0.0)
     trimmer = Trimmer()
     trimmer.burst_is_over()
     await asyncio.sleep(0.01)

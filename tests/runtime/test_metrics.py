@@ -16,11 +16,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from runtime.errors import Code
 from runtime.scheduling.jobs import Flow
-from runtime.scheduling.results import Cache
+from runtime.scheduling.results import MemoryCache
 from runtime.scheduling.scheduler import Scheduler
 from runtime.scheduling.work import Work
 from runtime.serving import logs, status
-from runtime.serving.metrics import OTHER, Counts, Metrics, Runs
+from runtime.serving.counts import OTHER, Counts
+from runtime.serving.metrics import Metrics, Runs
 from runtime.serving.server import Server
 from runtime.wire.protocol import pack
 
@@ -33,14 +34,14 @@ class Watched:
     cache_misses = 7
 
     def __init__(self) -> None:
-        self.cache = Cache()
+        self.cache = MemoryCache()
 
     workers = None
 
     def queue_depths(self) -> dict[str, int]:
         return {"terrain-detail": 3}
 
-    def caches(self) -> dict[str, Cache]:
+    def caches(self) -> dict[str, MemoryCache]:
         return {"memory": self.cache}
 
 
@@ -105,7 +106,7 @@ def test_cache_hits_by_tier() -> None:
     assert found["pcg_cache_bytes"][("memory",)] == watched.cache.bytes
 
 
-def test_runs_are_observed_with_how_many_they_answer() -> None:
+def test_runs_are_observed_with_the_number_of_calls() -> None:
     runs, tickets = Runs(), []
     scheduler = Scheduler(tickets.append, lambda job: job.work.run(), observe=runs.observe)
     for key in (b"a", b"a", b"a", b"b"):
@@ -155,8 +156,8 @@ async def test_pages(watched):
 
 
 @pytest.mark.parametrize("text", ["nonsense\r\n\r\n", "GET /" + "x" * 10_000, "\r\n\r\n", "GET /metrics HTTP/1.1\r\n"])
-async def test_what_is_no_request_is_hung_up_on(watched, text, monkeypatch):
-    monkeypatch.setattr(status, "_PATIENCE_S", 0.1)
+async def test_bytes_that_are_not_a_request_close_the_connection(watched, text, monkeypatch):
+    monkeypatch.setattr(status, "_TIMEOUT_S", 0.1)
     reader, writer = await asyncio.open_connection("127.0.0.1", watched["port"])
     writer.write(text.encode())
     with contextlib.suppress(ConnectionResetError):  # as good

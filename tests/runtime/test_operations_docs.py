@@ -28,7 +28,7 @@ def test_all_settings_are_there_with_their_defaults() -> None:
         if isinstance(meant, bool | int | float | str):
             assert default == str(meant).lower().removesuffix(".0"), name
         else:
-            assert default in ("", "none", "all cores", "one a core, at most 4", "the bundled ones")
+            assert default in ("", "none", "all cores", "one for each core, at most 4", "no limit", "the bundled ones")
 
 
 def test_all_limits_are_there() -> None:

@@ -14,7 +14,7 @@ from runtime.content.terrain.chunks import ChunksRequest
 from runtime.content.terrain.requests import SketchRequest, TerrainRequest
 from runtime.errors import Code, RpcError
 from runtime.parameters import Options, parse, take_options
-from runtime.serving.responses import one_map
+from runtime.serving.connection.responses import one_map
 
 
 def float64(value: float) -> bytes:

@@ -73,7 +73,7 @@ async def test_a_request_that_comes_byte_by_byte(server, connect):
         ("refuse_badly", [], Code.OUT_OF_RANGE, "bad"),
     ],
 )
-async def test_an_error_answers_its_request_and_the_connection_goes_on(server, connect, method, params, code, words):
+async def test_after_an_error_response_the_connection_goes_on(server, connect, method, params, code, words):
     peer = await connect(server)
     response = await peer.call(3, method, params)
     assert response.msgid == 3
@@ -98,7 +98,7 @@ async def test_an_exception_is_logged_and_its_text_stays_here(server, connect, c
     assert await peer.still_served()
 
 
-async def test_an_invalid_request_is_answered(server, connect):
+async def test_an_invalid_request_gets_a_response(server, connect):
     peer = await connect(server)
     await peer.send(b"\x94\x00\x05\xa1m\x80")  # params: a map
     response = await peer.receive()
@@ -142,7 +142,7 @@ async def test_a_service_may_notify(server, connect):
 # Cancelling
 
 
-async def test_cancel_ends_the_call_and_answers_it(server, service, connect):
+async def test_cancel_ends_the_call_with_a_response(server, service, connect):
     peer = await connect(server)
     await peer.send(peer.wait_request(1) + peer.wait_request(2))
     await service.until(service.started, 2)
@@ -198,7 +198,7 @@ async def test_a_closed_connection_cancels_its_own_calls_and_no_others(server, s
         (b"\x93\x02\xa1m\x90\xc0", Code.INVALID_REQUEST),
     ],
 )
-async def test_what_can_not_be_understood_ends_its_connection_with_a_reason(server, connect, data, code):
+async def test_malformed_bytes_close_the_connection_with_a_reason(server, connect, data, code):
     bad, good = await connect(server), await connect(server)
     assert await good.still_served()
     await bad.send(data)
@@ -222,7 +222,7 @@ async def test_a_huge_length_prefix_on_a_later_message(server, connect, prefix):
 @pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize("abrupt", [False, True])
 async def test_a_disconnect_inside_a_message(server, connect, framing, abrupt, caplog):
-    caplog.set_level(logging.INFO, "runtime.serving.peer")
+    caplog.set_level(logging.INFO, "runtime.serving.connection.peer")
     leaver, stayer = await connect(server, framing), await connect(server)
     assert await leaver.still_served()
     await leaver.send(leaver.wire.send_request(1, "echo", [{"text": "x" * 100}])[:-50])
@@ -244,7 +244,7 @@ async def test_the_reason_arrives_though_more_was_sent(server, connect):
     assert await peer.receive() is None
 
 
-async def test_a_peer_that_sends_rubbish_for_ever_is_let_go(server, connect):
+async def test_a_client_that_sends_garbage_for_ever_is_disconnected(server, connect):
     """It never reads why, and never stops: the server hangs up all the same."""
     peer = await connect(server)
 

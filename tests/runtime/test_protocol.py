@@ -221,7 +221,7 @@ def test_no_bytes_detect_nothing():
     assert wire.receive_eof() == []
 
 
-def test_answers_take_the_framing_of_the_peer():
+def test_responses_use_the_framing_of_the_peer():
     server = Connection()
     server.receive_data(bytes.fromhex("00 00 00 06 94 00 01 a1 61 90"))
     assert server.send_response(1, result=5) == bytes.fromhex("00 00 00 05 94 01 01 c0 05")
@@ -450,7 +450,7 @@ def test_an_end_inside_a_message(framing):
     ],
 )
 @pytest.mark.parametrize("framing", FRAMINGS)
-def test_an_invalid_request_with_a_msgid_is_answerable_and_the_next_is_read(message, framing):
+def test_an_invalid_request_with_a_msgid_gets_a_response_and_the_next_is_read(message, framing):
     good = framed(framing, b"\x94\x00\x01\xa1a\x90")
     events = Connection().receive_data(good + framed(framing, msgpack.packb(message)) + good)
     assert events[0] == events[2] == Request(1, "a", [])
@@ -486,7 +486,7 @@ def test_an_invalid_request_with_a_msgid_is_answerable_and_the_next_is_read(mess
     ],
 )
 @pytest.mark.parametrize("framing", FRAMINGS)
-def test_a_message_with_nothing_to_answer_to_ends_the_connection(message, framing):
+def test_a_message_without_a_msgid_to_respond_to_ends_the_connection(message, framing):
     good = framed(framing, b"\x94\x00\x01\xa1a\x90")
     request, fatal = Connection().receive_data(good + framed(framing, msgpack.packb(message)) + good)
     assert request == Request(1, "a", [])

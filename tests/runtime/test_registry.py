@@ -45,7 +45,7 @@ def test_a_wrong_card_is_refused(tmp_path: Path, card_bytes: bytes, reason: str)
     assert reason in Registry(tmp_path).refused["doubler"]
 
 
-def test_what_is_no_archive_is_refused_though_it_is_listed(tmp_path: Path) -> None:
+def test_a_listed_file_that_is_not_an_archive_is_refused(tmp_path: Path) -> None:
     import hashlib
 
     (tmp_path / "text.ts").write_bytes(b"hello")

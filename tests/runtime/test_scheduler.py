@@ -72,7 +72,7 @@ def test_a_call_gets_its_result(bench: Bench) -> None:
     assert bench.scheduler.busy == 0
 
 
-def test_the_next_work_runs_before_the_last_is_answered() -> None:
+def test_the_next_work_runs_before_the_last_response_is_sent() -> None:
     answers: list[Callable[[], None]] = []
     bench = Bench(hand_back=answers.append)
     first, second = bench.submit("a", finish=str.upper), bench.submit("b")
@@ -94,7 +94,7 @@ def test_a_result_that_can_not_be_finished_is_an_error_of_its_own(bench: Bench) 
     assert (good.future.result(0), bench.scheduler.busy) == ("B", 0)
 
 
-def test_an_error_reaches_everyone_who_waits(bench: Bench) -> None:
+def test_an_error_reaches_all_calls_of_a_job(bench: Bench) -> None:
     def fail() -> None:
         raise ValueError("no")
 
@@ -181,7 +181,7 @@ def test_the_time_to_wait_grows_with_the_work_that_waits() -> None:
     assert 300 <= caught.value.details["retry_after_ms"] <= 5000
 
 
-def test_the_time_to_wait_is_that_of_all_that_goes_before_shared_by_those_who_work() -> None:
+def test_the_time_to_wait_is_that_of_the_work_ahead_divided_by_the_threads() -> None:
     def told(bench: Bench, priority: Priority) -> int:
         bench.submit("slow", run=lambda: time.sleep(0.2))
         bench.submit("quick", queue="another model", run=lambda: time.sleep(0.02))
@@ -240,7 +240,7 @@ def test_work_that_another_still_waits_for_is_done(bench: Bench) -> None:
     assert stayer.future.result(0) == "same"
 
 
-def test_running_work_is_told_that_nobody_waits(bench: Bench) -> None:
+def test_a_running_job_is_marked_abandoned_when_nobody_waits(bench: Bench) -> None:
     seen: list[bool] = []
 
     def run() -> None:
@@ -299,7 +299,7 @@ def test_equal_work_of_a_congested_and_a_free_connection_is_done(bench: Bench) -
     assert stuck.future.result(0) == "same"
 
 
-def test_close_answers_what_waits_and_takes_no_more(bench: Bench) -> None:
+def test_close_fails_waiting_calls_and_refuses_new_ones(bench: Bench) -> None:
     waiting = bench.submit("a")
     bench.scheduler.close()
     with pytest.raises(RpcError) as caught:
@@ -331,7 +331,7 @@ ACTIONS = st.lists(
 
 
 @given(ACTIONS)
-def test_whatever_happens_every_call_is_answered_and_nothing_is_left(
+def test_every_call_completes_and_nothing_is_left(
     actions: list[tuple[str, int, int, Priority]],
 ) -> None:
     bench = Bench(max_queued=6)

@@ -15,13 +15,13 @@ import worker_tasks
 from model_files import card
 from test_workers import alive, until
 
-from runtime.content.hands import Hands
+from runtime.content.execution import Executor
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError
 from runtime.parameters import Options
 from runtime.registry import ModelFile, Registry
 from runtime.scheduling import workers as module
-from runtime.scheduling.dispatcher import Runner
+from runtime.scheduling.dispatcher import Dispatcher
 from runtime.scheduling.jobs import Flow
 from runtime.scheduling.work import Search, Work
 from runtime.scheduling.workers import Workers
@@ -32,63 +32,68 @@ BOXES = ["########", "#@ $  .#", "# $  . #", "#      #", "########"]
 
 
 @pytest.fixture(scope="module")
-def runner() -> Iterator[Runner]:
-    runner = Runner(Engine("cpu", 1), workers=Workers(2))
-    yield runner
-    runner.close()
+def dispatcher() -> Iterator[Dispatcher]:
+    dispatcher = Dispatcher(Engine("cpu", 1), workers=Workers(2))
+    yield dispatcher
+    dispatcher.close()
 
 
 def waiting(folder: Path, name: str) -> Search:
-    return Search("search", name.encode(), lambda hands: list(hands.each(worker_tasks.wait, [(folder, name)])))
+    return Search("search", name.encode(), lambda executor: list(executor.each(worker_tasks.wait, [(folder, name)])))
 
 
-def test_the_parts_of_a_search_come_in_their_order(runner: Runner, tmp_path: Path) -> None:
+def test_the_parts_of_a_search_come_in_their_order(dispatcher: Dispatcher, tmp_path: Path) -> None:
     parts = [(tmp_path, "slow", 0.3), (tmp_path, "quick", 0.0), (tmp_path, "third", 0.0)]
-    search = Search("search", b"order", lambda hands: list(hands.each(worker_tasks.wait, parts)))
-    assert runner.run(search, Options()) == ["slow", "quick", "third"]
+    search = Search("search", b"order", lambda executor: list(executor.each(worker_tasks.wait, parts)))
+    assert dispatcher.run(search, Options()) == ["slow", "quick", "third"]
 
 
-def test_what_comes_after_the_one_that_will_do_is_ended(
-    runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_candidates_after_the_accepted_one_are_stopped(
+    dispatcher: Dispatcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "GRACE_S", 0.05)
     parts = [(tmp_path, "first", 0.1), (tmp_path, "second"), (tmp_path, "third")]
 
-    def first(hands: Hands) -> str:
-        with contextlib.closing(hands.each(worker_tasks.wait, parts)) as results:
+    def first(executor: Executor) -> str:
+        with contextlib.closing(executor.each(worker_tasks.wait, parts)) as results:
             name = next(results)
             until(lambda: (tmp_path / "second").exists())
         return name
 
-    assert runner.run(Search("search", b"first", first), Options()) == "first"
-    assert runner.workers is not None
-    until(lambda: runner.workers.busy == 0)
+    assert dispatcher.run(Search("search", b"first", first), Options()) == "first"
+    assert dispatcher.workers is not None
+    until(lambda: dispatcher.workers.busy == 0)
 
 
-def test_the_engine_goes_on_while_a_search_takes_its_time(runner: Runner, tmp_path: Path) -> None:
+def test_the_engine_goes_on_while_a_search_takes_its_time(dispatcher: Dispatcher, tmp_path: Path) -> None:
     async def both() -> None:
-        search = runner.start(waiting(tmp_path, "long"), Options(), Flow())
+        search = dispatcher.start(waiting(tmp_path, "long"), Options(), Flow())
         await asyncio.to_thread(until, lambda: (tmp_path / "long").exists())
-        thread = await runner.start(
+        thread = await dispatcher.start(
             Work("model", b"meanwhile", lambda: threading.current_thread().name), Options(), Flow()
         )
         assert thread.data[1:].startswith(b"engine")
-        assert runner.busy == 1
+        assert dispatcher.busy == 1
         search.cancel()
 
     asyncio.run(both())
-    until(lambda: runner.busy == 0)
+    until(lambda: dispatcher.busy == 0)
 
 
-def test_a_search_asks_its_model_in_the_engines_turn(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_asks_its_model_in_the_engines_turn(dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch) -> None:
     """Though its client does not read: others wait for the thread that it has."""
     ran = []
-    monkeypatch.setattr(runner._engine, "run", lambda *_: ran.append(threading.current_thread().name) or np.array([7]))
-    flow, search = Flow(), Search("search", b"model", lambda hands: hands.run(MODEL, "forward", np.array([3])).tolist())
+    monkeypatch.setattr(
+        dispatcher._engine, "run", lambda *_: ran.append(threading.current_thread().name) or np.array([7])
+    )
+    flow, search = (
+        Flow(),
+        Search("search", b"model", lambda executor: executor.run(MODEL, "forward", np.array([3])).tolist()),
+    )
     flow.congested = True
 
     async def ask() -> Any:
-        answer = runner.start(search, Options(), flow)
+        answer = dispatcher.start(search, Options(), flow)
         await asyncio.sleep(0.05)
         assert not ran
         flow.clear()
@@ -98,13 +103,15 @@ def test_a_search_asks_its_model_in_the_engines_turn(runner: Runner, monkeypatch
     assert ran[0].startswith("engine")
 
 
-def test_a_deadline_ends_a_search_that_runs(runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deadline_ends_a_search_that_runs(
+    dispatcher: Dispatcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "GRACE_S", 0.05)
 
     async def ask() -> None:
-        answer = runner.start(waiting(tmp_path, "late"), Options(deadline_ms=30_000), Flow())
+        answer = dispatcher.start(waiting(tmp_path, "late"), Options(deadline_ms=30_000), Flow())
         await asyncio.to_thread(until, lambda: (tmp_path / "late").exists())
-        [call] = runner._searches.scheduler._jobs[b"packedlate"].calls
+        [call] = dispatcher._searches.scheduler._jobs[b"packedlate"].calls
         call.expire()
         with pytest.raises(RpcError) as caught:
             await answer
@@ -115,22 +122,24 @@ def test_a_deadline_ends_a_search_that_runs(runner: Runner, tmp_path: Path, monk
 
 
 def test_closing_waits_for_a_search_that_runs(tmp_path: Path) -> None:
-    runner = Runner(Engine("cpu", 1), workers=Workers(1))
-    search = Search("search", b"last", lambda hands: list(hands.each(worker_tasks.wait, [(tmp_path, "last", 0.3)])))
+    dispatcher = Dispatcher(Engine("cpu", 1), workers=Workers(1))
+    search = Search(
+        "search", b"last", lambda executor: list(executor.each(worker_tasks.wait, [(tmp_path, "last", 0.3)]))
+    )
 
     async def ask() -> Any:
-        answer = runner.start(search, Options(), Flow())
+        answer = dispatcher.start(search, Options(), Flow())
         await asyncio.to_thread(until, lambda: (tmp_path / "last").exists())
-        await asyncio.to_thread(runner.close)
+        await asyncio.to_thread(dispatcher.close)
         return await answer
 
     assert asyncio.run(ask()).data == b"\x91\xa4last"
 
 
-def test_the_answer_does_not_depend_on_the_workers(runner: Runner) -> None:
+def test_the_result_does_not_depend_on_the_workers(dispatcher: Dispatcher) -> None:
     answers: list[list[Any]] = []
     alone = Engine("cpu", 1)
-    for service in (Service(Registry(), alone, runner), Service(Registry(), alone)):
+    for service in (Service(Registry(), alone, dispatcher), Service(Registry(), alone)):
         answers.append([])
         for rows in (BOXES, ["#####", "#$@.#", "#####"], ["#"]):
             try:

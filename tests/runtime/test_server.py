@@ -21,7 +21,7 @@ async def test_nagle_is_off(server, service, connect):
     assert served._link.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-async def test_close_answers_also_what_was_not_read_yet(service, connect):
+async def test_close_responds_to_requests_that_were_not_read_yet(service, connect):
     """Of 500 requests two run; some are read and wait for room, most are still in the sockets."""
     async with Server(service, port=0, limits=Limits(max_in_flight=2)) as server:
         peer = await connect(server)
@@ -68,7 +68,7 @@ async def test_close_ends_what_outlasts_the_grace(server, service, connect):
     await closing
 
 
-async def test_close_does_not_wait_for_who_has_left(server, service, connect):
+async def test_close_does_not_wait_for_disconnected_clients(server, service, connect):
     peer = await connect(server)
     await peer.send(peer.wait_request(1))
     await service.until(service.started, 1)
@@ -79,7 +79,7 @@ async def test_close_does_not_wait_for_who_has_left(server, service, connect):
     assert service.cancelled == [1]
 
 
-async def test_who_gives_up_waiting_for_the_end_leaves_nobody_waiting(server, service, connect):
+async def test_a_cancelled_close_does_not_block_other_callers(server, service, connect):
     peer = await connect(server)
     await peer.send(peer.wait_request(1))
     await service.until(service.started, 1)

@@ -20,7 +20,7 @@ from runtime.content.terrain import regions
 from runtime.errors import Code, RpcError
 from runtime.local import Local
 from runtime.parameters import Options
-from runtime.scheduling.dispatcher import Runner
+from runtime.scheduling.dispatcher import Dispatcher
 from runtime.scheduling.jobs import Flow
 from runtime.scheduling.results import DiskCache
 from runtime.scheduling.searches import InEngine
@@ -135,7 +135,7 @@ def test_a_new_regions_water_keeps_nobody_waiting(runtime: Local, monkeypatch: p
         assert np.array_equal(found[layer], in_engine[layer])
 
 
-def test_what_takes_long_goes_on_beside_the_engine(runtime: Local) -> None:
+def test_slow_requests_run_outside_the_engine_thread(runtime: Local) -> None:
     service, place = new_service(runtime), {"seed": 32, "x": 512, "y": 512, "size": 512}
     assert isinstance(service._work("terrain.chunk", place), Work)
     assert isinstance(service._work("terrain.chunk", place | {"layers": ["height", "normal", "slope"]}), Work)
@@ -152,7 +152,7 @@ def test_a_sketch_too_large_for_a_tile_goes_on_beside_the_engine(runtime: Local)
     small = service._work("terrain.sketch", {"seed": 1, "control": control, **part})
     assert isinstance(small, Work)
     options = Options()
-    whole, cut = service._runner.run(large, options)["height"], service._runner.run(small, options)["height"]
+    whole, cut = service._dispatcher.run(large, options)["height"], service._dispatcher.run(small, options)["height"]
     assert np.array_equal(whole[100:160, 500:560], cut)
 
 
@@ -164,7 +164,7 @@ class Caller:
 def new_service(runtime: Local, **options: Any) -> Service:
     """Another service of the same models."""
     engine = runtime.service.engine
-    return Service(runtime.service.registry, engine, Runner(engine, **options))
+    return Service(runtime.service.registry, engine, Dispatcher(engine, **options))
 
 
 @pytest.fixture
@@ -217,7 +217,9 @@ async def test_a_deadline_ends_a_call_that_waits(runtime: Local) -> None:
         ("levels.generate", {"seed": 1, "counts": np.zeros(2)}, "counts was given as an array; it takes none"),
     ],
 )
-def test_a_message_says_what_would_do(runtime: Local, method: str, params: dict[str, Any], message: str) -> None:
+def test_an_error_message_says_what_would_be_valid(
+    runtime: Local, method: str, params: dict[str, Any], message: str
+) -> None:
     error = fault(runtime, method, **params)
     assert error.code is Code.INVALID_PARAMS
     assert error.message == message
@@ -307,7 +309,7 @@ async def answer(service: Service, **params: Any) -> Packed:
     return given if isinstance(given, Packed) else await given
 
 
-async def test_a_result_is_made_once_and_answered_at_once_from_then_on(runtime: Local, runs: list[str]) -> None:
+async def test_a_result_is_made_once_and_then_cached(runtime: Local, runs: list[str]) -> None:
     service = new_service(runtime)
     first = await answer(service, seed=11, size=8)
     assert runs
@@ -318,7 +320,7 @@ async def test_a_result_is_made_once_and_answered_at_once_from_then_on(runtime: 
     assert runs
 
 
-async def test_a_result_kept_on_disk_outlives_the_service(runtime: Local, runs: list[str], tmp_path: Path) -> None:
+async def test_a_result_cached_on_disk_outlives_the_service(runtime: Local, runs: list[str], tmp_path: Path) -> None:
     disk = DiskCache(tmp_path)
     before = new_service(runtime, disk=disk)
     first = await answer(before, seed=13, size=8)
@@ -334,7 +336,7 @@ async def test_a_result_kept_on_disk_outlives_the_service(runtime: Local, runs: 
     assert after.call("terrain.chunk", {"seed": 13, "size": 8}, connection=Caller()) == first
 
 
-async def test_errors_are_not_kept(runtime: Local, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_errors_are_not_cached(runtime: Local, monkeypatch: pytest.MonkeyPatch) -> None:
     service = new_service(runtime)
     with monkeypatch.context() as patch:
         patch.setattr(runtime.service.engine, "run", lambda *_: 1 / 0)

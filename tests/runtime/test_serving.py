@@ -94,7 +94,7 @@ def signals() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("signals")
-def test_what_keeps_it_from_starting(models: Path, tmp_path: Path) -> None:
+def test_invalid_settings_prevent_the_start(models: Path, tmp_path: Path) -> None:
     tokens, no_certificate = tmp_path / "tokens", tmp_path / "cert.pem"
     tokens.write_text("short")
     no_certificate.write_text("no certificate")
@@ -156,7 +156,7 @@ def test_a_warm_up_that_is_told_to_stop_proves_nothing_more(tmp_path: Path) -> N
 
 @pytest.mark.usefixtures("signals")
 @pytest.mark.parametrize("name", ["port", "websocket_port", "metrics_port", "unix"])
-def test_an_address_that_is_taken_is_told_before_models_are_loaded(
+def test_an_address_in_use_is_an_error_before_models_are_loaded(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(Service, "warm_up", lambda *_: pytest.fail("models were loaded"))
@@ -172,7 +172,7 @@ def test_an_address_that_is_taken_is_told_before_models_are_loaded(
         serve_until_stopped(Settings(models=models, **{"port": 0, name: path}))
 
 
-def test_strangers_are_warned_of(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+def test_a_host_without_tokens_or_tls_logs_a_warning(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     tokens = tmp_path / "tokens"
     tokens.write_text(TOKEN)
     for settings, words in (
@@ -213,7 +213,7 @@ time.sleep(600)
 
 @pytest.mark.parametrize("who", ["tests", "demo"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_server_ends_with_who_started_it(models: Path, who: str, number: signal.Signals) -> None:
+def test_a_server_ends_with_its_parent_process(models: Path, who: str, number: signal.Signals) -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with socket.socket() as bound:  # an address where nothing listens
         bound.bind(("127.0.0.1", 0))

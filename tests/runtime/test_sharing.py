@@ -54,7 +54,7 @@ def test_every_way_in_says_how_to_wait_before_torch_is_loaded(entry: str) -> Non
     "own",
     [{"OMP_WAIT_POLICY": "ACTIVE"}, {"OMP_WAIT_POLICY": "PASSIVE"}, {"GOMP_SPINCOUNT": "7"}, {"KMP_BLOCKTIME": "1"}],
 )
-def test_what_an_operator_says_stands(own: dict[str, str]) -> None:
+def test_settings_of_the_operator_are_not_changed(own: dict[str, str]) -> None:
     said = dict(own)
     sharing.sleep_while_waiting(said)
     assert said == own
@@ -70,7 +70,7 @@ def test_a_dedicated_machine_spins() -> None:
     assert said == sharing.DEDICATED
 
 
-def test_giving_way_holds_for_the_threads_that_are_started_then() -> None:
+def test_new_threads_inherit_the_lower_priority() -> None:
     script = """
 import os, threading
 from runtime import sharing

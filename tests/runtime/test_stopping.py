@@ -122,7 +122,7 @@ async def stop(
 
 
 @pytest.mark.parametrize("grace_s", [0.0, 0.5])
-async def test_thirty_busy_clients_are_told_and_none_is_reset(grace_s: float) -> None:
+async def test_thirty_busy_clients_get_shutting_down_and_none_is_reset(grace_s: float) -> None:
     async with busy_server(grace_s) as (process, port, websocket_port):
         talkers = [Talker() for _ in range(30)]
         talks = [talker.talk(port, "work", 1, 0) for talker in talkers[:8]]  # one in flight, asked again at once
@@ -132,7 +132,7 @@ async def test_thirty_busy_clients_are_told_and_none_is_reset(grace_s: float) ->
         await stop(process, talkers, talks)
 
 
-async def test_busy_clients_over_tls_are_told_too(tmp_path: Path) -> None:
+async def test_busy_clients_over_tls_get_shutting_down_too(tmp_path: Path) -> None:
     authority, trusting = trustme.CA(), ssl.create_default_context()
     authority.configure_trust(trusting)
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"

@@ -74,7 +74,7 @@ def test_the_nearest_come_first_and_lie_on_the_grid(point: tuple[int, int], size
         ({"places": [(0, 0)] * (MAX_CHUNKS + 1)}, Code.OUT_OF_RANGE, "places asks for 1025 chunks; 1024"),
     ],
 )
-def test_what_can_not_be_asked_for(params: dict[str, Any], code: Code, words: str) -> None:
+def test_invalid_chunks_requests(params: dict[str, Any], code: Code, words: str) -> None:
     with pytest.raises(RpcError) as caught:
         places(**params)
     assert caught.value.code is code
@@ -125,7 +125,7 @@ class Bench:
 
     def answer(self, **options: Any) -> asyncio.Task[Packed]:
         asked = Options(**options)
-        return asyncio.create_task(streaming.answer(self.works, "part", asked, self.start, self.notify, self.flow))
+        return asyncio.create_task(streaming.respond(self.works, "part", asked, self.start, self.notify, self.flow))
 
 
 async def turns(count: int = 20) -> None:
@@ -134,7 +134,7 @@ async def turns(count: int = 20) -> None:
 
 
 @pytest.mark.parametrize("gone", [False, True])
-async def test_what_is_made_ahead_counts_to_the_connection_until_it_is_sent_or_given_up(gone: bool) -> None:
+async def test_results_made_ahead_count_for_the_connection_until_sent_or_abandoned(gone: bool) -> None:
     bench = Bench(6)
     answer = bench.answer(stream=True)
     bench.reads.clear()
@@ -197,7 +197,7 @@ async def test_without_stream_all_come_in_the_response() -> None:
     assert bench.items == []
 
 
-async def test_cancelling_gives_up_what_was_begun() -> None:
+async def test_cancelling_abandons_what_was_begun() -> None:
     bench = Bench(10)
     answer = bench.answer(stream=True)
     await turns()
@@ -208,7 +208,7 @@ async def test_cancelling_gives_up_what_was_begun() -> None:
     assert all(future.cancelled() for future in bench.futures.values())
 
 
-async def test_an_error_ends_it_and_gives_up_the_rest() -> None:
+async def test_an_error_ends_it_and_abandons_the_rest() -> None:
     bench = Bench(10)
     answer = bench.answer(stream=True)
     await turns()
@@ -329,7 +329,7 @@ async def test_leaving_a_stream_early_cancels_it(port: int) -> None:
     await asyncio.to_thread(blocking)
 
 
-async def test_a_bad_chunk_is_told_before_any_is_sent(port: int, runtime: Local) -> None:
+async def test_an_invalid_chunk_is_an_error_before_any_is_sent(port: int, runtime: Local) -> None:
     async with await AsyncClient.connect("127.0.0.1", port) as client:
         with pytest.raises(RpcError, match="size 0"):
             await anext(client.stream("terrain.chunks", **RING | {"size": 0}))

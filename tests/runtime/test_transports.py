@@ -15,9 +15,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from runtime.client import AsyncClient, Client, NoRuntime
 from runtime.errors import Code, RpcError
-from runtime.serving.access import Door, Tokens, read_tokens
+from runtime.serving.access import Authentication, Tokens, read_tokens
+from runtime.serving.connection.peer import HELLO_BYTES
 from runtime.serving.limits import Limits
-from runtime.serving.peer import HELLO_BYTES
 from runtime.serving.server import Server
 from runtime.wire.protocol import Connection, Framing, Notification, Response
 
@@ -72,7 +72,7 @@ async def test_calls_and_arrays_over_websocket(web):
         assert (await peer.call(3, "ehco", [])).error[0] == Code.METHOD_NOT_FOUND
 
 
-async def test_every_answer_is_a_frame_of_its_own(web):
+async def test_every_response_is_one_frame(web):
     async with websocket(web) as peer:
         for i in range(300):
             await peer.send(peer.wire.send_request(i, "echo", [{"i": i}]))
@@ -80,7 +80,7 @@ async def test_every_answer_is_a_frame_of_its_own(web):
         assert sorted(response.msgid for response in got) == list(range(300))
 
 
-async def test_large_answers_and_notifications_over_websocket(web):
+async def test_large_responses_and_notifications_over_websocket(web):
     async with websocket(web) as peer:
         for i in range(20):
             await peer.send(peer.wire.send_request(i, "array", [{"count": 1 << 18}]))
@@ -140,7 +140,7 @@ async def test_a_frame_over_the_limit(service):
         assert await peer.receive() is None
 
 
-async def test_pages_of_foreign_sites_are_kept_out(service):
+async def test_pages_of_foreign_sites_are_refused(service):
     origins = ["https://game.example"]
     async with Server(service, port=0, websocket_port=0, origins=origins) as server:
         async with websocket(server, origin="https://game.example") as peer:
@@ -265,7 +265,7 @@ async def test_a_certificate_that_is_not_trusted(service, tls):
             await AsyncClient.connect(port=server.port, tls=ssl.create_default_context())
 
 
-async def test_a_breach_over_tls_is_answered_too(service, tls):
+async def test_a_protocol_error_over_tls_gets_an_error_notification_too(service, tls):
     async with Server(service, port=0, tls=tls[0]) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=tls[1])
         writer.write(b"\xc1")
@@ -355,7 +355,7 @@ async def test_the_token_and_a_large_request_in_one_packet(locked, connect):
     assert (await peer.receive()).error is None
 
 
-async def test_who_gives_no_token_in_time_is_cut_off(service, connect):
+async def test_a_client_without_a_token_is_disconnected_in_time(service, connect):
     limits = Limits(handshake_timeout_s=0.1)
     async with Server(service, port=0, tokens=Tokens([TOKEN]), limits=limits) as server:
         silent, known = await connect(server), await connect(server)
@@ -372,12 +372,12 @@ async def test_a_unix_socket_needs_no_token(service, tmp_path):
         assert await client.call("echo") == {}
 
 
-def test_a_door_stays_open_but_a_wrong_token_is_still_told():
-    door = Door(Tokens([TOKEN]))
-    door.check("server.hello", {"token": TOKEN})
+def test_authentication_stays_complete_but_a_wrong_token_is_still_an_error():
+    authentication = Authentication(Tokens([TOKEN]))
+    authentication.check("server.hello", {"token": TOKEN})
     with pytest.raises(RpcError, match="wrong"):
-        door.check("server.hello", {"token": "other"})
-    door.check("echo", {})
+        authentication.check("server.hello", {"token": "other"})
+    authentication.check("echo", {})
 
 
 def test_token_files(tmp_path, caplog):

@@ -18,7 +18,7 @@ from runtime.content.levels.solving import SolveRequest, prove, search
 from runtime.content.levels.watch import DONE, STOP, Stopped, telling, watching
 from runtime.local import Local
 from runtime.scheduling.jobs import Flow
-from runtime.scheduling.work import Hands
+from runtime.scheduling.work import Executor
 
 
 def large_sokoban() -> list[str]:
@@ -91,7 +91,7 @@ def test_telling_reports_and_stops() -> None:
 
 
 class InThisThread:
-    """Hands of a search that is done at once."""
+    """Executor of a search that is done at once."""
 
     def wanted(self) -> bool:
         return True
@@ -103,9 +103,9 @@ class InThisThread:
 def test_a_search_is_told_of_in_nodes_of_its_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "POLL_S", 0.005)
     told: list[tuple[int, int]] = []
-    hands: Hands = InThisThread()  # type: ignore[assignment]
+    executor: Executor = InThisThread()  # type: ignore[assignment]
     asked = SolveRequest("sokoban", HALL, 500)
-    search(hands, GAMES["sokoban"], asked, lambda done, of: told.append((done, of)))
+    search(executor, GAMES["sokoban"], asked, lambda done, of: told.append((done, of)))
     assert told
     assert told == sorted(told)
     assert {of for _, of in told} == {500}
@@ -158,7 +158,7 @@ def test_without_a_place_for_its_file_a_search_goes_on_untold(
 
     monkeypatch.setattr(watch.tempfile, "mkstemp", full)
     told: list[tuple[int, int]] = []
-    hands: Hands = InThisThread()  # type: ignore[assignment]
-    answer = search(hands, MAZE, SolveRequest("maze", ["S.G"], 100), lambda done, of: told.append((done, of)))
+    executor: Executor = InThisThread()  # type: ignore[assignment]
+    answer = search(executor, MAZE, SolveRequest("maze", ["S.G"], 100), lambda done, of: told.append((done, of)))
     assert (answer["status"], told) == ("solved", [])
     assert "no temporary file can be written" in caplog.text

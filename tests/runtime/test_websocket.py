@@ -12,8 +12,8 @@ from websockets.asyncio.client import connect as websocket_connect
 from websockets.exceptions import InvalidStatus
 
 from runtime.errors import Code
-from runtime.serving import websocket
 from runtime.serving.access import Origins
+from runtime.serving.connection import websocket
 from runtime.serving.limits import Limits
 from runtime.serving.server import Server
 from runtime.wire.protocol import Connection, Framing, Response
@@ -145,7 +145,7 @@ async def test_a_message_that_the_server_has_no_room_for_is_not_late(service):
 # Pings
 
 
-async def test_who_answers_no_ping_is_cut_off_and_who_does_is_not(service, monkeypatch):
+async def test_a_client_without_pongs_is_disconnected_and_one_with_pongs_is_not(service, monkeypatch):
     monkeypatch.setattr(websocket, "PING_S", 0.05)
     monkeypatch.setattr(websocket, "PONG_S", 0.05)
     async with (
@@ -160,7 +160,7 @@ async def test_who_answers_no_ping_is_cut_off_and_who_does_is_not(service, monke
         assert b"xxx" in await alive.recv()
 
 
-async def test_who_pings_without_end_and_reads_nothing_is_not_read(service):
+async def test_a_client_that_only_pings_and_never_reads_is_not_read(service):
     async with Server(service, port=0, websocket_port=0) as server, raw(server) as peer:
         pings = frame(PING, bytes(125)) * 500
         while not server._peers:

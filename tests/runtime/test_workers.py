@@ -70,7 +70,7 @@ def test_a_task_whose_worker_dies_is_done_once_more(workers: Workers, tmp_path: 
     assert workers.restarts == 1
 
 
-def test_a_task_that_kills_every_worker_is_given_up(workers: Workers) -> None:
+def test_a_task_that_kills_two_workers_fails(workers: Workers) -> None:
     task, after = workers.submit(worker_tasks.die), workers.submit(worker_tasks.double, 4)
     with pytest.raises(RpcError, match=r"two processes ended while they worked on this \(in die\)") as caught:
         task.result(PATIENCE_S)
@@ -86,9 +86,7 @@ def test_a_worker_that_dies_with_nothing_to_do_is_replaced(workers: Workers) -> 
     assert workers.submit(worker_tasks.pid).result(PATIENCE_S) != first
 
 
-def test_what_nobody_waits_for_any_more_is_ended(
-    workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_abandoned_task_is_stopped(workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "GRACE_S", 0.05)
     task, waits = workers.submit(worker_tasks.wait, tmp_path), workers.submit(worker_tasks.wait, tmp_path, "other")
     until(lambda: (tmp_path / "begun").exists())
@@ -100,7 +98,7 @@ def test_what_nobody_waits_for_any_more_is_ended(
     assert workers.restarts == 1
 
 
-def test_what_ends_by_itself_leaves_its_worker(workers: Workers, tmp_path: Path) -> None:
+def test_a_cancelled_task_that_stops_by_itself_keeps_its_worker(workers: Workers, tmp_path: Path) -> None:
     task = workers.submit(worker_tasks.wait, tmp_path, "begun", 0.2)
     until(lambda: (tmp_path / "begun").exists())
     assert task.cancel()
@@ -117,7 +115,7 @@ def test_a_task_that_wants_too_much_memory(workers: Workers) -> None:
     assert caught.value.code is Code.WORKER_FAILED
 
 
-def test_closing_answers_everyone_and_leaves_no_process(tmp_path: Path) -> None:
+def test_closing_fails_all_tasks_and_leaves_no_process(tmp_path: Path) -> None:
     workers = Workers(1)
     tasks = [workers.submit(worker_tasks.wait, tmp_path) for _ in range(3)]
     until(lambda: (tmp_path / "begun").exists())
@@ -132,7 +130,7 @@ def test_closing_answers_everyone_and_leaves_no_process(tmp_path: Path) -> None:
 
 PARENT = """
 import pathlib, sys, worker_tasks
-from runtime.workers import Workers
+from runtime.scheduling.workers import Workers
 if __name__ == "__main__":
     Workers(1).submit(worker_tasks.wait, pathlib.Path(sys.argv[1])).result()
 """

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.content.hands import Hands
+from runtime.content.execution import Executor
 from runtime.content.levels.custom.game import OwnGame
 from runtime.content.levels.difficulty import measured
 from runtime.content.levels.dungeon import solver as dungeon
@@ -68,7 +68,7 @@ def check(request: GenerateRequest, registry: Registry) -> tuple[ModelFile, Wish
 
 
 def generate(
-    hands: Hands, model: ModelFile, wishes: Wishes, request: GenerateRequest, progress: Progress | None = None
+    executor: Executor, model: ModelFile, wishes: Wishes, request: GenerateRequest, progress: Progress | None = None
 ) -> dict[str, Any]:
     """The lowest-numbered candidate that is all that was wished for, however many are looked at at a time.
 
@@ -76,14 +76,14 @@ def generate(
         RpcError: INVALID_PARAMS for what no level could be; UNSATISFIED, saying which wish failed how often.
         Stopped: nobody waits for it any more.
     """
-    for _ in hands.each(check_possible, [(wishes,)]):
+    for _ in executor.each(check_possible, [(wishes,)]):
         pass
-    with telling(hands.wanted, None) as path:
-        return _first_that_will_do(hands, model, wishes, request, progress, path)
+    with telling(executor.wanted, None) as path:
+        return _first_that_will_do(executor, model, wishes, request, progress, path)
 
 
 def _first_that_will_do(
-    hands: Hands,
+    executor: Executor,
     model: ModelFile,
     wishes: Wishes,
     request: GenerateRequest,
@@ -94,11 +94,11 @@ def _first_that_will_do(
     failed: Counter[str] = Counter()
     for numbers in _batches(wishes.candidates):
         fixed = [fixed_for(wishes, number) for number in numbers]
-        levels = write(hands, model, wishes, numbers, fixed)
+        levels = write(executor, model, wishes, numbers, fixed)
         candidates = [
             (wishes, wishes.rows(level), *rest, path) for level, *rest in zip(levels, fixed, numbers, strict=True)
         ]
-        with contextlib.closing(hands.each(look_at, candidates)) as looks:
+        with contextlib.closing(executor.each(look_at, candidates)) as looks:
             for number, look in zip(numbers, looks, strict=True):
                 if isinstance(look, Made):
                     return _answer(wishes, look, number) | {
@@ -125,7 +125,7 @@ def _batches(candidates: int) -> Iterator[range]:
 
 
 def write(
-    hands: Hands, model: ModelFile, wishes: Wishes, numbers: Sequence[int], fixed: Sequence[NDArray[np.int64]]
+    executor: Executor, model: ModelFile, wishes: Wishes, numbers: Sequence[int], fixed: Sequence[NDArray[np.int64]]
 ) -> NDArray[np.uint8]:
     """The candidates of these numbers as the model writes them: (N, height, width) tile numbers."""
     height, width = wishes.shape
@@ -142,7 +142,7 @@ def write(
         wishes.temperature,
         0,
     )
-    return hands.run(model, "forward", *arguments)
+    return executor.run(model, "forward", *arguments)
 
 
 def fixed_for(wishes: Wishes, number: int) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from runtime.content.hands import Hands
+from runtime.content.execution import Executor
 from runtime.content.levels.custom import search as own_search
 from runtime.content.levels.custom.game import OwnGame
 from runtime.content.levels.dungeon import solver as dungeon
@@ -91,7 +91,7 @@ def check(request: SolveRequest, registry: Registry) -> tuple[Game, SolveRequest
 
 
 def search(
-    hands: Hands, game: Game, request: SolveRequest, report: Callable[[int, int], None] | None = None
+    executor: Executor, game: Game, request: SolveRequest, report: Callable[[int, int], None] | None = None
 ) -> dict[str, Any]:
     """As `solve`, in a worker if there are any; `report` is told how many nodes of the budget were looked at.
 
@@ -102,8 +102,8 @@ def search(
     assert request.budget is not None  # since check
     budget = request.budget
     tell = None if report is None else lambda nodes: report(min(nodes, budget), budget)
-    with telling(hands.wanted, tell) as path:
-        return next(hands.each(solve, [(game, request, path)]))
+    with telling(executor.wanted, tell) as path:
+        return next(executor.each(solve, [(game, request, path)]))
 
 
 def solve(game: Game, request: SolveRequest, path: str | None = None) -> dict[str, Any]:

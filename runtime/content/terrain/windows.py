@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 from runtime.content.terrain import layers
 from runtime.content.terrain.ground import PIXELS_PER_CELL, TILE
 from runtime.content.terrain.styles import style_weights
 from runtime.registry import ModelFile
-
-if TYPE_CHECKING:
-    from runtime.content.terrain.requests import SketchRequest, TerrainRequest
 
 LODS = 5  # levels of detail, 90 m to 1,440 m a pixel
 
@@ -37,6 +34,24 @@ class WorldPlace(Place, Protocol):
     def style(self) -> str: ...
     @property
     def control(self) -> Literal["learned", "noise"]: ...
+
+
+class SquarePlace(WorldPlace, Protocol):
+    """What requests for a square of an endless world have."""
+
+    @property
+    def size(self) -> int: ...
+
+
+class SketchPlace(Place, Protocol):
+    """What requests for a part of a sketch have."""
+
+    @property
+    def grain(self) -> float | None: ...
+    @property
+    def width(self) -> int | None: ...
+    @property
+    def height(self) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -64,13 +79,13 @@ def world_key(request: WorldPlace, model: ModelFile) -> Hashable:
     return model.sha256, request.seed, style_of(request, model), request.control
 
 
-def square_window(model: ModelFile, request: TerrainRequest) -> Window:
+def square_window(model: ModelFile, request: SquarePlace) -> Window:
     """What a terrain.chunk asks for."""
     place = request.lod, request.y >> request.lod, request.x >> request.lod, request.size, request.size
     return Window(world_key(request, model), *place)
 
 
-def sketch_window(model: ModelFile, request: SketchRequest, shape: tuple[int, ...], control_sha256: str) -> Window:
+def sketch_window(model: ModelFile, request: SketchPlace, shape: tuple[int, ...], control_sha256: str) -> Window:
     """What a terrain.sketch asks for: by default all that is left of the sketch from its corner on."""
     row, column = request.y >> request.lod, request.x >> request.lod
     height, width = (side * PIXELS_PER_CELL >> request.lod for side in shape)

@@ -1,4 +1,4 @@
-"""Named timers of one object, of which each runs at most once at a time."""
+"""Timers by name: each name has at most one running timer."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ class Timers:
         self._handles: dict[str, asyncio.TimerHandle] = {}
 
     def start(self, name: str, seconds: float | None, act: Callable[[], object]) -> None:
-        """Do something in some seconds, unless stopped before. One that runs already goes on as it is; None: never."""
+        """Call `act` in `seconds`, unless stopped before. Does nothing if this timer runs, or `seconds` is None."""
         if seconds is not None and name not in self._handles:
             self._handles[name] = self._loop.call_later(seconds, self._ring, name, act)
 
     def stop(self, name: str) -> None:
-        """Stop one, if it runs."""
+        """Stop a timer, if it runs."""
         if handle := self._handles.pop(name, None):
             handle.cancel()
 
     def stop_all(self) -> None:
-        """Stop every one."""
+        """Stop all timers."""
         for name in list(self._handles):
             self.stop(name)
 

@@ -1,7 +1,7 @@
-"""Messages on their way to one peer: handed to its link one at a time, kept while the link is full.
+"""The messages for one client: written to its link, or queued while the link is full.
 
-What all peers of a server have not taken is bounded together (`Budget`): a single one may keep little enough for its
-own limit, and a hundred of them all the memory there is.
+`Budget` limits the unread bytes of all clients together: a hundred clients could each stay below their own limit, and
+together fill the memory.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Protocol
 
 from runtime.scheduling.jobs import Flow
 
-_BATCH_BYTES = 1 << 16  # gathered before they are written
+_BATCH_BYTES = 1 << 16  # small messages are collected up to so many bytes, then written
 
 
 class Link(Protocol):
-    """What carries bytes to and from a peer: the part of asyncio.Transport that is used."""
+    """Carries bytes to and from a peer: the part of asyncio.Transport that is used here."""
 
     def write(self, data: bytes) -> None: ...
     def get_write_buffer_size(self) -> int: ...
@@ -30,12 +30,11 @@ class Link(Protocol):
 
 
 class Budget:
-    """`bytes` of responses that are made and that the clients have not taken, of all connections of a server.
+    """The finished responses that clients have not read: `bytes` is their size, over all connections of a server.
 
-    While there are more than half of `max_bytes`, every connection whose link is full is congested: nothing more is
-    begun for it. When there are more than `max_bytes`, connections whose link is full are cut off until there are not:
-    of the client that has the most, the connection that has the most. `on_relief` is called each time that there is no
-    more than half again.
+    Over half of `max_bytes`, every connection whose link is full is congested: no more work is started for it. Over
+    `max_bytes`, connections whose link is full are closed until it fits again: first the largest connection of the
+    client that holds the most. `on_relief` is called each time that `bytes` falls to half again.
     """
 
     def __init__(self, max_bytes: int, on_relief: Callable[[], object] = lambda: None) -> None:
@@ -45,11 +44,11 @@ class Budget:
 
     @property
     def tight(self) -> bool:
-        """Whether connections that do not read have to wait."""
+        """Whether more than half is used, so that connections that do not read have to wait."""
         return self.bytes > self._max_bytes // 2
 
     def hold(self, outbox: Outbox, size: int) -> None:
-        """A connection has so many bytes now."""
+        """Set the bytes of one connection."""
         was_tight = self.tight
         self.bytes += size - self._held.pop(outbox, 0)
         if size:
@@ -63,7 +62,7 @@ class Budget:
                 self._on_relief()
 
     def _largest(self) -> Outbox | None:
-        """The connection that is to be cut off next, if one can be."""
+        """The connection to close next, if there is one whose link is full."""
         full = {outbox: size for outbox, size in self._held.items() if not outbox.open}
         if not full:
             return None
@@ -75,10 +74,15 @@ class Budget:
 
 
 class Outbox:
-    """`len` of it is how many messages wait, `.bytes` how much they have.
+    """The queue of one connection: `len` is how many messages wait, `.bytes` their size.
 
-    When that is more than `max_bytes`, the flow is congested: the scheduler begins nothing more for it. `joins`:
-    several messages may be one write. `on_cut` is called when the budget gives the connection up; it has to end it.
+    Args:
+        link: what the messages are written to.
+        flow: the connection, for the scheduler. It is congested while more than `max_bytes` wait.
+        max_bytes: how many bytes may wait.
+        budget: the bytes of all connections.
+        on_cut: called with the size when the budget is exceeded; it must close the connection.
+        joins: whether several messages may be one write.
     """
 
     def __init__(
@@ -90,9 +94,9 @@ class Outbox:
         self._link, self._max_bytes, self._joins = link, max_bytes, joins
         self._budget, self._on_cut = budget, on_cut
         self._waiting: deque[bytes] = deque()
-        self._in_link = 0  # bytes that the link has and could not send when it was full
-        self._ahead = 0  # bytes of what is made and not handed over
-        self._batch: list[bytes] | None = None  # for the link, in one write
+        self._in_link = 0  # bytes that the link held when it became full
+        self._ahead = 0  # bytes of results that are finished and not handed over yet
+        self._batch: list[bytes] | None = None  # messages for one write
         self._batch_bytes = 0
         self._empty = asyncio.Event()  # set while nothing waits and the link takes more
         self._empty.set()
@@ -102,7 +106,7 @@ class Outbox:
         return len(self._waiting)
 
     def send(self, data: bytes) -> None:
-        """Hand over one message, now or when there is room."""
+        """Send one message, now or when there is room."""
         if not self.open:
             self._waiting.append(data)
             self.bytes += len(data)
@@ -117,29 +121,29 @@ class Outbox:
                 self.begin_batch()
 
     def begin_batch(self) -> None:
-        """Gather what is sent from now on: many small messages are one write, and one packet."""
+        """Collect the messages sent from now on: many small ones become one write, and one packet."""
         self._batch, self._batch_bytes = [] if self._joins else None, 0
 
     def end_batch(self) -> None:
-        """Hand over what was gathered."""
+        """Write what was collected."""
         batch, self._batch = self._batch, None
         if batch:
             self._link.write(batch[0] if len(batch) == 1 else b"".join(batch))
 
     def add_ahead(self, size: int) -> None:
-        """So many bytes more (or, below 0, fewer) are made for the peer that are not handed over."""
+        """Count `size` more bytes (or fewer, if negative) of results that are finished and not handed over yet."""
         self._ahead += size
         self.weigh()
 
     def pause(self) -> None:
-        """The link is full."""
+        """The link is full: queue messages from now on."""
         self.open = False
         self._in_link = self._link.get_write_buffer_size()
         self._empty.clear()
         self.weigh()
 
     def resume(self) -> None:
-        """The link takes more."""
+        """The link has room again: write what waits."""
         self.open = True
         self._in_link = 0
         while self._waiting and self.open:  # writing may fill it again at once
@@ -151,26 +155,26 @@ class Outbox:
         self.weigh()
 
     def drop(self) -> None:
-        """Forget what waits: the link is to carry no more of it."""
+        """Discard the messages that wait."""
         self._waiting.clear()
         self.bytes = self._in_link = 0
         self._empty.set()
         self.weigh()
 
     def end(self) -> None:
-        """The link has gone: forget what waits, and count nothing any more."""
+        """The link is closed: discard what waits, and stop counting."""
         self.flow.on_ahead, self._on_cut = _ignore, _ignore
         self._ahead = 0
         self.drop()
 
     def cut(self) -> None:
-        """End the connection, since its messages take too much memory."""
+        """Close the connection, since its messages take too much memory."""
         size, on_cut = self.bytes + self._in_link + self._ahead, self._on_cut
         self.end()
         on_cut(size)
 
     def weigh(self) -> None:
-        """Tell the budget how much there is, and the scheduler whether it may go on."""
+        """Update the budget, and the flow's congestion."""
         self._budget.hold(self, self.bytes + self._in_link + self._ahead)
         if self.bytes > self._max_bytes or (not self.open and self._budget.tight):
             self.flow.congested = True
@@ -178,9 +182,9 @@ class Outbox:
             self.flow.clear()
 
     async def empty(self) -> None:
-        """Until nothing waits and the link takes more, or has gone."""
+        """Wait until no message waits and the link has room, or is closed."""
         await self._empty.wait()
 
 
 def _ignore(_: int) -> None:
-    """For what counts no more."""
+    """Does nothing."""

@@ -1,4 +1,4 @@
-"""From what a call gave to the bytes of its response, counted and logged; and from a request's params to a call's."""
+"""Encodes responses, counts and logs them; and decodes the params of a request."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import logging
 from typing import Any
 
 from runtime.errors import Code, RpcError, shown
+from runtime.serving.counts import Counts
 from runtime.serving.logs import about
-from runtime.serving.metrics import Counts
 from runtime.wire import arrays
 from runtime.wire.protocol import Connection, MessageTooLarge, Packed, Request
 
@@ -18,10 +18,10 @@ _TEXT = {str}
 
 
 def one_map(params: list[Any]) -> dict[str, Any]:
-    """The map that a request's params hold, its array maps as arrays.
+    """The parameters of a request: the one map in `params`, its array maps as numpy arrays.
 
     Raises:
-        RpcError: INVALID_PARAMS where they hold something else, or an array that can't be.
+        RpcError: INVALID_PARAMS if `params` is anything else, or an array map is not valid.
     """
     match params:
         case []:
@@ -38,14 +38,14 @@ def one_map(params: list[Any]) -> dict[str, Any]:
 
 
 class Responses:
-    """The responses of one connection. `connection`: its number, the first part of a request's id in the log."""
+    """The responses of one connection. `connection` is its number: the first part of a request's id in the log."""
 
     def __init__(self, wire: Connection, counts: Counts) -> None:
         self.connection = 0
         self._wire, self._counts = wire, counts
 
     def success(self, request: Request, result: object, seconds: float | None = None) -> bytes:
-        """The response with a result, or with the error that it can't be sent. `seconds`: what a run took."""
+        """The response with a result, or with an error if that can't be sent. `seconds`: how long the request took."""
         try:
             packed = result if isinstance(result, Packed) else arrays.to_wire(result)
             response = self._wire.send_response(request.msgid, result=packed)
@@ -59,7 +59,7 @@ class Responses:
         return response
 
     def failure(self, request: Request, error: BaseException, seconds: float | None = None) -> bytes:
-        """The response with an error. One that is no RpcError is logged, and its text stays here."""
+        """The response with an error. If it is not an RpcError, it is logged, and the client does not see its text."""
         if not isinstance(error, RpcError):
             error = self._internal(request, error, f"{request.method} failed; the server's log says why")
         response = self.refusal(request.msgid, error)
@@ -67,7 +67,7 @@ class Responses:
         return response
 
     def refusal(self, msgid: int, error: RpcError) -> bytes:
-        """The response with an error, without its details where they can't be sent."""
+        """The response with an error; without its details if these can't be sent."""
         try:
             return self._wire.send_response(msgid, error=arrays.to_wire(error.to_wire()))
         except (TypeError, ValueError, OverflowError):
@@ -85,7 +85,7 @@ class Responses:
 
     def _note(self, request: Request, code: int, seconds: float | None, size: int) -> None:
         self._counts.add(request.method, code)
-        level = logging.DEBUG if seconds is None else logging.INFO  # what costs no run comes by the thousand a second
+        level = logging.DEBUG if seconds is None else logging.INFO  # cached responses: thousands a second
         if logger.isEnabledFor(level):
             fields = {"id": self._id(request.msgid), "method": request.method, "code": int(code), "bytes": size}
             ms = {} if seconds is None else {"ms": round(1000 * seconds, 1)}

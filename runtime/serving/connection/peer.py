@@ -1,18 +1,18 @@
-"""One connected client: its messages become calls, and what they give becomes answers.
+"""One connected client: its messages become calls, and their results become responses.
 
-Theory of operation. A `Peer` is fed by a link, which is an asyncio transport or behaves like one, and hands each
-request to the service. What is known at once (a cached result, an error) is written at once, with no task and no queue
-between; what takes time comes as a future, and is written when it is done. Requests of one connection run at the same
-time, and are answered as they finish.
+Theory of operation. A `Peer` receives bytes from a link, which is an asyncio transport or behaves like one, and hands
+each request to the service. A result that is known at once (a cached one, an error) is written at once, without a task
+or a queue. Otherwise the service gives a future, and the response is written when it is done. Requests of one
+connection run at the same time, and responses are sent in the order in which they finish.
 
-What keeps one peer from harming the rest:
+These limits protect the other clients:
 
-- At most `max_in_flight` of its requests run or wait to be sent. The next one is held, what follows stays undecoded,
-  then unread, and TCP slows the peer down.
-- After so many messages others have their turn, so that a flood of small ones holds up only itself.
-- Answers that it does not read wait in its outbox. When they are too many, nothing more is begun for it; when all
-  peers together leave too many, those that leave the most are cut off.
-- Whatever it sends that can't be understood ends its own connection, and only that.
+- At most `max_in_flight` of its requests run or wait to be sent. The next one is held, later ones are not decoded, then
+  not read, and TCP slows the client down (backpressure).
+- After MESSAGES_PER_TURN messages, other connections are served first. So a flood of small messages delays only itself.
+- Responses that it does not read wait in its outbox. If these are too many, no more work is started for this client; if
+  all clients together leave too many, those that leave the most are disconnected.
+- Bytes that can't be understood close this connection, and no other.
 """
 
 from __future__ import annotations
@@ -27,30 +27,38 @@ from typing import Any, cast
 from runtime.calls import Caller, Service
 from runtime.errors import Code, RpcError
 from runtime.scheduling.jobs import Flow, client_of
-from runtime.serving import responses as answers
-from runtime.serving.access import Door, Tokens, WrongToken
-from runtime.serving.in_flight import InFlight
+from runtime.serving.access import Authentication, Tokens, WrongToken
+from runtime.serving.connection.in_flight import InFlight
+from runtime.serving.connection.outbox import Budget, Link, Outbox
+from runtime.serving.connection.responses import Responses, one_map
+from runtime.serving.connection.timers import Timers
+from runtime.serving.counts import Counts
 from runtime.serving.limits import Limits
-from runtime.serving.metrics import Counts
-from runtime.serving.outbox import Budget, Link, Outbox
-from runtime.serving.timers import Timers
 from runtime.wire import arrays
 from runtime.wire.protocol import Connection, Event, Fatal, Framing, Invalid, Notification, Packed, Request
 
 logger = logging.getLogger(__name__)
 
 _READ_BYTES = 1 << 16
-HELLO_BYTES = 4096  # the largest message taken from a client that has not given its token
-CLOSE_S = 1.0  # how long a connection that ends may take over its last bytes
-TURN = 100  # messages that are taken up before other connections have their turn
-FAREWELL_S = 3.0  # the same, for a client that was busy when the server was told to stop
-SILENT_S = 0.1  # after which nothing is on its way from a client that is told to go
+HELLO_BYTES = 4096  # largest message from a client that has not given its token
+CLOSE_S = 1.0  # how long a connection that is closing may take to send its last bytes
+MESSAGES_PER_TURN = 100  # messages that are handled before other connections are served
+DRAIN_LINGER_S = 3.0  # the same, for a client that was busy when the server shut down
+QUIET_PERIOD_S = 0.1  # no bytes for so long: nothing more is on its way from the client
 
 
 class Peer(asyncio.BufferedProtocol):
-    """A client. It begins with `attach`; `on_lost` is called when it has gone.
+    """One client, from `attach` on.
 
-    `tokens`: one of them must be given in `server.hello` before anything is answered; None: not needed.
+    Args:
+        service: what answers the requests.
+        limits: limits of a client.
+        on_made: called with this peer in `attach`.
+        on_lost: called with this peer when the connection has ended.
+        framing: the framing; None follows the client's first byte.
+        tokens: the client must give one of them in `server.hello` before any other request; None: no token is needed.
+        counts: counts requests and bytes.
+        budget: the bytes of unread responses of all clients.
     """
 
     _link: Link
@@ -80,37 +88,37 @@ class Peer(asyncio.BufferedProtocol):
         )
         self._counts = counts or Counts()
         self._budget = budget or Budget(limits.max_unsent_total_bytes)
-        self.responses = answers.Responses(self._wire, self._counts)
-        self.door = Door(tokens)
-        if not self.door.open:
+        self.responses = Responses(self._wire, self._counts)
+        self.authentication = Authentication(tokens)
+        if not self.authentication.complete:
             self._wire.max_message_bytes = min(HELLO_BYTES, limits.max_message_bytes)
         self._loop = asyncio.get_running_loop()
         self._inbox = memoryview(bytearray(_READ_BYTES))
         self._timers = Timers()
         self._heard = self._loop.time()
         self._in_flight = InFlight(limits)
-        self._held: Event | None = None  # has arrived, and waits for room or its turn; nothing after it is decoded
-        self._resting = False  # goes on when others have had their turn
-        self._paused = False  # the link is told not to read
-        self._draining = False  # no request is taken any more
-        self._ended = False  # nothing that arrives or is done matters any more
-        self._quiet = asyncio.Event()  # set when nothing waits, runs or is unsent, or it has ended
+        self._held: Event | None = None  # waits for room or for its turn; later messages are not decoded
+        self._resting = False  # waits for other connections to be served
+        self._paused = False  # the link was told to stop reading
+        self._draining = False  # no more requests are accepted
+        self._ended = False  # what still arrives or finishes is ignored
+        self._quiet = asyncio.Event()  # set when no request waits or runs and nothing is unsent, or when it has ended
 
-    # What the link tells
+    # Called by the link
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.attach(cast(asyncio.Transport, transport), transport.get_extra_info("peername"))
 
     def attach(self, link: Link, address: object) -> None:
-        """Begin. `address` is that of the link's other end, as a socket gives it."""
+        """Start. `address` is the peer name of the link's socket."""
         self._link, self.flow.client = link, client_of(address)
         self.name = "{}:{}".format(*address[:2]) if isinstance(address, tuple) else "a local client"
         joins = self._wire.framing is not Framing.FRAMES
         most = self._limits.max_unsent_bytes
-        self._outbox = Outbox(link, self.flow, most, self._budget, self._give_up_holding, joins=joins)
+        self._outbox = Outbox(link, self.flow, most, self._budget, self._over_budget, joins=joins)
         self._timers.start("idle", self._limits.idle_timeout_s, self._check_idle)
-        if not self.door.open:
-            self._timers.start("handshake", self._limits.handshake_timeout_s, self._give_up_waiting)
+        if not self.authentication.complete:
+            self._timers.start("handshake", self._limits.handshake_timeout_s, self._handshake_timed_out)
         self._on_made(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -121,7 +129,7 @@ class Peer(asyncio.BufferedProtocol):
         self.receive(self._inbox[:nbytes])
 
     def receive(self, *data: bytes | memoryview) -> None:
-        """Take what has arrived; with Framing.FRAMES, each is a frame."""
+        """Handle bytes that have arrived; with Framing.FRAMES, each item is one frame."""
         if self._ended:
             return
         self._heard = self._loop.time()
@@ -138,7 +146,7 @@ class Peer(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self._outbox.pause()
-        self._timers.start("send", self._limits.send_timeout_s, self._give_up_sending)
+        self._timers.start("send", self._limits.send_timeout_s, self._send_timed_out)
 
     def resume_writing(self) -> None:
         self._timers.stop("send")
@@ -153,12 +161,13 @@ class Peer(asyncio.BufferedProtocol):
         self._outbox.end()
         self._on_lost(self)
 
-    # What the server and the service ask
+    # Called by the server and the service
 
     async def notify(self, method: str, params: dict[str, Any]) -> None:
-        """Send a notification, once what was sent before has left; numpy arrays become array maps.
+        """Send a notification, after waiting until earlier messages have left. Numpy arrays become array maps.
 
-        OSError if the peer has gone.
+        Raises:
+            OSError: the client has disconnected.
         """
         message = self._wire.send_notification(method, [arrays.to_wire(params)])
         self.flow.on_ahead(len(message))
@@ -171,9 +180,9 @@ class Peer(asyncio.BufferedProtocol):
         self._send(message)
 
     def refuse(self, code: Code, message: str, linger_s: float = CLOSE_S) -> None:
-        """Tell the peer why it is cut off, after what the link has already, and cut it off.
+        """Send an error that says why, after what is in the link already, and disconnect the client.
 
-        It has `linger_s` seconds to close the connection itself, in which what it still sends is dropped.
+        The client has `linger_s` seconds to close the connection itself; what it sends meanwhile is dropped.
         """
         if self._ended:
             return
@@ -185,45 +194,45 @@ class Peer(asyncio.BufferedProtocol):
         self._half_close(linger_s)
 
     def _half_close(self, linger_s: float) -> None:
-        """Send no more, and read what still comes, for up to `linger_s` seconds.
+        """Send no more, but read on for up to `linger_s` seconds.
 
-        Closing a socket that has unread bytes resets the connection, and the peer may lose what was just sent.
+        Closing a socket with unread bytes resets the connection, and the client may lose what was just sent.
         """
         if self._link.can_write_eof():
-            with contextlib.suppress(OSError):  # gone already
+            with contextlib.suppress(OSError):  # closed already
                 self._link.write_eof()
             self._read_on()
             self._timers.start("linger", linger_s, self.close)
-        else:  # TLS: what comes after its end breaks it, so this is when nothing is on its way any more
+        else:  # TLS can't receive after its end, so wait until nothing more is on its way
             self._read_on()
-            self._timers.start("linger", min(SILENT_S, linger_s), self.close)
+            self._timers.start("linger", min(QUIET_PERIOD_S, linger_s), self.close)
 
     async def drain(self, grace_s: float) -> None:
-        """Take no more requests, wait up to `grace_s` seconds for those that run, then end the rest with an error.
+        """Drain: wait up to `grace_s` seconds for requests that run, cancel the rest, then close the connection.
 
-        Requests that have arrived, and those that still come until the client is silent for a moment, are refused.
+        Requests that arrive meanwhile, until the client is quiet for QUIET_PERIOD_S, are refused.
         """
         busy, began = bool(self._in_flight or self._outbox or self._wire.buffered), self._loop.time()
         self._draining = True
-        self._work()  # what waits for room waits no more
+        self._work()  # requests that wait for room are refused now
         await self._until_quiet(grace_s)
         self._in_flight.cancel_all()
         await self._until_quiet(CLOSE_S)
-        answered = self._loop.time()  # the client may send its next request when it has read the last response
-        latest = answered + CLOSE_S
-        while not self._ended and (now := self._loop.time()) < min(max(self._heard, answered) + SILENT_S, latest):
-            await asyncio.sleep(min(max(self._heard, answered) + SILENT_S, latest) - now)
+        sent = self._loop.time()  # the client may send its next request once it has read the last response
+        latest = sent + CLOSE_S
+        while not self._ended and (now := self._loop.time()) < min(max(self._heard, sent) + QUIET_PERIOD_S, latest):
+            await asyncio.sleep(min(max(self._heard, sent) + QUIET_PERIOD_S, latest) - now)
         await self._until_quiet(CLOSE_S)
-        if self._ended:  # and is being closed
+        if self._ended:  # it is closing already
             return
         if busy or self._heard > began:
-            self.refuse(Code.SHUTTING_DOWN, "the server is shutting down", FAREWELL_S)
+            self.refuse(Code.SHUTTING_DOWN, "the server is shutting down", DRAIN_LINGER_S)
         else:
             self._end()
-            self._half_close(SILENT_S)
+            self._half_close(QUIET_PERIOD_S)
 
     def close(self) -> None:
-        """End the connection when what was written has left, or after CLOSE_S."""
+        """Close the connection when what was written has left, or after CLOSE_S."""
         self._end()
         self._timers.start("abort", CLOSE_S, self._link.abort)
         self._link.close()
@@ -247,12 +256,12 @@ class Peer(asyncio.BufferedProtocol):
     # Requests
 
     def _work(self) -> None:
-        """Take up what has arrived, as far as there is room."""
+        """Handle the messages that have arrived, while there is room."""
         self._outbox.begin_batch()
         taken = 0
         while not self._ended and (event := self._held or self._wire.next_event()) is not None:
             self._timers.stop("message")
-            if taken == TURN:
+            if taken == MESSAGES_PER_TURN:
                 self._held = event
                 self._rest()
                 break
@@ -272,12 +281,12 @@ class Peer(asyncio.BufferedProtocol):
             self._paused = True
             self._link.pause_reading()
         if self._wire.buffered and not self._paused:
-            self._timers.start("message", self._limits.message_timeout_s, self._give_up_receiving)
+            self._timers.start("message", self._limits.message_timeout_s, self._receive_timed_out)
         else:
             self._timers.stop("message")
 
     def _rest(self) -> None:
-        """Let others have their turn, and go on after that."""
+        """Let other connections be served, and continue after that."""
         if not self._resting:
             self._resting = True
             self._loop.call_soon(self._go_on)
@@ -304,7 +313,7 @@ class Peer(asyncio.BufferedProtocol):
                 self._send(self.responses.refusal(msgid, RpcError(Code.INVALID_REQUEST, message)))
             case Fatal(code, message):
                 self.refuse(code, message)
-            case _:  # also the cancelling of what is done already, or was never asked for
+            case _:  # also a cancel for a request that is done or was never made
                 logger.debug("%s: ignored %r", self.name, event)
 
     def _start(self, request: Request) -> None:
@@ -314,34 +323,34 @@ class Peer(asyncio.BufferedProtocol):
                 raise RpcError(Code.SHUTTING_DOWN, "the server is shutting down")
             if request.msgid in self._in_flight.calls:
                 raise RpcError(Code.INVALID_REQUEST, f"msgid {request.msgid} is that of a request still running")
-            params, caller = answers.one_map(request.params), Caller(self, request.msgid)
+            params, caller = one_map(request.params), Caller(self, request.msgid)
             self._check_access(request.method, params)
-            answer = self._service.call(request.method, params, connection=caller)
+            result = self._service.call(request.method, params, connection=caller)
         except WrongToken as error:
             logger.warning("%s: gave a wrong token, or none, and is cut off", self.name)
             self._send(self.responses.failure(request, error))
             self._outbox.end_batch()
-            self.close()  # whoever guesses has to come back for each guess
+            self.close()  # so that each guess costs a new connection
             return
         except Exception as error:
             self._send(self.responses.failure(request, error))
             return
-        if isinstance(answer, Packed) or not (asyncio.isfuture(answer) or asyncio.iscoroutine(answer)):
-            self._send(self.responses.success(request, answer))
+        if isinstance(result, Packed) or not (asyncio.isfuture(result) or asyncio.iscoroutine(result)):
+            self._send(self.responses.success(request, result))
             return
-        call = asyncio.ensure_future(answer)
+        call = asyncio.ensure_future(result)
         self._in_flight.add(request.msgid, call, size)
         call.add_done_callback(functools.partial(self._finish, request, size, self._loop.time()))
 
     def _check_access(self, method: str, params: dict[str, Any]) -> None:
-        was_open = self.door.open
-        self.door.check(method, params)
-        if not was_open:
+        was_complete = self.authentication.complete
+        self.authentication.check(method, params)
+        if not was_complete:
             self._timers.stop("handshake")
             self._wire.max_message_bytes = self._limits.max_message_bytes
 
     def _finish(self, request: Request, size: int, began: float, call: asyncio.Future[Any]) -> None:
-        self._in_flight.remove(request.msgid, size)  # before the response leaves: then the peer may use it again
+        self._in_flight.remove(request.msgid, size)  # before the response: after it the client may reuse the msgid
         error = self._cancelled() if call.cancelled() else call.exception()
         if self._ended:
             return
@@ -374,17 +383,17 @@ class Peer(asyncio.BufferedProtocol):
             logger.info("%s: idle for %s s, closed", self.name, limit)
             self.close()
 
-    def _give_up_waiting(self) -> None:
+    def _handshake_timed_out(self) -> None:
         self.refuse(Code.UNAUTHORIZED, f"no token within {self._limits.handshake_timeout_s} s")
 
-    def _give_up_receiving(self) -> None:
+    def _receive_timed_out(self) -> None:
         self.refuse(Code.DEADLINE_EXCEEDED, f"a message took longer than {self._limits.message_timeout_s} s to arrive")
 
-    def _give_up_sending(self) -> None:
+    def _send_timed_out(self) -> None:
         logger.info("%s: took no data for %s s, cut off", self.name, self._limits.send_timeout_s)
         self._link.abort()
 
-    def _give_up_holding(self, size: int) -> None:
+    def _over_budget(self, size: int) -> None:
         most = self._limits.max_unsent_total_bytes
         what = "%s: has not taken %d bytes of responses, all clients together more than %d: cut off"
         logger.info(what, self.name, size, most)

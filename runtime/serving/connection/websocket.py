@@ -1,7 +1,7 @@
-"""WebSocket as a link of peers: each message in a binary message of its own, otherwise as over TCP.
+"""WebSocket as a link of a peer: each message is one binary WebSocket message; the rest is as over TCP.
 
-The protocol is that of `websockets`, in its form without I/O; this is what joins it to an asyncio transport and to a
-peer, so that the peer's limits hold here too, and nothing is read that nobody has room for.
+It connects the I/O-free protocol of the `websockets` package with an asyncio transport and a peer. So the peer's limits
+hold here too, and nothing is read while there is no room for it.
 """
 
 from __future__ import annotations
@@ -19,21 +19,25 @@ from websockets.server import ServerProtocol
 
 from runtime.errors import Code, shown
 from runtime.serving.access import Origins
+from runtime.serving.connection.peer import CLOSE_S, HELLO_BYTES, Peer
+from runtime.serving.connection.timers import Timers
 from runtime.serving.limits import Limits
-from runtime.serving.peer import CLOSE_S, HELLO_BYTES, Peer
-from runtime.serving.timers import Timers
 
 logger = logging.getLogger(__name__)
 
-_READ_BYTES = 1 << 14  # at a time: of the smallest frames some 2,700, after which other connections have their turn
-PING_S = 20.0  # without a byte of the client, after which it is sent a ping
-PONG_S = 20.0  # for it to send anything then
+_READ_BYTES = 1 << 14  # at a time: about 2,700 of the smallest frames, after which other connections are served
+PING_S = 20.0  # a client that sends nothing for so long is sent a ping
+PONG_S = 20.0  # and then has so long to send something
 
 
 class WebSocketLink(asyncio.BufferedProtocol):
-    """A connection that is to become a WebSocket, and then a `Link`: what an asyncio transport is to a peer.
+    """One WebSocket connection, and the `Link` of its peer.
 
-    `new_peer` makes the peer when the handshake is done, with Framing.FRAMES. `on_lost` is called when it is closed.
+    Args:
+        new_peer: makes the peer, with Framing.FRAMES, when the handshake is done.
+        limits: limits of a client.
+        origins: sites whose pages may connect.
+        on_lost: called when the connection is closed.
     """
 
     _transport: asyncio.Transport
@@ -42,29 +46,28 @@ class WebSocketLink(asyncio.BufferedProtocol):
         self, new_peer: Callable[[], Peer], limits: Limits, origins: Origins, on_lost: Callable[[], None]
     ) -> None:
         self._new_peer, self._limits, self._origins, self._on_lost = new_peer, limits, origins, on_lost
-        # No extension is agreed to: content is dense already, and compressed frames that unfold without end are an
-        # attack.
+        # No extension is accepted: content hardly compresses, and a small compressed frame may expand without limit.
         self._protocol = ServerProtocol(max_size=min(limits.max_message_bytes, HELLO_BYTES))
         self._peer: Peer | None = None
         self._inbox = bytearray(_READ_BYTES)
-        self._parts = bytearray()  # of a message that comes in several frames
+        self._parts = bytearray()  # the fragments of a message so far
         self._in_parts = False
-        self._unfinished = False  # a message has begun
+        self._unfinished = False  # a message has begun and is not complete
         self._loop = asyncio.get_running_loop()
         self._timers = Timers()
         self._heard = self._loop.time()
-        self._pinged = False  # and not heard of since
-        self._reading = True  # the peer has room
-        self._writing = True  # the transport has room
-        self._over = False  # all is said, and what comes is dropped
+        self._pinged = False  # a ping was sent, and nothing has come since
+        self._reading = True  # the peer has room for messages
+        self._writing = True  # the transport has room for data
+        self._over = False  # closing: what still comes is dropped
 
-    # What the transport tells
+    # Called by the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         address = transport.get_extra_info("peername")
         self._name = "{}:{}".format(*address[:2]) if isinstance(address, tuple) else "a client that has gone"
-        self._timers.start("handshake", self._limits.handshake_timeout_s, self._give_up_waiting)
+        self._timers.start("handshake", self._limits.handshake_timeout_s, self._handshake_timed_out)
 
     def get_buffer(self, sizehint: int) -> bytearray:
         del sizehint
@@ -75,9 +78,9 @@ class WebSocketLink(asyncio.BufferedProtocol):
             return
         self._heard, self._pinged = self._loop.time(), False
         if self._peer is not None:
-            # A frame is taken in whole, so a client that has not given its token may send small ones only.
+            # A frame is buffered whole, so a client without a token may send small ones only.
             most = self._limits.max_message_bytes
-            self._protocol.max_message_size = most if self._peer.door.open else min(most, HELLO_BYTES)
+            self._protocol.max_message_size = most if self._peer.authentication.complete else min(most, HELLO_BYTES)
         self._protocol.receive_data(self._inbox[:nbytes])
         self._take(self._protocol.events_received())
 
@@ -93,7 +96,7 @@ class WebSocketLink(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self._writing = False
-        self._read_or_wait()  # a pong to each ping would need room
+        self._read_or_wait()  # since each ping is answered with a pong, which needs room
         if self._peer is not None:
             self._peer.pause_writing()
 
@@ -122,27 +125,27 @@ class WebSocketLink(asyncio.BufferedProtocol):
         self._peer.attach(self, self._transport.get_extra_info("peername"))
 
     def _refuse_origin(self, request: Request) -> Response | None:
-        """The response to a page of a site that may not come in."""
+        """The HTTP response to a page whose site is not allowed; None if it is."""
         try:
             origin = request.headers.get("Origin")
         except MultipleValuesError:
             return self._protocol.reject(400, "This request has several Origin headers; a browser sends one.\n")
         if self._origins.allow(origin):
             return None
-        told = shown(origin, 200).strip("'\"")
-        why = f"Pages of {told} may not use this runtime. Whoever runs it lets them in with: --origin {told}"
+        site = shown(origin, 200).strip("'\"")
+        why = f"Pages of {site} may not use this runtime. Whoever runs it lets them in with: --origin {site}"
         if origin == "null":
             why += " (that is every page that was opened as a file, and every site that hides its name)"
         return self._protocol.reject(403, f"{why}\n")
 
-    def _give_up_waiting(self) -> None:
+    def _handshake_timed_out(self) -> None:
         logger.info("%s: no WebSocket within %s s", self._name, self._limits.handshake_timeout_s)
         self._transport.abort()
 
     # Frames
 
     def _take(self, events: Sequence[object]) -> None:
-        """Hand over what has come whole, and see what has not."""
+        """Pass complete messages to the peer, and note whether one is incomplete."""
         messages: list[bytes | memoryview] = []
         text = False
         for event in events:
@@ -167,23 +170,23 @@ class WebSocketLink(asyncio.BufferedProtocol):
             self._peer.refuse(Code.PARSE_ERROR, "a text frame; messages are MessagePack, in binary frames")
         if self._over:
             self._end()
-        # Every byte is one of a frame's. So if none of these ended a frame, one has begun.
+        # Every byte belongs to a frame. So if no frame is complete, one has begun.
         self._note_unfinished(self._in_parts or not events)
 
     def _note_unfinished(self, unfinished: bool) -> None:
         self._unfinished = unfinished
         if unfinished and self._reading and self._writing:
-            self._timers.start("message", self._limits.message_timeout_s, self._give_up_receiving)
+            self._timers.start("message", self._limits.message_timeout_s, self._receive_timed_out)
         else:
             self._timers.stop("message")
 
-    def _give_up_receiving(self) -> None:
+    def _receive_timed_out(self) -> None:
         assert self._peer is not None
         what = f"a message took longer than {self._limits.message_timeout_s} s to arrive"
         self._peer.refuse(Code.DEADLINE_EXCEEDED, what)
 
     def _check_alive(self) -> None:
-        """Send a ping to a client that is silent; cut off one that stays so. Not while it is we who do not listen."""
+        """Ping a client that sends nothing; disconnect it if it stays silent. Not while the server does not read."""
         assert self._peer is not None
         silent = self._loop.time() - self._heard
         if not (self._reading and self._writing):
@@ -202,9 +205,9 @@ class WebSocketLink(asyncio.BufferedProtocol):
         written = self._protocol.data_to_send()
         if data := b"".join(written):
             self._transport.write(data)
-        if SEND_EOF not in written:  # it is an empty one, and the last
+        if SEND_EOF not in written:  # SEND_EOF is empty, and always the last item
             return
-        # What the client still sends is read, and dropped, until it closes: unread, it would reset the connection.
+        # Read and drop what the client sends until it closes: unread bytes would reset the connection.
         self._over = True
         self._timers.stop("handshake")
         self._timers.start("abort", CLOSE_S, self._transport.abort)
@@ -214,12 +217,12 @@ class WebSocketLink(asyncio.BufferedProtocol):
             self._transport.close()
 
     def _end(self) -> None:
-        """The client has closed the connection, or sent what is no WebSocket frame."""
+        """The client has closed the connection, or sent something that is not a WebSocket frame."""
         self._over = True
         if self._peer is not None:
             self._peer.eof_received()
 
-    # What a peer asks of its link
+    # Called by the peer
 
     def write(self, data: bytes) -> None:
         if self._protocol.state is OPEN:
@@ -239,7 +242,7 @@ class WebSocketLink(asyncio.BufferedProtocol):
 
     def _read_or_wait(self) -> None:
         if self._reading and self._writing:
-            self._heard, self._pinged = self._loop.time(), False  # its silence was ours
+            self._heard, self._pinged = self._loop.time(), False  # it was silent because the server did not read
             self._transport.resume_reading()
         else:
             self._transport.pause_reading()
@@ -249,7 +252,7 @@ class WebSocketLink(asyncio.BufferedProtocol):
         return True
 
     def write_eof(self) -> None:
-        self.close()  # which sends a close frame; what comes until it is answered is dropped
+        self.close()  # sends a close frame; what comes before the client's is dropped
 
     def close(self) -> None:
         if self._protocol.state is OPEN:

@@ -1,4 +1,4 @@
-"""The calls of one connection that wait or run."""
+"""The requests of one connection that wait or run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from runtime.serving.limits import Limits
 
 
 class InFlight:
-    """A connection's calls that wait or run, by msgid."""
+    """A connection's calls that wait or run, by msgid, and the bytes of their requests."""
 
     def __init__(self, limits: Limits) -> None:
         self.calls: dict[int, asyncio.Future[Any]] = {}
@@ -19,21 +19,21 @@ class InFlight:
     def __len__(self) -> int:
         return len(self.calls)
 
-    def has_room(self, besides: int) -> bool:
-        """Whether another may begin, with so many answers that are not taken yet."""
-        return len(self.calls) + besides < self._limits.max_in_flight and self._bytes < self._limits.max_in_flight_bytes
+    def has_room(self, unread: int) -> bool:
+        """Whether another call may start, given `unread`, the number of responses that the client has not read."""
+        return len(self.calls) + unread < self._limits.max_in_flight and self._bytes < self._limits.max_in_flight_bytes
 
     def add(self, msgid: int, call: asyncio.Future[Any], size: int) -> None:
-        """One more, whose request had `size` bytes."""
+        """Add a call whose request had `size` bytes."""
         self.calls[msgid] = call
         self._bytes += size
 
     def remove(self, msgid: int, size: int) -> None:
-        """It is done."""
+        """Remove a call that is done."""
         del self.calls[msgid]
         self._bytes -= size
 
     def cancel_all(self) -> None:
-        """Cancel every one."""
+        """Cancel all calls."""
         for call in list(self.calls.values()):
             call.cancel()
