@@ -10,11 +10,11 @@ from typing import Any
 import pygame
 
 from demos.world import themes
-from demos.world.cache import Cache
 from demos.world.camera import CHUNK, LODS, ZOOMS, Camera, Point, approach, next_zoom
 from demos.world.hud import Hud, Readout, SeedBox
 from demos.world.streaming import METHOD, Ground, Key, Order, Stream, World
 from demos.world.view import CHUNK_BYTES, At, Tile, View, to_tile
+from runtime.lru import LRU
 
 CACHE_BYTES = 400 << 20  # more only where the window alone needs more
 VARIED = "varied"  # the style that changes from place to place
@@ -57,7 +57,7 @@ class Explorer:
         self.screenshot_wanted = False
         self._stream = stream
         self._ahead = ahead
-        self._tiles: Cache[Key, Tile] = Cache(cache_bytes)
+        self._tiles = LRU[Key, Tile](cache_bytes, lambda _, tile: tile.size_bytes)
         self._cache_bytes = cache_bytes
         self._styles = tuple(styles) if style in styles else (style, *styles)
         self._arrived = 0  # chunks
@@ -181,8 +181,7 @@ class Explorer:
         for chunk in self._stream.take():
             self._meters_per_pixel = chunk.ground.meters_per_pixel / 2**chunk.key.lod
             self._provenance = chunk.provenance
-            tile = to_tile(chunk)
-            self._tiles.put(chunk.key, tile, tile.size_bytes)
+            self._tiles.put(chunk.key, to_tile(chunk))
             self._arrived += 1
         self._ask()
 
@@ -240,7 +239,7 @@ class Explorer:
         self._asked = asked
         # Room for all of it, or they would push each other out.
         most = max(len(view), len(near)) * CHUNK_BYTES + (len(coarse) + len(far)) * CHUNK_BYTES // 2
-        self._tiles.capacity_bytes = max(self._cache_bytes, most)
+        self._tiles.limit_bytes = max(self._cache_bytes, most)
         orders = [order for keys in (coarse, view, far, near) for order in self._orders(keys)]
         self._stream.want(list({order.key: order for order in orders}.values()))
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import pygame
 
 from demos.world import themes
-from demos.world.cache import Cache
 from demos.world.camera import CHUNK, LODS, Camera
 from demos.world.streaming import PYRAMID, Chunk, Ground
+from runtime.lru import LRU
 
 PLACEHOLDERS = ((30, 38, 48), (33, 42, 53))  # where nothing is known yet, as on a chessboard
 STAND_IN_BYTES = 64 << 20
@@ -125,14 +125,14 @@ class View:
         if at not in self._stand_ins:
             if self._finer is None:
                 self._finer = finer(here())
-            self._stand_ins.put(at, stand_in(*at, find, self._finer.get(at, ())), CHUNK * CHUNK * 4)
+            self._stand_ins.put(at, stand_in(*at, find, self._finer.get(at, ())))
         surface = self._stand_ins.get(at)
         self.empty |= surface is None
         return surface
 
 
-def _stand_ins() -> Cache[At, pygame.Surface | None]:
-    return Cache(STAND_IN_BYTES)
+def _stand_ins() -> LRU[At, pygame.Surface | None]:
+    return LRU(STAND_IN_BYTES, lambda *_: CHUNK * CHUNK * 4)
 
 
 def paste(

@@ -142,8 +142,7 @@ def test_kept_control_maps_change_nothing(runtime: Local) -> None:
             assert np.array_equal(chunk["height"], quarter_metres(whole[0])), (x, y, size, lod)
 
 
-def test_the_oldest_control_maps_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ground, "SHEETS_KEPT", 2)
+def test_the_oldest_control_maps_are_dropped() -> None:
     asked = []
 
     class Counting:
@@ -155,7 +154,8 @@ def test_the_oldest_control_maps_are_dropped(monkeypatch: pytest.MonkeyPatch) ->
     class File:
         sha256 = "a"
 
-    control = ground.LearnedControl().of(Counting(), File(), 1, (0,))  # type: ignore[arg-type]
+    two_sheets = 2 * 96 * 96 * 8
+    control = ground.LearnedControl(two_sheets).of(Counting(), File(), 1, (0,))  # type: ignore[arg-type]
     for row in (0, 64, 0, 128, 64):  # 0 was used last when 128 came, so 64 went
         assert control(row + 3, 5, 20)[0, 0] == (3 + 16) * 96 + 5 + 16
     assert len(asked) == 4
@@ -163,7 +163,7 @@ def test_the_oldest_control_maps_are_dropped(monkeypatch: pytest.MonkeyPatch) ->
     assert len(asked) == 5, "a chunk at the sheet's edge, with its margin, is cut from it"
     control(20, 20, 80)
     control(20, 20, 80)
-    assert len(asked) == 7, "a window that reaches beyond the sheet is drawn, and not kept"
+    assert len(asked) == 7, "a window that reaches beyond the sheet is drawn, and not cached"
 
 
 # --- layers ----------------------------------------------------------------------------------------------------------

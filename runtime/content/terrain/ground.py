@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -14,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.engine import Engine
+from runtime.lru import LRU
 from runtime.registry import ModelFile
 
 T = TypeVar("T")
 STEPS_A_METRE = 64
 PIXELS_PER_CELL, MARGIN_CELLS = 16, 8
-SHEET_CELLS = 64  # a side of the control maps that are kept: 16 chunks of 256 pixels are made from one
+SHEET_CELLS = 64  # a side of the control maps that are cached: 16 chunks of 256 pixels are made from one
 SHEET_MARGIN = 16  # cells more on every side: one pixel of the coarsest level, and room for MARGIN_CELLS and an edge
-SHEETS_KEPT = 256  # of 74 KB
+SHEETS_BYTES = 18 << 20  # 256 sheets
 TILE = 512  # pixels; a larger window is made of tiles, whose planes stay in a processor's caches
 # Perlin noise of the `noise` package, as control map. It repeats every 256 lattice cells, so every 16,384 of ours.
 NOISE_CELLS_A_LATTICE = 64
@@ -74,13 +73,12 @@ class ControlMap(Protocol):
 
 
 class LearnedControl:
-    """The coarse level's maps. Sheets of them are kept, for neighbouring chunks to share; the least recently used is
-    dropped. Safe between threads.
+    """The coarse level's maps, cut from sheets that neighbouring chunks share. An LRU cache holds the sheets.
+    Thread-safe.
     """
 
-    def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, NDArray[np.float64]] = OrderedDict()
-        self._lock = threading.Lock()
+    def __init__(self, limit_bytes: int = SHEETS_BYTES) -> None:
+        self._sheets = LRU[Hashable, NDArray[np.float64]](limit_bytes, lambda _, sheet: sheet.nbytes)
 
     def of(self, engine: Engine, model: ModelFile, seed: int, style: tuple[int, ...]) -> ControlMap:
         """The map of one world."""
@@ -98,22 +96,10 @@ class LearnedControl:
             side = SHEET_CELLS + 2 * SHEET_MARGIN
             if min(top, left) < 0 or max(top, left) + cells > side:
                 return draw(row, column, cells)
-            sheet = self._sheet((model.sha256, seed, style, *place), lambda: draw(*place, side))
+            sheet = self._sheets.get_or_make((model.sha256, seed, style, *place), lambda: draw(*place, side))
             return sheet[top : top + cells, left : left + cells]
 
         return cut
-
-    def _sheet(self, key: Hashable, draw: Callable[[], NDArray[np.float64]]) -> NDArray[np.float64]:
-        with self._lock:
-            sheet = self._kept.get(key)
-        if sheet is None:
-            sheet = draw()
-        with self._lock:
-            self._kept[key] = sheet
-            self._kept.move_to_end(key)
-            while len(self._kept) > SHEETS_KEPT:
-                self._kept.popitem(last=False)
-        return sheet
 
 
 def _sheet_start(first: int, cells: int) -> int:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from runtime.content.terrain.drainage import STEPS, border, drain
 from runtime.content.terrain.lakes import lakes
-from runtime.lru import Kept
+from runtime.lru import LRU
 
 REGION, MARGIN = 512, 128  # pixels of the level
 LAKE_EXTENT = MARGIN - 1  # pixels of level 0, halved at each coarser level: 11 km at 90 m a pixel
@@ -63,13 +63,10 @@ class Water(NamedTuple):
 
 
 class Regions:
-    """Regions computed once and kept, the least recently used dropped beyond `limit_bytes`. Safe between threads.
-
-    A region takes 3.4 MB.
-    """
+    """An LRU cache of computed regions, 3.4 MB each. Thread-safe."""
 
     def __init__(self, limit_bytes: int = 256 << 20) -> None:
-        self._kept: Kept[Water] = Kept(limit_bytes, lambda water: sum(part.nbytes for part in water))
+        self._cache = LRU[Hashable, Water](limit_bytes, lambda _, water: sum(part.nbytes for part in water))
 
     def water(
         self,
@@ -107,7 +104,7 @@ class Regions:
                 inflow = _inflow(_cut(rivers, i % _BLOCK * side, j % _BLOCK * side, *[side + 2 * _AROUND] * 2), ground)
             return _cut(_water(ground, LAKE_EXTENT >> lod, inflow), MARGIN, MARGIN, REGION, REGION)
 
-        return self._kept.once((world, lod, i, j, seeded), compute)
+        return self._cache.get_or_make((world, lod, i, j, seeded), compute)
 
     def _rivers(self, world: Hashable, heights: Heights, lod: int, i: int, j: int) -> Water:
         """A region with _AROUND pixels of its margin. No rivers enter it in turn: it knows 78 km around, and so on."""
@@ -116,7 +113,7 @@ class Regions:
             water = _water(_ground(heights, lod, i, j), LAKE_EXTENT >> lod, None)
             return _cut(water, MARGIN - _AROUND, MARGIN - _AROUND, *[REGION + 2 * _AROUND] * 2)
 
-        return self._kept.once((world, lod, i, j, "rivers"), compute)
+        return self._cache.get_or_make((world, lod, i, j, "rivers"), compute)
 
 
 def _ground(heights: Heights, lod: int, i: int, j: int) -> NDArray[np.int32]:

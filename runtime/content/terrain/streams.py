@@ -14,6 +14,7 @@ They are computed on regions of REGION cells aligned to the world, with MARGIN m
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ from runtime.content.terrain.drainage import CHANCES, border, drain
 from runtime.content.terrain.fields import hash_grid, key
 from runtime.content.terrain.ground import Ground
 from runtime.content.terrain.lakes import bottoms
-from runtime.lru import Kept
+from runtime.lru import LRU
 
 LEVEL = 4  # of detail, whose pixels are the cells: the coarse level's own
 REGION = 512  # cells
@@ -45,10 +46,10 @@ class Streams(NamedTuple):
 
 
 class CoarseStreams:
-    """The streams of worlds, any window of them. Regions are kept, the least recently used dropped. Thread-safe."""
+    """The streams of worlds, any window of them, through an LRU cache of regions. Thread-safe."""
 
     def __init__(self, limit_bytes: int = 64 << 20) -> None:
-        self._kept: Kept[Streams] = Kept(limit_bytes, lambda streams: sum(part.nbytes for part in streams))
+        self._cache = LRU[Hashable, Streams](limit_bytes, lambda _, streams: sum(part.nbytes for part in streams))
 
     def window(self, ground: Ground, row: int, column: int, height: int, width: int) -> Streams:
         """Of (height, width) cells from cell (row, column) on, any integers."""
@@ -71,7 +72,7 @@ class CoarseStreams:
             inner = slice(MARGIN, MARGIN + REGION), slice(MARGIN, MARGIN + REGION)
             return Streams(found.direction[inner].copy(), found.catchment[inner].copy())
 
-        return self._kept.once((ground.key, i, j), compute)
+        return self._cache.get_or_make((ground.key, i, j), compute)
 
 
 def streams(heights: NDArray[np.int32], row: int, column: int) -> Streams:
