@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import IntEnum
-from typing import Any, TypeVar
-
-Number = TypeVar("Number", int, float)
+from typing import Any
 
 
 class Code(IntEnum):
@@ -67,20 +65,6 @@ class RpcError(Exception):
         return type(self), (self.code, self.message, self.details)  # to another process, and back
 
 
-def within(name: str, value: Number, least: float, most: float) -> Number:
-    """The value of a parameter. Raises RpcError OUT_OF_RANGE unless least <= value <= most.
-
-    >>> within("share", 1.5, 0, 1)
-    Traceback (most recent call last):
-    runtime.errors.RpcError: share 1.5 is out of range; 0 to 1 would do
-    """
-    if not least <= value <= most:
-        told, low, high = (f"{v:.16g}" if isinstance(v, float) else str(v) for v in (value, least, most))
-        details = {"parameter": name, "value": value, "minimum": least, "maximum": most}
-        raise RpcError(Code.OUT_OF_RANGE, f"{name} {told} is out of range; {low} to {high} would do", details)
-    return value
-
-
 def shown(value: object, most: int = 80) -> str:
     """A value as Python writes it, for a message: at most so many characters. Looks at no more of it than it shows.
 
@@ -120,3 +104,19 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         return ""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def nearest(name: str, known: Collection[str], nothing: str = "; there are: none") -> str:
+    """The end of a message about an unknown name: the nearest known name, or else all of them.
+
+    >>> nearest("terain", ["terrain", "levels"])
+    "; did you mean 'terrain'?"
+    >>> nearest("zzz", ["terrain", "levels"])
+    '; there are: terrain, levels'
+
+    Args:
+        name: the unknown name.
+        known: the known names.
+        nothing: what to say where no name is known.
+    """
+    return did_you_mean(name, known) or (f"; there are: {', '.join(known)}" if known else nothing)

@@ -9,6 +9,7 @@ import pytest
 
 MODULES = [
     "runtime.wire.arrays",
+    "runtime.content.checks",
     "runtime.content.levels.platformer.solver",
     "runtime.content.levels.rules",
     "runtime.content.levels.runner.solver",

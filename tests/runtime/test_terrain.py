@@ -17,8 +17,9 @@ from runtime.content.terrain import ground, layers
 from runtime.content.terrain import requests as terrain
 from runtime.content.terrain.ground import PIXELS_PER_CELL, STEPS_A_METRE, classic_noise
 from runtime.content.terrain.layers import quarter_metres
-from runtime.content.terrain.requests import LODS
+from runtime.content.terrain.sketches import SketchRequest
 from runtime.content.terrain.styles import WEIGHT_SUM, style_weights
+from runtime.content.terrain.windows import LODS
 from runtime.errors import Code
 from runtime.local import Local
 from runtime.service import Service
@@ -273,4 +274,4 @@ def test_levels_of_the_model_are_those_of_the_requests(runtime: Local) -> None:
     assert stated["style"]["choices"] == KNOWN
     assert stated["control"]["choices"] == ["learned", "noise"]
     assert set(stated) - {"grain"} <= set(terrain.TerrainRequest.__struct_fields__)
-    assert "grain" in terrain.SketchRequest.__struct_fields__
+    assert "grain" in SketchRequest.__struct_fields__

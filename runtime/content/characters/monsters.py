@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from runtime.content.characters.outlines import close_gaps, complete_outlines, fill_pinholes
 from runtime.content.characters.palettes import remove_strays
 from runtime.content.characters.sheet import check_seed, find, share
+from runtime.content.checks import one_of, within
 from runtime.content.provenance import provenance
 from runtime.engine import Engine
-from runtime.errors import Code, RpcError, did_you_mean, within
 from runtime.registry import ModelFile, Registry
 
 MODEL = "monster"
@@ -49,10 +49,8 @@ def check(request: MonsterRequest, registry: Registry) -> ModelFile:
         within("count", request.count, 1, MOST)
         check_seed("seed", request.seed + request.count - 1, model)
     kinds = _kinds(model)
-    if request.category is not None and request.category not in kinds:
-        near = did_you_mean(request.category, kinds) or f"; there are: {', '.join(kinds)}"
-        what = f"category: there is no {request.category!r:.80}{near}"
-        raise RpcError(Code.INVALID_PARAMS, what, {"parameter": "category"})
+    if request.category is not None:
+        one_of("category", request.category, kinds, "category: there is no")
     share("truncation", request.truncation)
     if request.vary is not None:
         check_seed("vary", request.vary, model)

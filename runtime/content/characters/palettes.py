@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from runtime.errors import did_you_mean
+from runtime.errors import nearest
 
 Image = NDArray[np.uint8]
 Palette = NDArray[np.uint8]
@@ -180,8 +180,7 @@ def read_palette(text: str, name: str) -> Palette:
     """
     suffix = "." + name.rpartition(".")[2].lower()
     if suffix not in SUFFIXES:
-        near = did_you_mean(suffix, SUFFIXES) or f"; there are: {', '.join(SUFFIXES)}"
-        raise ValueError(f"{name}: no palette format is called {suffix!r}{near}")
+        raise ValueError(f"{name}: no palette format is called {suffix!r}{nearest(suffix, SUFFIXES)}")
     lines = [line.strip() for line in text.lstrip("\ufeff").splitlines()]
     if suffix == ".gpl":
         if not lines or lines[0] != "GIMP Palette":

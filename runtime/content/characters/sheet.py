@@ -20,9 +20,9 @@ from runtime.content.characters.outlines import close_gaps, gaps
 from runtime.content.characters.palettes import LARGEST, indexed, remove_strays
 from runtime.content.characters.reconcile import settle
 from runtime.content.characters.texts import Reading, read_text
+from runtime.content.checks import invalid, within
 from runtime.content.provenance import provenance, with_model
 from runtime.engine import Engine
-from runtime.errors import Code, RpcError, within
 from runtime.registry import ModelFile, Registry
 
 FRONT_MODEL, WALK_MODEL, FAMILY = "character-front", "character-walk", "characters"
@@ -88,9 +88,9 @@ def check(request: SheetRequest, registry: Registry) -> Order:
     if request.front is not None:
         _alone(request)
     elif request.seed is None:
-        raise _wrong("seed", "give a seed, or a front that is drawn already")
+        raise invalid("seed", "give a seed, or a front that is drawn already")
     if request.vary is not None and request.seed_b is not None:
-        raise _wrong("vary", "a character is either varied or blended with another; leave out vary or seed_b")
+        raise invalid("vary", "a character is either varied or blended with another; leave out vary or seed_b")
     walk = find(registry, request.walk, "front")
     front_model, wish, reading = None, np.zeros(0, np.int64), None
     if request.front is None:
@@ -120,16 +120,16 @@ def _alone(request: SheetRequest) -> None:
     """Raises RpcError where a request with a front says what it is to be as well."""
     for name in ("attributes", "text", "seed_b", "vary"):
         if getattr(request, name) not in (None, {}):
-            raise _wrong(name, "a front is a whole character already; leave one of the two out")
+            raise invalid(name, "a front is a whole character already; leave one of the two out")
 
 
 def find(registry: Registry, name: str, parameter: str) -> ModelFile:
     """A model of characters that takes a parameter. Raises RpcError."""
     model = registry.find(name)
     if model.card.family != FAMILY:
-        raise _wrong("model", f"{name!r} makes {model.card.family}, not {FAMILY}")
+        raise invalid("model", f"{name!r} makes {model.card.family}, not {FAMILY}")
     if parameter not in model.card.parameters:
-        raise _wrong("model", f"{name!r} takes no {parameter}; another model is needed here")
+        raise invalid("model", f"{name!r} takes no {parameter}; another model is needed here")
     return model
 
 
@@ -152,7 +152,7 @@ def read_colours(palette: list[str]) -> NDArray[np.uint8]:
         try:
             red, green, blue = bytes.fromhex(text.removeprefix("#"))
         except ValueError:
-            raise _wrong("palette", f"{text!r:.40} is no colour of the form rrggbb") from None
+            raise invalid("palette", f"{text!r:.40} is no colour of the form rrggbb") from None
         colours[k] = red, green, blue
     return colours
 
@@ -296,7 +296,3 @@ def _paint(drawn: Image, shown: Image) -> Image:
     colours = np.zeros((len(shown), 4), np.uint8)
     colours[1:, :3], colours[1:, 3] = shown[1:], 255
     return colours.view(np.uint32)[:, 0].take(drawn).view(np.uint8).reshape(*drawn.shape, 4)
-
-
-def _wrong(parameter: str, what: str) -> RpcError:
-    return RpcError(Code.INVALID_PARAMS, f"{parameter}: {what}", {"parameter": parameter})

@@ -14,7 +14,8 @@ from typing import TypeVar
 from runtime.content.characters import vocabulary as words
 from runtime.content.characters.vocabulary import NONE, Noun
 from runtime.content.characters.wishes import COLOUR, Choices
-from runtime.errors import Code, RpcError, did_you_mean
+from runtime.content.checks import invalid, parameter_error
+from runtime.errors import Code, did_you_mean
 
 T = TypeVar("T")
 LONGEST = 500  # characters
@@ -51,14 +52,14 @@ def read_text(text: str, known: Choices) -> Reading:
         RpcError: INVALID_PARAMS: it contradicts itself, or no word of it is known; OUT_OF_RANGE: it is too long.
     """
     if len(text) > LONGEST:
-        what = f"text: it has {len(text)} characters; 1 to {LONGEST} would do"
-        raise RpcError(Code.OUT_OF_RANGE, what, {"parameter": "text", "value": len(text), "maximum": LONGEST})
+        message = f"text: it has {len(text)} characters; 1 to {LONGEST} would do"
+        raise parameter_error(Code.OUT_OF_RANGE, "text", message, value=len(text), maximum=LONGEST)
     reader = _Reader(_tokens(text), known)
     reader.read()
     reading = reader.reading
     if not (reading.meant or reading.implied or reading.notes):
         said = "; ".join(reading.unknown) or "it has no word that does"
-        raise _wrong(f"it wishes for nothing: {said}. docs/characters.md has the words")
+        raise invalid("text", f"it wishes for nothing: {said}. docs/characters.md has the words")
     return reading
 
 
@@ -251,9 +252,5 @@ class _Reader:
         for other, agreed in clash.items():
             if meant[other][0] != agreed:
                 said = f"{said!r} says" if said == meant[other][1] else f"{meant[other][1]!r} and {said!r} say"
-                raise _wrong(f"{said} two things of {what}; leave one of the two out")
+                raise invalid("text", f"{said} two things of {what}; leave one of the two out")
         meant[name] = value, said
-
-
-def _wrong(what: str) -> RpcError:
-    return RpcError(Code.INVALID_PARAMS, f"text: {what}", {"parameter": "text"})

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.card import Card
-from runtime.errors import Code, RpcError, did_you_mean
+from runtime.content.checks import invalid, one_of, parameter_error
+from runtime.errors import Code
 
 OTHERS = ("seed", "truncation", "colours")  # parameters of the model that are no wishes
 COLOUR = "_colour"
@@ -69,17 +70,13 @@ def read_wishes(attributes: Mapping[str, str], known: Choices) -> Row:
     """
     row = np.full(known.size, OPEN)
     for name, value in attributes.items():
-        if name not in known.names:
-            near = did_you_mean(name, known.names) or f"; there are: {', '.join(known.names)}"
-            raise _wrong(f"unknown attribute {name!r:.80}{near}")
+        one_of("attributes", name, known.names, "attributes: unknown attribute")
         what = name.removesuffix(COLOUR)
         values = known.coloured[what] if name.endswith(COLOUR) else [v for a, v in known.values if a == name]
-        if value not in values:
-            near = did_you_mean(value, values) or f"; there are: {', '.join(values)}"
-            raise _wrong(f"{name} has no value {value!r:.80}{near}")
+        one_of("attributes", value, values, f"attributes: {name} has no value")
         if name.endswith(COLOUR):
             if what not in SHARED and attributes.get(what) == NONE:
-                raise _wrong(f"{what} is none, so it has no {name} {value!r}; leave one of the two out")
+                raise invalid("attributes", f"{what} is none, so it has no {name} {value!r}; leave one of the two out")
             row[known.place_of_colour(what)] = known.colours.index(value)
         else:
             row[known.attributes.index(name)] = known.values.index((name, value))
@@ -93,7 +90,7 @@ def check_together(row: Row, known: Choices, never: NDArray[np.integer], paramet
         for other in wished[k + 1 :]:
             if never[one, other]:
                 both = " and ".join(f"{a} {v!r}" for a, v in (known.values[one], known.values[other]))
-                raise _wrong(f"{both} never go together; leave one of the two out", parameter)
+                raise invalid(parameter, f"{both} never go together; leave one of the two out")
 
 
 def check_met(row: Row, made: Row, known: Choices) -> None:
@@ -111,9 +108,8 @@ def check_met(row: Row, made: Row, known: Choices) -> None:
         if worn == NONE
         else f"{what} {worn!r} does not come in {colour!r} for a {body} body"
     )
-    raise RpcError(
-        Code.UNSATISFIED, f"attributes: {why}; wish for another colour or leave one out", {"parameter": "attributes"}
-    )
+    message = f"attributes: {why}; wish for another colour or leave one out"
+    raise parameter_error(Code.UNSATISFIED, "attributes", message)
 
 
 def names_of(made: Row, known: Choices) -> dict[str, str]:
@@ -124,7 +120,3 @@ def names_of(made: Row, known: Choices) -> dict[str, str]:
         if name != OPEN and known.colours[name] in names:
             named[f"{what}{COLOUR}"] = known.colours[name]
     return named
-
-
-def _wrong(what: str, parameter: str = "attributes") -> RpcError:
-    return RpcError(Code.INVALID_PARAMS, f"{parameter}: {what}", {"parameter": parameter})

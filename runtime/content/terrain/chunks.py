@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from runtime.content.checks import parameter_error
 from runtime.content.terrain.requests import ChunkOptions
 from runtime.content.terrain.windows import LODS
-from runtime.errors import Code, RpcError
+from runtime.errors import Code
 
 MAX_CHUNKS = 1024  # in one request
 FARTHEST = 1 << 53  # from the world's origin
@@ -35,31 +36,22 @@ def chunks(request: ChunksRequest) -> list[dict[str, Any]]:
     """
     if (request.places is None) == (request.around is None):
         what = "neither places nor around" if request.places is None else "both places and around"
-        raise RpcError(Code.INVALID_PARAMS, f"{what}: say which chunks by one of them", {"parameter": "around"})
+        raise parameter_error(Code.INVALID_PARAMS, "around", f"{what}: say which chunks by one of them")
     if request.places is not None:
         count, places = len(request.places), iter(request.places)
     else:
         if not 0 <= request.inner <= request.radius:
-            raise RpcError(
-                Code.OUT_OF_RANGE,
-                f"there are no rings from inner {request.inner} to radius {request.radius}; 0 <= inner <= radius",
-                {"parameter": "inner"},
-            )
+            message = f"there are no rings from inner {request.inner} to radius {request.radius}; 0 <= inner <= radius"
+            raise parameter_error(Code.OUT_OF_RANGE, "inner", message)
         if any(abs(place) > FARTHEST for place in request.around or ()):
-            raise RpcError(
-                Code.OUT_OF_RANGE,
-                f"around {list(request.around or ())} is out of range; {-FARTHEST} to {FARTHEST} would do",
-                {"parameter": "around", "minimum": -FARTHEST, "maximum": FARTHEST},
-            )
+            message = f"around {list(request.around or ())} is out of range; {-FARTHEST} to {FARTHEST} would do"
+            raise parameter_error(Code.OUT_OF_RANGE, "around", message, minimum=-FARTHEST, maximum=FARTHEST)
         count = (2 * request.radius + 1) ** 2 - max(2 * request.inner - 1, 0) ** 2
         places = _rings(request)
     if count > MAX_CHUNKS:
         parameter = "radius" if request.places is None else "places"
-        raise RpcError(
-            Code.OUT_OF_RANGE,
-            f"{parameter} asks for {count} chunks; {MAX_CHUNKS} may be asked for at a time",
-            {"parameter": parameter},
-        )
+        message = f"{parameter} asks for {count} chunks; {MAX_CHUNKS} may be asked for at a time"
+        raise parameter_error(Code.OUT_OF_RANGE, parameter, message)
     common = {name: getattr(request, name) for name in ChunkOptions.__struct_fields__}
     return [common | {"x": x, "y": y} for x, y in places]
 

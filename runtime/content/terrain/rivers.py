@@ -7,12 +7,14 @@ are those of a larger one that begin in it. docs/layers.md says what a river is 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.content.checks import within
 from runtime.content.provenance import provenance
 from runtime.content.terrain import layers, polylines
 from runtime.content.terrain import requests as terrain
@@ -21,8 +23,8 @@ from runtime.content.terrain.ground import Ground, LearnedControl, Turn, at_once
 from runtime.content.terrain.lakes import lakes
 from runtime.content.terrain.regions import LAKE_DEPTH, LAKE_EXTENT, LAKE_PIXELS
 from runtime.content.terrain.streams import LEVEL, CoarseStreams
+from runtime.content.terrain.windows import Window, World
 from runtime.engine import Engine
-from runtime.errors import within
 from runtime.registry import ModelFile
 
 CELL_KM2 = (layers.METRES_PER_PIXEL * 2**LEVEL / 1000) ** 2
@@ -56,27 +58,42 @@ class RiversRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: str = terrain.MODEL
 
 
-def check(request: RiversRequest, model: ModelFile) -> None:
-    """Compare a request with what the model states. Raises RpcError, as terrain.check does."""
-    terrain.check_world(request, model)
+@dataclass(frozen=True)
+class CheckedRivers:
+    """A checked terrain.rivers."""
+
+    request: RiversRequest
+    world: World
+    window: Window
+
+
+def check(request: RiversRequest, model: ModelFile) -> CheckedRivers:
+    """Check a terrain.rivers. Raises RpcError as terrain.check does."""
+    world = terrain.check_world(request, model)
     terrain.check_side("width", request.width, model)
     terrain.check_side("height", request.height, model)
     within("minimum_km2", request.minimum_km2, *MINIMUM_KM2)
+    row, column = request.y >> request.lod, request.x >> request.lod
+    return CheckedRivers(request, world, Window(request.lod, row, column, request.height, request.width))
 
 
 def rivers(
-    engine: Engine,
-    learned: LearnedControl,
-    streams: CoarseStreams,
-    model: ModelFile,
-    request: RiversRequest,
-    turn: Turn = at_once,
+    engine: Engine, learned: LearnedControl, streams: CoarseStreams, checked: CheckedRivers, turn: Turn = at_once
 ) -> dict[str, Any]:
-    """The rivers of a checked request, and what it takes to read them. Called as `terrain.chunk`."""
-    world = terrain.world(engine, learned, model, request, turn)
-    lod, row, column = request.lod, request.y >> request.lod, request.x >> request.lod
+    """The result of a terrain.rivers: lines, and what a client needs to read them.
+
+    Args:
+        engine: runs the model.
+        learned: caches the coarse level's maps.
+        streams: caches the coarse level's drainage.
+        checked: the request.
+        turn: calls a function in the engine's thread.
+    """
+    request, window = checked.request, checked.window
+    lod, row, column = window.lod, window.row, window.column
+    land = terrain.land(engine, learned, checked.world, turn)
     least = math.ceil(request.minimum_km2 / CELL_KM2)
-    found = trace(world, streams, lod, row, column, request.height, request.width, least)
+    found = trace(land, streams, lod, row, column, window.height, window.width, least)
     return found | {
         "end_names": list(polylines.ENDS),
         "scale": layers.SCALE_M,
@@ -90,7 +107,7 @@ def rivers(
         "height_pixels": request.height,
         "style": request.style,
         "minimum_km2": request.minimum_km2,
-        "provenance": provenance(model, "terrain.rivers", msgspec.to_builtins(request)),
+        "provenance": provenance(checked.world.model, "terrain.rivers", msgspec.to_builtins(request)),
     }
 
 
