@@ -1,4 +1,4 @@
-"""A front that somebody drew: whether it is one, and in which colours its sheet will be."""
+"""Fronts that a user drew: the check of a drawn front, and the colours of its sheet."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Image = NDArray[np.uint8]
 
 SHAPE = (FRAME_PX, FRAME_PX, 4)
 SIZE = f"{FRAME_PX}x{FRAME_PX} pixels"
-MOST_COLOURS = 64  # of a sheet, the transparent one counted
-FEWEST_PIXELS = 16  # less is a speck, no figure
+MOST_COLOURS = 64  # of a sheet, the transparent one included
+FEWEST_PIXELS = 16  # of a figure
 
 
 def check_front(front: Any) -> Image:
     """The front, RGBA (64, 64, 4), with alpha 0 or 255.
 
     Raises:
-        RpcError: INVALID_PARAMS: it is no such array, is empty or has no transparent background; OUT_OF_RANGE: it is
-            of another size.
+        RpcError: INVALID_PARAMS for anything but an RGBA array, for an empty front and for one without a transparent
+            background; OUT_OF_RANGE for another size.
     """
     if not isinstance(front, np.ndarray) or front.dtype != np.uint8 or front.ndim != 3:
         array = isinstance(front, np.ndarray)
@@ -50,14 +50,17 @@ def check_front(front: Any) -> Image:
 
 
 def in_colours(front: Image, colours: int, palette: NDArray[np.uint8]) -> Image:
-    """The front in at most so many colours, the transparent one counted, of a palette (n, 3) unless that is empty."""
+    """The front in at most `colours` colours, the transparent one included.
+
+    `palette` (n, 3): the only colours to use; empty for no such limit.
+    """
     if len(palette):
         front = snap(front, palette)
     return reduce_colours(front, min(colours, MOST_COLOURS) - 1)
 
 
 def colour_count(image: Image) -> int:
-    """How many colours an image has, the transparent one counted."""
+    """The number of colours of an image, the transparent one included."""
     return len(colours_of(image)[0]) + 1
 
 

@@ -1,7 +1,7 @@
-"""Requests for rivers as lines: the coarse level's streams, led through a level's ground, cut at lakes and the sea.
+"""terrain.rivers: rivers as lines. The coarse level's streams follow a level's ground and are cut at lakes and the sea.
 
-All of it is whole numbers and a function of the place alone: windows that adjoin have rivers that join, and a window's
-are those of a larger one that begin in it. docs/layers.md says what a river is here, and what it is not.
+All of it is integer arithmetic and a function of the place alone. So rivers of adjoining windows join, and a window has
+the same rivers as any larger one. docs/layers.md defines rivers, and states their limits.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from runtime.engine import Engine
 from runtime.registry import ModelFile
 
 CELL_KM2 = (layers.METRES_PER_PIXEL * 2**LEVEL / 1000) ** 2
-MINIMUM_KM2 = (5.0, 500.0)  # below it is no more than two cells; above, more than streams.REACH of them
+MINIMUM_KM2 = (5.0, 500.0)  # less is two cells or fewer, more is above streams.REACH cells
 # Bankfull width in metres over catchment in km^2, all of the United States: Bieger, Rathjens, Allen and Arnold 2015,
 # "Development and evaluation of bankfull hydraulic geometry relationships for the physiographic regions of the United
 # States", Journal of the American Water Resources Association 51, 842-858, table 3.
 WIDTH_M, WIDTH_EXPONENT = 2.70, 0.352
 WIDEST_DM = 2500
-# Catchments in cells from which on a river is a decimetre wider. 12 digits are the same in every libm.
+# Catchments in cells at which a river gets a decimetre wider. 12 digits are the same in every libm.
 WIDTH_EDGES = np.array(
     [float(f"{((dm - 0.5) / 10 / WIDTH_M) ** (1 / WIDTH_EXPONENT) / CELL_KM2:.11e}") for dm in range(1, WIDEST_DM + 1)]
 )
 
 
 class RiversRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The parameters of terrain.rivers: a place as terrain.chunk has it, and how much land the least river drains.
+    """The parameters of terrain.rivers. A place as in terrain.chunk; `width` and `height` count pixels of the level.
 
-    `width` and `height` count pixels of the level.
+    `minimum_km2`: the smallest catchment of a river.
     """
 
     seed: int
@@ -114,15 +114,26 @@ def rivers(
 def trace(
     ground: Ground, streams: CoarseStreams, lod: int, row: int, column: int, height: int, width: int, least: int
 ) -> dict[str, NDArray[Any]]:
-    """Rivers that drain at least `least` cells, in the window (height, width) of a level from pixel (row, column) on.
+    """The rivers of a window.
 
-    `points` float32 (n, 2): x and y in pixels of level 0 from the window's corner; `height` uint16 (n,), the ground, as
-    on the wire; `width` float32 (n,) in metres; `catchment` float32 (n,) in km^2; `starts`, `kinds`,
-    `ends`: as of polylines.Lines.
+    Args:
+        ground: the world's heights.
+        streams: caches the coarse level's drainage.
+        lod: the level.
+        row: the window's first row.
+        column: the window's first column.
+        height: of the window in pixels of the level.
+        width: of the window.
+        least: the smallest catchment of a river, in cells.
+
+    Returns:
+        `points` float32 (n, 2): x and y in pixels of level 0 from the window's corner; `height` uint16 (n,): the
+        ground, as on the wire; `width` float32 (n,) in metres; `catchment` float32 (n,) in km^2; `starts`, `kinds` and
+        `ends` as in polylines.Lines.
     """
-    side = 1 << (LEVEL - lod)  # of a cell
-    around = -(-((LAKE_EXTENT >> lod) + polylines.CONTEXT) // side) + 1  # cells that decide lakes, lines, and courses
-    i, j = row // side - around, column // side - around  # the first cell, and how many
+    side = 1 << (LEVEL - lod)  # of a cell in pixels
+    around = -(-((LAKE_EXTENT >> lod) + polylines.CONTEXT) // side) + 1  # cells that lakes, lines and courses depend on
+    i, j = row // side - around, column // side - around  # the first cell
     rows, columns = (row + height - 1) // side + around + 1 - i, (column + width - 1) // side + around + 1 - j
     land = ground(lod, i * side, j * side, rows * side, columns * side)
     sea = land < 0

@@ -1,4 +1,4 @@
-"""Styles of land as users write them: a name, or a blend such as "alpine:0.7,lowland:0.3"."""
+"""Parses styles of land: a name, or a blend such as "alpine:0.7,lowland:0.3"."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from runtime.content.checks import parameter_error
 from runtime.errors import Code, RpcError, nearest, shown
 
-VARIED = "varied"  # styles change from place to place
-WEIGHT_SUM = 127  # what a model's styles add up to
+VARIED = "varied"  # the style changes from place to place
+WEIGHT_SUM = 127  # of the styles of a model
 MOST_SHARE = 1e9
 
 
