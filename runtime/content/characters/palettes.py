@@ -74,7 +74,7 @@ def reduce_colours(image: Image, limit: int) -> Image:
 
 
 def _gather(colours: Palette) -> NDArray[np.int64]:
-    """For each colour the index of the first with the same leading bits; as many bits as leave PAIRED colours or fewer."""
+    """For each colour the index of the first with the same leading bits, of which PAIRED colours or fewer differ."""
     for bits in range(8, 0, -1):
         keys = (colours >> (8 - bits)).astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
         _, first, which = np.unique(keys, return_index=True, return_inverse=True)
