@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import IntEnum
-from typing import Any, TypeVar
-
-Number = TypeVar("Number", int, float)
+from typing import Any
 
 
 class Code(IntEnum):
-    """What went wrong, as a number a client may rely on."""
+    """What went wrong, as a stable number."""
 
     PARSE_ERROR = -32700  # the bytes are not MessagePack, or too large; the connection is closed
     INVALID_REQUEST = -32600  # MessagePack, but not a MessagePack-RPC message
@@ -25,20 +23,20 @@ class Code(IntEnum):
     INTERNAL_ERROR = -32603
     MODEL_NOT_FOUND = 1000
     MODEL_REFUSED = 1001  # a model file whose checksum, card or format is wrong
-    OUT_OF_RANGE = 1002  # a parameter of the right type whose value the model can't take
-    UNSATISFIED = 1003  # nothing that was tried is all that was wished for
+    OUT_OF_RANGE = 1002  # a parameter of the right type whose value is not allowed
+    UNSATISFIED = 1003  # no candidate met all wishes
     OVERLOADED = 1100  # try again after details["retry_after_ms"]
     CANCELLED = 1101
     DEADLINE_EXCEEDED = 1102
     SHUTTING_DOWN = 1103
-    WORKER_FAILED = 1104  # the process that worked on it died, and the next as well; or had too little memory
+    WORKER_FAILED = 1104  # the worker process died, and the next one as well; or it had too little memory
     UNAUTHORIZED = 1200
 
 
 class RpcError(Exception):
     """An error that travels as `[code, message, details]`.
 
-    `message` is for a person: it names the value and what would do. `details` is for a program.
+    `message` is for a person: it names the value, and which value would do. `details` is for a program.
     """
 
     def __init__(self, code: Code, message: str, details: dict[str, Any] | None = None) -> None:
@@ -53,7 +51,7 @@ class RpcError(Exception):
 
     @classmethod
     def from_wire(cls, error: Any) -> RpcError:
-        """The error a peer sent; a peer of another make may send anything, which becomes INTERNAL_ERROR."""
+        """The error that a peer sent. What is no error of this form becomes an INTERNAL_ERROR."""
         match error:
             case [int(code), str(message), *rest] if code in Code._value2member_map_:
                 return cls(Code(code), message, rest[0] if rest and isinstance(rest[0], dict) else {})
@@ -64,25 +62,11 @@ class RpcError(Exception):
         return self.message
 
     def __reduce__(self) -> tuple[type[RpcError], tuple[Code, str, dict[str, Any]]]:
-        return type(self), (self.code, self.message, self.details)  # to another process, and back
-
-
-def within(name: str, value: Number, least: float, most: float) -> Number:
-    """The value of a parameter. Raises RpcError OUT_OF_RANGE unless least <= value <= most.
-
-    >>> within("share", 1.5, 0, 1)
-    Traceback (most recent call last):
-    runtime.errors.RpcError: share 1.5 is out of range; 0 to 1 would do
-    """
-    if not least <= value <= most:
-        told, low, high = (f"{v:.16g}" if isinstance(v, float) else str(v) for v in (value, least, most))
-        details = {"parameter": name, "value": value, "minimum": least, "maximum": most}
-        raise RpcError(Code.OUT_OF_RANGE, f"{name} {told} is out of range; {low} to {high} would do", details)
-    return value
+        return type(self), (self.code, self.message, self.details)  # for pickle: workers raise it too
 
 
 def shown(value: object, most: int = 80) -> str:
-    """A value as Python writes it, for a message: at most so many characters. Looks at no more of it than it shows.
+    """The repr of a value for a message, at most `most` characters long. Reads no more of the value than it shows.
 
     >>> shown("x" * 10**6, 12)
     "'xxx...xxxx'"
@@ -92,7 +76,7 @@ def shown(value: object, most: int = 80) -> str:
 
 
 class _Short(reprlib.Repr):
-    """As reprlib, but nothing is written whole to be cut afterwards: it may be as large as a message."""
+    """Like reprlib.Repr, but it never builds the whole text, since a value may be as large as a message."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
@@ -116,7 +100,23 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("zzz", ["terrain"])
     ''
     """
-    if len(name) > 64:  # no slip of the finger, and the search takes time that grows with the length
+    if len(name) > 64:  # no typing error, and the search takes time that grows with the length
         return ""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def nearest(name: str, known: Collection[str], nothing: str = "; there are: none") -> str:
+    """The end of a message about an unknown name: the nearest known name, or else all of them.
+
+    >>> nearest("terain", ["terrain", "levels"])
+    "; did you mean 'terrain'?"
+    >>> nearest("zzz", ["terrain", "levels"])
+    '; there are: terrain, levels'
+
+    Args:
+        name: the unknown name.
+        known: the known names.
+        nothing: what to say where no name is known.
+    """
+    return did_you_mean(name, known) or (f"; there are: {', '.join(known)}" if known else nothing)

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 import numpy as np
 
-from runtime.errors import Code, RpcError, did_you_mean, shown
+from runtime.errors import Code, RpcError, nearest, shown
 
 MAX_DEADLINE_MS = 24 * 3600 * 1000
 MAX_EXACT = 1 << 53  # up to this every whole number has a float64 of its own
@@ -49,7 +49,7 @@ def parse(params: dict[str, Any], kind: type[T]) -> T:
     known = kind.__struct_fields__
     for name in params:
         if name not in known:
-            near = did_you_mean(name, known) or (f"; there are: {', '.join(known)}" if known else "; it takes none")
+            near = nearest(name, known, nothing="; it takes none")
             raise RpcError(Code.INVALID_PARAMS, f"unknown parameter {shown(name)}{near}", {"parameter": name[:80]})
         if isinstance(params[name], np.ndarray) and name not in _arrays(kind):
             raise RpcError(Code.INVALID_PARAMS, f"{name} was given as an array; it takes none", {"parameter": name})

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from runtime import card as cards
 from runtime.card import Card
-from runtime.errors import Code, RpcError, did_you_mean, shown
+from runtime.errors import Code, RpcError, nearest, shown
 
 BUNDLED = Path(__file__).parent / "models"
 SUMS = "SHA256SUMS"
@@ -205,9 +205,8 @@ class Registry:
             return self.models[plain]
         if name in self.refused:
             raise RpcError(Code.MODEL_REFUSED, f"model {name!r} is refused: {self.refused[name]}")
-        near = did_you_mean(name, self.models) or "; there are: " + (", ".join(self.models) or "none")
         refused = f"; refused: {', '.join(self.refused)}" if self.refused else ""
-        raise RpcError(Code.MODEL_NOT_FOUND, f"unknown model {shown(name)}{near}{refused}")
+        raise RpcError(Code.MODEL_NOT_FOUND, f"unknown model {shown(name)}{nearest(name, self.models)}{refused}")
 
 
 def _version(model: ModelFile) -> list[tuple[int, str]]:

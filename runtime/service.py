@@ -18,12 +18,12 @@ from runtime.content.characters import sheet as characters
 from runtime.content.levels import generate, solving
 from runtime.content.levels import requests as asking
 from runtime.content.levels.custom.game import OwnGame
-from runtime.content.terrain import chunks, regions, rivers, windows
+from runtime.content.terrain import chunks, regions, rivers, sketches
 from runtime.content.terrain import requests as terrain
 from runtime.content.terrain.ground import LearnedControl
 from runtime.content.terrain.streams import CoarseStreams
 from runtime.engine import Engine
-from runtime.errors import Code, RpcError, did_you_mean
+from runtime.errors import Code, RpcError, nearest
 from runtime.parameters import parse, take_options
 from runtime.registry import ModelFile, Registry
 from runtime.scheduling import streaming
@@ -224,7 +224,7 @@ class Service:
         return self._scheduled[method](params)
 
     def _nearest(self, method: str) -> str:
-        return did_you_mean(method, self.methods) or f"; there are: {', '.join(self.methods)}"
+        return nearest(method, self.methods)
 
     def _hello(self, params: dict[str, Any]) -> dict[str, Any]:
         parse(params, Hello)
@@ -270,31 +270,26 @@ class Service:
     def _terrain_chunk(self, params: dict[str, Any]) -> Work | Search:
         request = parse(params, terrain.TerrainRequest)
         model = self.registry.find(request.model)
-        terrain.check(request, model)
-        run = functools.partial(terrain.chunk, self.engine, self._learned, self._regions, model, request)
-        slow = windows.takes_long(request.size, request.size, request.layers)
-        return of_land(model, "terrain.chunk", request, run, slow)
+        checked = terrain.check(request, model)
+        run = functools.partial(terrain.chunk, self.engine, self._learned, self._regions, checked)
+        return of_land(model, "terrain.chunk", request, run, checked.slow)
 
     def _terrain_chunks(self, params: dict[str, Any]) -> list[Work | Search]:
         request = parse(params, chunks.ChunksRequest)
         return [self._terrain_chunk(chunk) for chunk in chunks.chunks(request)]
 
     def _terrain_sketch(self, params: dict[str, Any]) -> Work | Search:
-        request = parse(params, terrain.SketchRequest)
+        request = parse(params, sketches.SketchRequest)
         model = self.registry.find(request.model)
-        control = terrain.check_sketch(request, model)
-        digest = terrain.digest(control)
-        canonical = msgspec.structs.replace(request, control=[control.shape, digest])
-        run = functools.partial(terrain.sketch, self.engine, self._regions, model, request, control)
-        window = windows.sketch_window(model, request, control.shape, digest)
-        slow = windows.takes_long(window.height, window.width, request.layers)
-        return of_land(model, "terrain.sketch", canonical, run, slow)
+        checked = sketches.check(request, model)
+        run = functools.partial(sketches.sketch, self.engine, self._regions, checked)
+        return of_land(model, "terrain.sketch", checked.canonical, run, checked.slow)
 
     def _terrain_rivers(self, params: dict[str, Any]) -> Work | Search:
         request = parse(params, rivers.RiversRequest)
         model = self.registry.find(request.model)
-        rivers.check(request, model)
-        run = functools.partial(rivers.rivers, self.engine, self._learned, self._streams, model, request)
+        checked = rivers.check(request, model)
+        run = functools.partial(rivers.rivers, self.engine, self._learned, self._streams, checked)
         return of_land(model, "terrain.rivers", request, run, slow=True)
 
     def _characters_sheet(self, params: dict[str, Any]) -> Work:

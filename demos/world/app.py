@@ -1,7 +1,7 @@
 """The demo's window and loop: `run` is what `pcg demo` calls.
 
-The loop has two phases. Until a runtime is found or started it shows how far that is; then it explores. The main
-thread draws and nothing else: finding, fetching and shading happen in threads of their own.
+The loop has two phases. First it shows the progress of finding or starting a runtime; then it shows the map. The main
+thread only draws: finding the runtime, fetching and shading run in other threads.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from runtime.address import Address
 from runtime.errors import Code, RpcError
 
 FRAMES_A_SECOND = 60
-PATIENCE_S = 60.0  # an unattended run gives up when no chunk has arrived for so long
-CALL_S = 30.0  # how long one chunk may take
+PATIENCE_S = 60.0  # an unattended run fails after so long without a new chunk
+CALL_S = 30.0  # the timeout of one chunk
 MODEL = "terrain-detail"
 
 
@@ -44,15 +44,24 @@ def run(
     view: str = themes.THEMES[0],
     zoom: float = 1.0,
 ) -> int:
-    """Explore the world of `seed` in a window of `size` screen pixels. The exit status: 0, 1, 2 or 130.
+    """Explore a world in a window. With `frames` or `headless` the run is unattended.
 
-    It begins with the land in a `style`, a name or a blend such as "alpine:0.7,lowland:0.3", as `view` shows it (one
-    of themes.THEMES), at so many screen pixels a pixel of 90 m.
+    An unattended run draws `frames` frames, waits for all chunks in view, writes the screenshot, and ends.
 
-    `server` is a running runtime; without it one at 127.0.0.1:7767 is used, or one is started, and stopped at the end.
-    With `frames` (or `headless`, which needs no display, and where 60 is the default) the run is unattended: it draws
-    so many frames, waits until all that is in view has arrived, writes `screenshot` (a PNG; beside it NAME.png.json
-    says what made it) if asked to, and ends.
+    Args:
+        seed: the world's.
+        server: a running runtime; by default the one at 127.0.0.1:7767, or else one that is started, and stopped at the
+            end.
+        headless: needs no display; `frames` is 60 by default.
+        frames: how many frames to draw.
+        screenshot: a PNG to write; its provenance is written beside it as NAME.png.json.
+        size: of the window, in screen pixels.
+        style: of the land: a name, or a blend such as "alpine:0.7,lowland:0.3".
+        view: the theme shown first, one of themes.THEMES.
+        zoom: screen pixels for a pixel of 90 m.
+
+    Returns:
+        The exit status: 0, 1, 2 or 130.
     """
     try:
         _check(seed, frames, screenshot, size)
@@ -78,7 +87,7 @@ def run(
             styles = known_styles(client, style)
         stream = Stream(lambda: found.connect(timeout_s=CALL_S))
         try:
-            # Unattended, nothing but the view: the picture then says the same however fast chunks come.
+            # An unattended run fetches only the view, so that the picture does not depend on how fast chunks arrive.
             explorer = Explorer(
                 stream,
                 seed,
@@ -108,7 +117,13 @@ def run(
 
 
 def save(picture: pygame.Surface, path: Path, provenance: dict[str, Any]) -> None:
-    """Write a PNG and its sidecar, both whole or neither. OSError or pygame.error if they can't be written."""
+    """Write a PNG and its sidecar, both or neither. Raises OSError or pygame.error if they can't be written.
+
+    Args:
+        picture: the image.
+        path: of the PNG; the sidecar is NAME.png.json.
+        provenance: the sidecar's content.
+    """
     partial = path.with_name(f".{path.stem}.partial.png")
     partial_sidecar = path.with_name(f".{path.stem}.partial.json")
     try:
@@ -122,9 +137,11 @@ def save(picture: pygame.Surface, path: Path, provenance: dict[str, Any]) -> Non
 
 
 def known_styles(connection: Connection, style: str) -> list[str]:
-    """The styles of the runtime's model, once it is clear that `style` is one, or a blend of them.
+    """The styles of the runtime's model. Checks that `style` is one of them or a blend.
 
-    OSError or RpcError if that can't be asked, with INVALID_PARAMS for a style that is none.
+    Raises:
+        OSError: the runtime does not respond.
+        RpcError: INVALID_PARAMS for an unknown style, or any other error of the runtime.
     """
     card = connection.call("models.describe", name=MODEL)["card"]
     styles = [str(choice) for choice in card["parameters"]["style"]["choices"]]
@@ -134,7 +151,7 @@ def known_styles(connection: Connection, style: str) -> list[str]:
 
 
 def _check(seed: int, frames: int | None, screenshot: Path | None, size: tuple[int, int]) -> None:
-    """ValueError for what can't be done, before anything is begun."""
+    """Check the arguments of `run`. Raises ValueError."""
     if not 0 <= seed <= MAX_SEED:
         raise ValueError(f"seed {seed} is not in 0..{MAX_SEED}")
     if frames is not None and frames < 1:
@@ -156,7 +173,9 @@ def _check_view(view: str, zoom: float) -> None:
 
 
 def _wait_for_runtime(screen: pygame.Surface, runtime: Runtime, *, attended: bool) -> Address | int:
-    """Show how the search goes until it has an end. An exit status if it failed, or the window was closed."""
+    """Show the progress of the search. Returns the runtime's address, or the exit status if the search failed or the
+    window was closed.
+    """
     clock = pygame.time.Clock()
     status = 0
     while True:
@@ -179,7 +198,7 @@ def _wait_for_runtime(screen: pygame.Surface, runtime: Runtime, *, attended: boo
 
 
 def _explore(explorer: Explorer, stream: Stream, runtime: Runtime, frames: int | None, screenshot: Path | None) -> int:
-    """The second phase. The exit status."""
+    """Show the map until the window is closed or the unattended run ends. Returns the exit status."""
     clock = pygame.time.Clock()
     drawn, made, made_at = 0, 0, time.monotonic()
     while True:
@@ -236,7 +255,7 @@ def _take_screenshot(screen: pygame.Surface, explorer: Explorer) -> None:
 
 
 def _end_on_sigterm() -> Any:
-    """Let SIGTERM end the demo as Ctrl+C does, or the runtime it started would be left; and the handler before."""
+    """Make SIGTERM end the demo as Ctrl+C does, so that it stops the runtime it started. Returns the old handler."""
     if threading.current_thread() is not threading.main_thread():
         return None
     return signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -1,8 +1,8 @@
-"""Where the window looks: world pixels to screen pixels and back. Pure; no pygame, no clock.
+"""The camera: converts between world pixels and screen pixels. Pure functions, without pygame.
 
 World x goes east and y south. World pixel i covers [i, i + 1), screen pixel likewise. A pixel of level of detail `lod`
-covers 2^lod world pixels a side, and a chunk has as many pixels at every level, so that what a window needs does not
-grow as one zooms out.
+covers 2^lod world pixels a side. A chunk has the same number of pixels at every level, so a window needs about the same
+number of chunks at every zoom.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 
 CHUNK = 256  # pixels a side, of its level
 LODS = 5  # levels of detail
-# Screen pixels a world pixel: where zooming rests. Below 1 each shows the pixels of one level as they are.
+# The zooms at which zooming rests, in screen pixels a world pixel. Those up to 1 show the pixels of a level unscaled.
 ZOOMS = (0.0625, 0.125, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
-LIMIT = 2.0**52  # world pixels; beyond 2^53 the world has no coordinates, and a float no fractions
+LIMIT = 2.0**52  # world pixels; beyond 2^53 the world has no coordinates, and floats have no fractions
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Centre in world pixels, zoom in screen pixels a world pixel, window in screen pixels.
+    """The centre in world pixels, the zoom in screen pixels a world pixel, the window's size in screen pixels.
 
     >>> Camera(100.0, 50.0, 2.0, 640, 480).to_world((320, 240))
     (100.0, 50.0)
@@ -42,7 +42,7 @@ class Camera:
         return (world[0] - self.x) * self.zoom + self.width / 2, (world[1] - self.y) * self.zoom + self.height / 2
 
     def moved(self, dx: float, dy: float) -> Camera:
-        """The camera, its centre moved by screen pixels, within LIMIT of the origin."""
+        """The camera moved by screen pixels; its centre stays within LIMIT of the origin."""
         x, y = self.x + dx / self.zoom, self.y + dy / self.zoom
         return replace(self, x=min(max(x, -LIMIT), LIMIT), y=min(max(y, -LIMIT), LIMIT))
 
@@ -62,7 +62,7 @@ class Camera:
 
     @property
     def lod(self) -> int:
-        """The level of detail whose pixels fit the screen's: 1 to 2 screen pixels each, more only closer than level 0.
+        """The level of detail whose pixels have 1 to 2 screen pixels a side; more only at level 0, where none is finer.
 
         >>> [Camera(0, 0, zoom, 640, 480).lod for zoom in (4.0, 1.0, 0.99, 0.5, 0.0625)]
         [0, 0, 1, 1, 4]
@@ -70,9 +70,9 @@ class Camera:
         return min(max(math.ceil(-math.log2(self.zoom) - 1e-9), 0), LODS - 1)
 
     def chunks(self, margin: int = 0, lod: int | None = None) -> list[tuple[int, int]]:
-        """(column, row) of the chunks in view, nearest to the centre first, and `margin` more on every side.
+        """The (column, row) of the chunks in view, the nearest to the centre first.
 
-        They are those of the level `lod`, by default of the one that fits.
+        `margin`: so many chunks more on every side. `lod`: the level; by default the camera's.
         """
         side = CHUNK << (self.lod if lod is None else lod)  # world pixels
         left, top = self.to_world((0, 0))
@@ -87,7 +87,7 @@ class Camera:
 
 
 def next_zoom(zoom: float, steps: int) -> float:
-    """The zoom `steps` rests nearer, or, below 0, farther.
+    """The zoom that is `steps` steps closer in ZOOMS; negative steps are farther.
 
     >>> next_zoom(1.0, 1), next_zoom(1.0, -99), next_zoom(4.0, 1)
     (1.5, 0.0625, 4.0)
@@ -97,7 +97,7 @@ def next_zoom(zoom: float, steps: int) -> float:
 
 
 def approach(value: float, target: float, seconds: float, time_constant: float) -> float:
-    """`value` after easing towards `target`: after `time_constant` seconds, 37 % of the way remains.
+    """`value` after `seconds` of easing towards `target`: after `time_constant` seconds 37 % of the way remains.
 
     >>> approach(0.0, 10.0, 0.0, 0.1)
     0.0

@@ -1,4 +1,4 @@
-"""The state of a walk over the map, and what moves it: events, time, chunks that arrive."""
+"""The explorer: the state of a walk over the map, changed by events, time and chunks that arrive."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 import pygame
 
 from demos.world import themes
-from demos.world.cache import Cache
 from demos.world.camera import CHUNK, LODS, ZOOMS, Camera, Point, approach, next_zoom
 from demos.world.hud import Hud, Readout, SeedBox
 from demos.world.streaming import METHOD, Ground, Key, Order, Stream, World
 from demos.world.view import CHUNK_BYTES, At, Tile, View, to_tile
+from runtime.lru import LRU
 
 CACHE_BYTES = 400 << 20  # more only where the window alone needs more
 VARIED = "varied"  # the style that changes from place to place
@@ -30,10 +30,10 @@ _FARTHER = frozenset({pygame.K_MINUS, pygame.K_KP_MINUS})
 
 
 class Explorer:
-    """Where one is in which world, and what the map shows of it. `stream` is the caller's to close.
+    """The world, the place in it, and the theme that the map shows. The caller closes `stream`.
 
-    `styles` are those to choose from, `style` the one to begin with, whether it is among them or a blend. With `ahead`
-    more is fetched than the view needs: first a coarse picture of it, and last what one will see who moves or zooms.
+    `styles` are the styles to choose from; `style` is the first one shown, one of them or a blend. With `ahead` the
+    explorer fetches more than the view: first a coarse picture of it, and last what moving or zooming will show.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Explorer:
         self.screenshot_wanted = False
         self._stream = stream
         self._ahead = ahead
-        self._tiles: Cache[Key, Tile] = Cache(cache_bytes)
+        self._tiles = LRU[Key, Tile](cache_bytes, lambda _, tile: tile.size_bytes)
         self._cache_bytes = cache_bytes
         self._styles = tuple(styles) if style in styles else (style, *styles)
         self._arrived = 0  # chunks
@@ -81,27 +81,27 @@ class Explorer:
 
     @property
     def seed(self) -> int:
-        """Of the world."""
+        """The world's seed."""
         return self.world.seed
 
     @property
     def complete(self) -> bool:
-        """Whether all that is in view is here."""
+        """Whether all chunks in view have arrived."""
         return not self.seeking and all(key in self._tiles for key in self._visible())
 
     @property
     def shown(self) -> tuple[int, int]:
-        """How many of the chunks in view are here, and how many there are."""
+        """How many of the chunks in view have arrived, and how many are in view."""
         keys = self._visible()
         return sum(key in self._tiles for key in keys), len(keys)
 
     @property
     def lod(self) -> int:
-        """The level of detail that the view needs, once its zoom has come to rest."""
+        """The level of detail that the view needs when its zoom is at rest."""
         return self._aim().lod
 
     def provenance(self) -> dict[str, Any]:
-        """What made the map in view, as JSON has it: where one looks, the model, and what it was asked for."""
+        """The provenance of the map in view, ready for JSON: the place, the model and the request."""
         params = {"seed": self.seed, "style": self.world.style, "lod": self.lod}
         return {
             "form": "screenshot",
@@ -118,7 +118,7 @@ class Explorer:
         }
 
     def go(self, seed: int) -> None:
-        """To the start of a world."""
+        """Go to the start of another world."""
         self.world = self.world._replace(seed=seed)
         self.seeking = True
         self.camera = replace(self.camera, x=0.0, y=0.0)
@@ -126,7 +126,7 @@ class Explorer:
         self._stream.find_start(self.world)
 
     def next_style(self) -> None:
-        """To the same place of the land in another style."""
+        """Go to the same place in the next style."""
         style = self._styles[(self._styles.index(self.world.style) + 1) % len(self._styles)]
         self.world = self.world._replace(style=style)
         if self.seeking:
@@ -134,16 +134,16 @@ class Explorer:
         self.note(f"Style: {style}")
 
     def next_theme(self) -> None:
-        """Another view of the same land."""
+        """Show the next theme."""
         self.theme = themes.THEMES[(themes.THEMES.index(self.theme) + 1) % len(themes.THEMES)]
         self.note(f"View: {self.theme}")
 
     def note(self, text: str) -> None:
-        """Say something for a while."""
+        """Show a note for some seconds."""
         self._note, self._note_s = text, NOTE_S
 
     def handle(self, event: pygame.event.Event) -> None:
-        """One of pygame's events."""
+        """Handle an event of pygame."""
         if event.type == pygame.KEYDOWN:
             if self.box is None:
                 self._press(event.key)
@@ -169,7 +169,10 @@ class Explorer:
             self.camera = self.camera.resized(event.x, event.y)
 
     def update(self, seconds: float, held: tuple[int, int] = (0, 0), hurry: bool = False) -> None:
-        """Let time pass: motion, zoom, chunks. `held` is where the keys held down point, east and south."""
+        """Advance by `seconds`: move, zoom, take the chunks that have arrived, and ask for more.
+
+        `held`: the direction of the keys that are held down, east and south. `hurry`: move three times as fast.
+        """
         self._note_s -= seconds
         self._move(seconds, held if self.box is None else (0, 0), 3 * SPEED if hurry else SPEED)
         self._ease_zoom(seconds)
@@ -181,13 +184,12 @@ class Explorer:
         for chunk in self._stream.take():
             self._meters_per_pixel = chunk.ground.meters_per_pixel / 2**chunk.key.lod
             self._provenance = chunk.provenance
-            tile = to_tile(chunk)
-            self._tiles.put(chunk.key, tile, tile.size_bytes)
+            self._tiles.put(chunk.key, to_tile(chunk))
             self._arrived += 1
         self._ask()
 
     def draw(self, target: pygame.Surface, trouble: str = "") -> None:
-        """The map, and over it what there is to say. `trouble` goes before what the stream has to say."""
+        """Draw the map and the HUD. `trouble` is shown in place of the stream's own trouble."""
         edition = (self.world, self.theme, self._arrived)
         if self._scene is None or self._scene.get_size() != target.get_size():
             self._scene = pygame.Surface(target.get_size()).convert(target)
@@ -200,7 +202,7 @@ class Explorer:
             self._hud.draw(target, self._readout(trouble))
 
     def _aim(self) -> Camera:
-        """The camera, its zoom at rest."""
+        """The camera with its zoom at rest."""
         return self.camera if self.camera.zoom == self._zoom else self.camera.zoomed(self._zoom, self._anchor)
 
     def _visible(self, margin: int = 0) -> list[Key]:
@@ -208,17 +210,17 @@ class Explorer:
         return [Key(self.world, aim.lod, *at, self.theme) for at in aim.chunks(margin)]
 
     def _best(self, lod: int, column: int, row: int) -> Tile | None:
-        """A tile that shows the theme, or else the land."""
+        """The tile of a place that shows the theme, or else the land; None where there is neither."""
         key = Key(self.world, lod, column, row, self.theme)
         return self._tiles.get(key) or self._tiles.get(key._replace(theme=themes.LAND))
 
     def _places(self) -> list[At]:
-        """The level, column and row of all that `_best` can find."""
+        """The level, column and row of all tiles that `_best` can find."""
         themes_shown = (self.theme, themes.LAND)
         return list({key[1:4] for key in self._tiles if key.world == self.world and key.theme in themes_shown})
 
     def _ground(self, key: Key) -> Ground | None:
-        """What any tile of a place knows of its ground."""
+        """The ground of a place, from any tile of it."""
         for theme in (themes.LAND, *themes.THEMES):
             tile = self._tiles.get(key._replace(theme=theme))
             if tile is not None:
@@ -226,11 +228,11 @@ class Explorer:
         return None
 
     def _ask(self) -> None:
-        """Tell the stream what is missing, if that has changed: what is in view, then what is near it.
+        """Tell the stream which chunks are missing, if that has changed.
 
-        Of both first the land, then what the theme shows of it. Before all, a coarse picture of the whole view; between
-        the two, one of all that can be seen from the farthest zoom, so that neither zooming out nor moving fast ends
-        in the dark.
+        In this order: a coarse picture of the whole view; the view; a coarse picture of all that the farthest zoom
+        shows, so that zooming out and moving fast never show an empty map; what is near the view. Of each the land
+        comes first, then the theme.
         """
         view = [] if self.seeking else self._visible()
         coarse, far, near = ([], [], []) if self.seeking or not self._ahead else self._surroundings()
@@ -238,15 +240,15 @@ class Explorer:
         if asked == self._asked:
             return
         self._asked = asked
-        # Room for all of it, or they would push each other out.
+        # The cache must hold all of it, or these tiles would drop each other.
         most = max(len(view), len(near)) * CHUNK_BYTES + (len(coarse) + len(far)) * CHUNK_BYTES // 2
-        self._tiles.capacity_bytes = max(self._cache_bytes, most)
+        self._tiles.limit_bytes = max(self._cache_bytes, most)
         orders = [order for keys in (coarse, view, far, near) for order in self._orders(keys)]
         self._stream.want(list({order.key: order for order in orders}.values()))
 
     def _surroundings(self) -> tuple[list[Key], list[Key], list[Key]]:
-        """What to fetch beside the view: the land of the coarsest level in it, and in all that can be seen from the
-        farthest zoom; and the chunks around it.
+        """What to fetch beside the view: the coarsest level's land in the view, and in the view at the farthest zoom;
+        and the chunks around the view.
         """
         aim = self._aim()
         farthest = aim.zoomed(ZOOMS[0], self._pointer or (aim.width / 2, aim.height / 2))
@@ -257,7 +259,7 @@ class Explorer:
         return coarse, far, self._visible(margin=1)
 
     def _orders(self, keys: Sequence[Key]) -> list[Order]:
-        """What has to be made of `keys`, the land that is missing first."""
+        """The orders for the `keys` whose tiles are missing, land first."""
         land: list[Order] = []
         details: list[Order] = []
         for key in keys:
@@ -292,7 +294,7 @@ class Explorer:
     def _shift(self, dx: float, dy: float) -> None:
         if dx or dy:
             self.camera = self.camera.moved(dx, dy)
-            self.seeking = False  # who moves has chosen where to be
+            self.seeking = False  # a user who moves has chosen a place
 
     def _ease_zoom(self, seconds: float) -> None:
         if self.camera.zoom == self._zoom:
@@ -335,7 +337,7 @@ class Explorer:
             self.box = self.box.typed(character)
 
     def _under(self, at: tuple[int, int]) -> tuple[Tile | None, int, int]:
-        """The tile that is shown at a world pixel, or else the finest that is here, and the pixel's place in it."""
+        """The tile shown at a world pixel, or else the finest that has arrived; the pixel's column and row in it."""
         for lod in (self.camera.lod, *range(LODS)):
             column, row = at[0] >> lod, at[1] >> lod
             tile = self._best(lod, column // CHUNK, row // CHUNK)
@@ -373,14 +375,14 @@ class Explorer:
 
 
 def keys_held() -> tuple[int, int]:
-    """Where the keys held down point: east and south, each -1, 0 or 1."""
+    """The direction of the keys that are held down: east and south, each -1, 0 or 1."""
     pressed = pygame.key.get_pressed()
     held = [way for key, way in _KEYS.items() if pressed[key]]
     return (sign(sum(way[0] for way in held)), sign(sum(way[1] for way in held)))
 
 
 def sign(number: int) -> int:
-    """-1, 0 or 1.
+    """The sign of a number: -1, 0 or 1.
 
     >>> sign(-3)
     -1

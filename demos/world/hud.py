@@ -1,4 +1,4 @@
-"""What is written over the map, and the box a seed is typed into."""
+"""The HUD: the text over the map, and the box in which a seed is typed."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _TEXT = (236, 240, 244)
 _DIM = (168, 180, 192)
 _ALARM = (255, 196, 92)
 _BOX = (60, 78, 98)
-_PAD = 10  # screen pixels, as is what follows
+_PAD = 10  # screen pixels, like the following
 _LINE = 20
 _WIDTH = 290
-PANEL_PIXELS = _WIDTH - 2 * _PAD  # how wide a line of the panel may be
+PANEL_PIXELS = _WIDTH - 2 * _PAD  # the width of a line in the panel
 
 
 @dataclass(frozen=True)
 class SeedBox:
-    """Digits being typed.
+    """The digits typed so far.
 
     >>> SeedBox().typed("1").typed("x").typed("2").erased().seed
     1
@@ -37,45 +37,45 @@ class SeedBox:
 
     @property
     def seed(self) -> int | None:
-        """What has been typed; None if nothing has."""
+        """The seed typed so far; None for no digits."""
         return int(self.text) if self.text else None
 
     def typed(self, character: str) -> SeedBox:
-        """With one more digit; unchanged for what is no digit, or makes the seed larger than any."""
+        """The box with one more digit; unchanged for any other character, and where the seed would be too large."""
         if len(character) != 1 or character not in "0123456789" or int(self.text + character) > MAX_SEED:
             return self
         return replace(self, text=self.text + character)
 
     def erased(self) -> SeedBox:
-        """Without the last digit."""
+        """The box without its last digit."""
         return replace(self, text=self.text[:-1])
 
 
 @dataclass(frozen=True)
 class Readout:
-    """What there is to say. Positions in world pixels, heights in metres; None where it is not known yet."""
+    """What the HUD shows. Positions in world pixels, heights in metres; None where a value is not known yet."""
 
     seed: int
     box: SeedBox | None  # None while closed
     at: tuple[int, int]  # the world pixel under the pointer
     metres: float | None  # there
-    reading: str  # what the view says there; empty if nothing
+    reading: str  # what the theme tells of it; may be empty
     style: str
     theme: str  # the view: what the map shows
     lod: int  # the level of detail shown
     meters_per_pixel: float | None  # of the world
     zoom: float  # screen pixels a world pixel
-    land: int  # chunks in view whose land is here
-    shown: int  # chunks in view that are here with all that the view shows
+    land: int  # chunks in view whose land has arrived
+    shown: int  # chunks in view whose theme has arrived too
     visible: int  # chunks in view
-    empty: bool  # whether a place in view has no picture at all yet, not even one of another level of detail
-    pending: int  # chunks asked for, in view or near it
+    empty: bool  # whether a place in view has no picture yet, not even of another level of detail
+    pending: int  # chunks asked for that have not arrived, in view or near it
     note: str = ""  # what was just done
     trouble: str = ""  # what is wrong
 
 
 def lines(readout: Readout) -> list[str]:
-    """The readout as text, below the seed."""
+    """The lines of text below the seed."""
     x, y = readout.at
     scale = readout.meters_per_pixel
     result = [f"x {x:,}   y {y:,}"]
@@ -93,7 +93,7 @@ def lines(readout: Readout) -> list[str]:
 
 
 def arrivals(readout: Readout) -> list[str]:
-    """What of the view is here, and what is still to come."""
+    """How much of the view has arrived, and what is still to come."""
     land = f"Land: {readout.land} of {readout.visible} chunks"
     if readout.land < readout.visible:
         land += ", some places empty" if readout.empty else ", the rest blurred"
@@ -105,7 +105,7 @@ def arrivals(readout: Readout) -> list[str]:
 
 
 def height_text(metres: float | None) -> str:
-    """A height, for people.
+    """A height as text.
 
     >>> height_text(1234.25), height_text(-56.0), height_text(None)
     ('1,234 m above the sea', 'sea, 56 m deep', 'height not known yet')
@@ -116,7 +116,7 @@ def height_text(metres: float | None) -> str:
 
 
 def scale_bar(meters_per_screen_pixel: float, longest: int = 160) -> tuple[int, str]:
-    """A round distance that is at most `longest` screen pixels long: its length there, and its name.
+    """The longest round distance of at most `longest` screen pixels: its length in screen pixels, and its name.
 
     >>> scale_bar(90.0)
     (111, '10 km')
@@ -128,7 +128,7 @@ def scale_bar(meters_per_screen_pixel: float, longest: int = 160) -> tuple[int, 
 
 
 class Hud:
-    """Draws a readout. Needs pygame.font to be initialised."""
+    """Draws a readout. pygame.font must be initialised."""
 
     def __init__(self) -> None:
         self._font = pygame.font.Font(None, 20)
@@ -136,7 +136,7 @@ class Hud:
         self.seed_area = pygame.Rect(_PAD * 2, _PAD * 2 - 4, _WIDTH - 2 * _PAD, 28)  # where a click opens the box
 
     def draw(self, target: pygame.Surface, readout: Readout) -> None:
-        """Everything: the panel, the scale bar, the help line, and what is wrong."""
+        """Draw the panel, the scale bar, the help line and a message."""
         self._draw_panel(target, readout)
         if readout.meters_per_pixel is not None:
             self._draw_scale(target, *scale_bar(readout.meters_per_pixel / readout.zoom))
@@ -173,7 +173,7 @@ class Hud:
         target.blit(text, text.get_rect(midbottom=(area.centerx, y - 5)))
 
     def _draw_bar(self, target: pygame.Surface, text: str, colour: tuple[int, int, int], top: int) -> None:
-        """One line in the middle, cut to what fits beside the panel at the top."""
+        """Draw one centred line, cut to the room beside the panel."""
         room = target.get_width() - 2 * (_WIDTH + 3 * _PAD) if top == _PAD else target.get_width() - 4 * _PAD
         shown = fit(text, self._font, max(room, 200))
         picture = self._font.render(shown, True, colour)
@@ -183,7 +183,7 @@ class Hud:
 
 
 def draw_message(target: pygame.Surface, title: str, text: str = "") -> None:
-    """A window that has nothing to show but a message: its title in the middle, its text below."""
+    """Draw a message in an otherwise empty window: its title in the middle, its text below."""
     target.fill((24, 31, 40))
     width, height = target.get_size()
     heading = pygame.font.Font(None, 30).render(title, True, _TEXT)

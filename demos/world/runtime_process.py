@@ -1,6 +1,6 @@
-"""The runtime that the demo speaks to: the one it was given, the one at the usual port, or one of its own.
+"""Finds the demo's runtime: the given one, the one at the usual port, or one that the demo starts.
 
-Finding it happens in a thread of its own, so that the window stays alive meanwhile.
+The search runs in its own thread, so that the window responds meanwhile.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any
 from runtime.address import Address
 from runtime.errors import RpcError
 
-READY_S = 180.0  # how long a runtime may load its models before we give up
-MODEL = "terrain-detail"  # the one that the map needs; the others may be proved while it is looked at
+READY_S = 180.0  # the timeout for a runtime to load its models
+MODEL = "terrain-detail"  # the model that the map needs; the runtime may still load others while the map is shown
 _LOOK_AGAIN_S = 0.2
 _TAIL_CHARS = 2000  # how much of a failed runtime's output is shown
 USUAL = Address()
@@ -27,7 +27,7 @@ USUAL = Address()
 
 @dataclass(frozen=True)
 class State:
-    """How far the search for a runtime is: at last either `address` or `error` is set."""
+    """The state of the search for a runtime. It ends with either `address` or `error` set."""
 
     progress: str
     address: Address | None = None
@@ -35,10 +35,10 @@ class State:
 
 
 class Runtime:
-    """Finds or starts a runtime, once `start` is called; stops what it started in `close`.
+    """Finds or starts a runtime when `start` is called. `close` stops a runtime that was started here.
 
-    `command` is what starts one. It is given `--port N --until-eof`, and a stdin that ends when this process does: it
-    does not outlive the demo, however that ends.
+    `command` starts a runtime. It gets `--port N --until-eof` and a stdin that is closed when this process ends, so the
+    runtime ends with the demo, however that ends.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Runtime:
         usual: Address = USUAL,
         command: tuple[str, ...] = (sys.executable, "-m", "pcg.cli", "serve"),
     ) -> None:
-        self.state = State("Looking for a runtime")  # replaced as a whole, so any thread may read it
+        self.state = State("Looking for a runtime")  # immutable and replaced as a whole, so any thread may read it
         self._given = given
         self._usual = usual
         self._command = command
@@ -58,21 +58,21 @@ class Runtime:
         self._thread = threading.Thread(target=self._search, name="find-runtime", daemon=True)
 
     def start(self) -> None:
-        """Begin to look; `state` tells the rest."""
+        """Start the search; `state` tells its progress."""
         self._thread.start()
 
     def death(self) -> str | None:
-        """Why the runtime started here has ended, and its last output; None while it runs, or if none was started."""
+        """Why the runtime that was started here has ended, and its last output. None while it runs, or if none was."""
         process = self._process
         if process is None or process.poll() is None:
             return None
         return f"the runtime has ended with exit status {process.returncode}\n{self._output()}".rstrip()
 
     def close(self) -> None:
-        """Stop looking, and stop the runtime that was started here, if one was."""
+        """Stop the search, and the runtime if it was started here."""
         self._closing.set()
         if self._thread.is_alive():
-            self._thread.join(1.0)  # it may wait for an answer, but starts nothing any more
+            self._thread.join(1.0)  # it may still wait for a response, but starts no runtime any more
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
@@ -101,7 +101,7 @@ class Runtime:
             return
         address = Address("127.0.0.1", _free_port())
         self._folder = tempfile.TemporaryDirectory(prefix="pcg-demo-")
-        # A file, not a pipe: nobody has to read it for the runtime to go on.
+        # A file, not a pipe: a full pipe that nobody reads would stop the runtime.
         with (Path(self._folder.name) / "output.txt").open("wb") as output:
             self._process = subprocess.Popen(
                 [*self._command, "--port", str(address.port), "--until-eof"],
@@ -136,9 +136,9 @@ class Runtime:
 
 
 def _health(address: Address, *, patient: bool) -> dict[str, Any] | None:
-    """What `server.health` answers. If it does not: None, or with `patient` the error that says why.
+    """The response to `server.health`. None where no runtime responds.
 
-    (`patient` is for an address where a runtime must be; the others may be free, or have something else.)
+    With `patient`, for an address that must be a runtime's, an error is raised instead of None.
     """
     try:
         with address.connect(connect_timeout_s=3.0, timeout_s=10.0 if patient else 3.0) as client:

@@ -1,11 +1,11 @@
-"""Heights to a picture: hypsometric tints, multiplied by a soft hillshade.
+"""Shades heights: hypsometric tints, multiplied by a soft hillshade.
 
-Everything is a function of a pixel and its eight neighbours, never of the chunk it came in, so chunks made apart
-meet without a seam. Light comes from the north-west, as cartography has it (from below, relief seems inverted).
+A pixel's colour depends only on it and its eight neighbours, never on its chunk, so chunks meet without a seam. Light
+comes from the north-west, as is usual in cartography (relief that is lit from the south seems inverted).
 
 The tints, from low to high: the sea from navy at 4,000 m over blue to turquoise at the shore; a beach to 15 m;
-lowland greens; olive and brown uplands; grey rock; snow. Steep ground takes the colour of rock, and snow does not
-lie on it. Lakes and rivers are drawn where they are known.
+lowland greens; olive and brown uplands; grey rock; snow. Steep ground has the colour of rock and no snow. Lakes and
+rivers are drawn where they are known.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Picture = NDArray[np.uint8]  # (height, width, 3), RGB
 
-EXAGGERATION = 2.0  # heights count double in the hillshade, or land at 90 m a pixel looks flat
-SMOOTHING = 0.35  # slopes fall as about this power of the size of a pixel, and count more by it, so that levels match
+EXAGGERATION = 2.0  # of heights in the hillshade; without it land at 90 m a pixel looks flat
+SMOOTHING = 0.35  # slopes fall with about this power of a pixel's size; shading undoes that, so that levels look alike
 
-# Metres, and the colour there; straight lines between. 0 m comes twice: the shore is an edge.
+# Metres and colours, interpolated linearly. 0 m is in both tables, since the shore is a hard edge.
 SEA = (
     (-4000, (14, 38, 82)),
     (-1500, (27, 67, 121)),
@@ -45,32 +45,32 @@ LAND = (
 )
 ROCK = (142, 134, 125)
 SNOW = (246, 248, 252)
-SNOW_LINE_M = (2500.0, 3200.0)  # where snow begins to lie, and where it lies everywhere that is not steep
-ROCK_SLOPE = (0.35, 0.95)  # rise over run at 90 m a pixel, where ground begins to be bare, and where it is all rock
-LAKE_M = (45.0, 3.0)  # a lake has the colour of sea so deep, and so much deeper for each metre of its own
+SNOW_LINE_M = (2500.0, 3200.0)  # where snow begins, and where it covers all that is not steep
+ROCK_SLOPE = (0.35, 0.95)  # rise over run at 90 m a pixel where rock begins to show, and where it covers all
+LAKE_M = (45.0, 3.0)  # a lake has the colour of sea of this depth, plus this much for each metre of its own depth
 RIVER = (54, 112, 172)
-RIVER_PIXELS = 3000  # a river begins where so many drain: 24 km^2 at 90 m a pixel, 6,200 km^2 at 1,440 m
+RIVER_PIXELS = 3000  # the drainage area at which a river begins: 24 km^2 at 90 m a pixel, 6,200 km^2 at 1,440 m
 
-WRAP = np.float32(0.2)  # how far beyond its edge shadow is still lit, as a cosine
-SKY = np.float32(0.32)  # the part of the light that comes from the whole sky
+WRAP = np.float32(0.2)  # how far sunlight reaches beyond the edge of the shadow, as a cosine
+SKY = np.float32(0.32)  # the share of skylight in the light
 
 _LIGHT = np.array([-0.5, -0.5, 0.7071], np.float32)  # towards the sun: east, south, up
-_WARMTH = np.array([1.05, 1.0, 0.90], np.float32)  # how much of the shade each channel takes: shadows are bluish
+_WARMTH = np.array([1.05, 1.0, 0.90], np.float32)  # the strength of the shade in each channel: shadows are bluish
 _LOWEST_M, _HIGHEST_M = SEA[0][0], LAND[-1][0]
 
 
 def shade(heights: Floats, meters_per_pixel: float) -> Picture:
     """The picture of all but the outermost pixels: metres (h + 2, w + 2) float32 to RGB (h, w, 3) uint8.
 
-    Rows go south, columns east. The outermost pixels serve the slopes of their neighbours only.
+    Rows go south, columns east. The outermost pixels only serve to compute their neighbours' slopes.
     """
     return np.rint(colours(heights, meters_per_pixel)).astype(np.uint8)
 
 
 def pyramid(picture: Floats, levels: int) -> list[Picture]:
-    """A picture (h, w, 3), rounded, and `levels - 1` times the same at half the size, each pixel the mean of four.
+    """A mip pyramid of `levels` pictures: the picture (h, w, 3), rounded, then each at half the size of the one before.
 
-    h and w are multiples of 2^(levels - 1).
+    A pixel is the mean of four. h and w are multiples of 2^(levels - 1).
     """
     pictures = [np.rint(picture).astype(np.uint8)]
     for _ in range(levels - 1):
@@ -83,9 +83,13 @@ def pyramid(picture: Floats, levels: int) -> list[Picture]:
 def colours(
     heights: Floats, meters_per_pixel: float, water: Floats | None = None, flow: Floats | None = None
 ) -> Floats:
-    """As `shade`, before rounding: RGB 0 to 255, float32.
+    """Like `shade`, but not rounded: RGB 0 to 255, float32 (h, w, 3).
 
-    `water`: metres of it over a pixel, (h, w); `flow`: km^2 that drain through one. Where there is sea, heights tell.
+    Args:
+        heights: metres (h + 2, w + 2); below 0 is sea.
+        meters_per_pixel: of the heights.
+        water: the depth of lakes in metres (h, w).
+        flow: the drainage area in km^2 (h, w).
     """
     east, south = relief(heights, meters_per_pixel)
     inner = heights[1:-1, 1:-1]
@@ -104,19 +108,19 @@ def colours(
 
 
 def lit(picture: Floats, light: Floats) -> Floats:
-    """Colours (h, w, 3) in a light (h, w) that is 1 on flat ground. Changes `picture`."""
+    """Multiply colours (h, w, 3) in place by a light (h, w), which is 1 on flat ground."""
     picture *= 1 + (light - 1)[..., None] * _WARMTH
     return np.clip(picture, 0, 255, out=picture)
 
 
 def shadow(east: Floats, south: Floats, under_water: NDArray[np.bool_]) -> Floats:
-    """The hillshade of slopes; water shows little of its floor."""
+    """The hillshade of slopes, weaker under water."""
     light = hillshade(east, south)
     return np.where(under_water, 1 + 0.25 * (light - 1), light)
 
 
 def river(flow: Floats, meters_per_pixel: float) -> Floats:
-    """How much of a pixel a river covers, by the km^2 that drain through it: 0 where there is none, up to 0.95."""
+    """The share of a pixel that a river covers, by its drainage area in km^2: 0 for no river, at most 0.95."""
     begins = RIVER_PIXELS * meters_per_pixel**2 / 1e6
     size = np.log2(np.maximum(flow, begins) / np.float32(begins))  # doublings
     result: Floats = np.where(flow >= begins, np.minimum(0.45 + 0.1 * size, 0.95), 0).astype(np.float32)
@@ -124,14 +128,14 @@ def river(flow: Floats, meters_per_pixel: float) -> Floats:
 
 
 def relief(heights: Floats, meters_per_pixel: float) -> tuple[Floats, Floats]:
-    """As `gradient`, as steep as such ground is at 90 m a pixel."""
+    """Like `gradient`, scaled to the slopes that such ground has at 90 m a pixel."""
     east, south = gradient(heights, meters_per_pixel)
     factor = np.float32((meters_per_pixel / 90) ** SMOOTHING)
     return east * factor, south * factor
 
 
 def gradient(heights: Floats, meters_per_pixel: float) -> tuple[Floats, Floats]:
-    """Rise over run towards the east and towards the south: (h + 2, w + 2) to twice (h, w).
+    """The slope to the east and to the south, rise over run: (h + 2, w + 2) to (h, w) each.
 
     Horn's weights (1981, "Hill shading and the reflectance map"): central differences, smoothed across.
     """
@@ -142,10 +146,10 @@ def gradient(heights: Floats, meters_per_pixel: float) -> tuple[Floats, Floats]:
 
 
 def hillshade(east: Floats, south: Floats) -> Floats:
-    """How bright ground of a slope is, next to flat ground, which is 1: float32, 0.35 to 1.3.
+    """The brightness of a slope relative to flat ground: float32, 0.35 to 1.3.
 
-    Sunlight that reaches a little round the edge of the shadow ("wrapped" Lambert), and skylight, which favours what
-    lies flat; so no shadow is black and none has a hard edge.
+    It is the sum of sunlight that reaches a little beyond the edge of the shadow ("wrapped" Lambert) and of skylight,
+    which is strongest on flat ground. So no shadow is black or has a hard edge.
     """
     east, south = east * EXAGGERATION, south * EXAGGERATION
     up = 1 / np.sqrt(1 + east * east + south * south)
@@ -156,19 +160,19 @@ def hillshade(east: Floats, south: Floats) -> Floats:
 
 
 def tint(heights: Floats, slope: Floats) -> Floats:
-    """The colour of ground by metres and rise over run, unlit: (…) to RGB (…, 3) float32."""
+    """The colour of ground without light, by height in metres and slope: (…) to RGB (…, 3) float32."""
     index = np.floor(np.clip(heights, _LOWEST_M, _HIGHEST_M)).astype(np.intp) - _LOWEST_M
     picture = _TINTS[index]
     bare = smoothstep(slope, *ROCK_SLOPE) * (heights >= 0)
     picture += (0.7 * bare)[..., None] * (np.array(ROCK, np.float32) - picture)
-    # On steep ground the snow line is higher, and the steepest stays bare.
+    # On steep ground the snow line is higher, and the steepest ground has little snow.
     lying = smoothstep(heights - 500 * slope, *SNOW_LINE_M) * (1 - 0.75 * smoothstep(slope, 0.6, 1.3))
     picture += lying[..., None] * (np.array(SNOW, np.float32) - picture)
     return picture
 
 
 def smoothstep(x: Floats, low: float, high: float) -> Floats:
-    """0 below `low`, 1 above `high`, and a smooth cubic between."""
+    """0 below `low`, 1 above `high`, a smooth cubic between."""
     t = np.clip((x - np.float32(low)) / np.float32(high - low), 0, 1)
     result: Floats = t * t * (3 - 2 * t)
     return result

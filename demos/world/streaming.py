@@ -1,16 +1,16 @@
 """Chunks from a runtime, fetched and shaded by worker threads; the main thread never waits for the network.
 
-Theory of operation. The main thread says again and again what it wants, nearest first, with `want`; that list
-replaces the one before, so what has gone out of view is not asked for. Each worker has its own connection, takes the
-first wanted chunk that no other worker has, fetches it, shades it, and leaves it where `take` finds it.
+Theory of operation. The main thread calls `want` with the list of chunks it wants, nearest first. Each list replaces
+the one before, so chunks that have left the view are not fetched. Each worker has its own connection. It takes the
+first wanted chunk that no other worker has, fetches and shades it, and puts it where `take` finds it.
 
-A chunk comes in two parts: its heights, which are quick to make, and with them a first picture; then the layers of a
-theme, which for water can take the runtime a second, and are asked for one chunk at a time, so that heights never wait
-behind more than one of them.
+A chunk is fetched in two parts: first its heights, which are quick to make and give a first picture; then the layers of
+a theme. Water can take the runtime a second, so the layers of only one chunk are fetched at a time, and heights never
+wait for more than one of them.
 
-Two kinds of trouble. Where the runtime can't be reached, is too busy or too slow, the worker waits, twice as long
-each time, and connects anew; the chunk goes back to the others. Where the runtime refuses one chunk, or answers what
-can't be understood, that chunk waits and the worker goes on with the next.
+There are two kinds of trouble. If the runtime can't be reached, is too busy or too slow, the worker waits, twice as
+long each time, and connects again; its chunk goes back to the list. If the runtime refuses one chunk, or sends a
+response that can't be used, that chunk waits and the worker continues with the next.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from demos.world.shading import Floats, Picture, pyramid
 from runtime.errors import Code, RpcError
 
 METHOD = "terrain.chunk"
-PYRAMID = LODS  # pictures a chunk, 256 to 16 pixels a side: as it looks from every level
+PYRAMID = LODS  # pictures of a chunk, 256 to 16 pixels a side: one for every level
 _BUSY = frozenset({Code.OVERLOADED, Code.SHUTTING_DOWN, Code.DEADLINE_EXCEEDED, Code.CANCELLED})
 
 
 class World(NamedTuple):
-    """Which land: a seed, and a style or a blend of styles."""
+    """A world: a seed, and a style or a blend of styles."""
 
     seed: int
     style: str
 
 
 class Key(NamedTuple):
-    """Which chunk: pixels column * 256 to column * 256 + 255 of a level, and rows likewise; and what it shows."""
+    """The key of a chunk: pixels column * 256 to column * 256 + 255 of a level, and rows likewise; and its theme."""
 
     world: World
     lod: int
@@ -53,7 +53,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Ground:
-    """Heights (258, 258) of a chunk, one pixel more on every side: metres = value * scale + offset."""
+    """The heights (258, 258) of a chunk, one pixel more on every side: metres = value * scale + offset."""
 
     heights: NDArray[np.uint16]
     scale: float
@@ -61,16 +61,16 @@ class Ground:
     meters_per_pixel: float
 
     def metres(self) -> Floats:
-        """All heights."""
+        """All heights in metres."""
         return self.heights.astype(np.float32) * np.float32(self.scale) + np.float32(self.offset)
 
     def metres_at(self, column: int, row: int) -> float:
-        """The height at a pixel of the chunk."""
+        """The height at a pixel of the chunk, in metres."""
         return float(self.heights[row + 1, column + 1]) * self.scale + self.offset
 
 
 class Order(NamedTuple):
-    """A chunk to make. One that shows a theme needs the ground that was fetched before it."""
+    """A chunk to fetch. If it shows a theme, it needs the ground that was fetched before."""
 
     key: Key
     ground: Ground | None = None
@@ -78,9 +78,9 @@ class Order(NamedTuple):
 
 @dataclass(frozen=True)
 class Chunk:
-    """A finished chunk: its pictures, largest first, and the layers they show, (256, 256) each.
+    """A finished chunk: its pictures, the largest first, and the layers that they show, (256, 256) each.
 
-    `biomes` are the names of what the layer of that name holds. `provenance` is as the runtime sent it.
+    `biomes`: the names of the biomes, by their index in the layer. `provenance`: as the runtime sent it.
     """
 
     key: Key
@@ -93,7 +93,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Status:
-    """What a stream is doing: chunks waiting, being made, and ever made; and what is wrong, if anything is."""
+    """The state of a stream: how many chunks wait, are being fetched, and were fetched in all; and its trouble."""
 
     waiting: int
     busy: int
@@ -102,7 +102,7 @@ class Status:
 
 
 class Connection(Protocol):
-    """What a worker needs of runtime.client.Client."""
+    """The part of runtime.client.Client that workers use."""
 
     def call(self, method: str, /, **params: Any) -> Any:
         """The result of a method."""
@@ -112,9 +112,10 @@ class Connection(Protocol):
 
 
 class Stream:
-    """Worker threads that fetch and shade chunks. `connect` makes a connection, and may raise OSError.
+    """Worker threads that fetch and shade chunks.
 
-    Waits between attempts go from `retry_s` to `longest_retry_s` seconds.
+    `connect` opens a connection, and may raise OSError. Waits between attempts grow from `retry_s` to `longest_retry_s`
+    seconds.
     """
 
     def __init__(
@@ -128,12 +129,12 @@ class Stream:
         self._connect = connect
         self._retry_s = retry_s
         self._longest_retry_s = longest_retry_s
-        self._changed = threading.Condition()  # guards what follows
+        self._changed = threading.Condition()  # guards the following
         self._wanted: list[Order] = []
         self._busy: set[Key] = set()
-        self._refused: dict[Key, float] = {}  # when each may be asked for again, by time.monotonic()
+        self._refused: dict[Key, float] = {}  # when each may be fetched again, by time.monotonic()
         self._finished: dict[Key, Chunk] = {}
-        self._world_to_start: World | None = None  # the one whose start is looked for
+        self._world_to_start: World | None = None  # the world whose start is being searched
         self._start_busy = False
         self._start: tuple[int, int] | None = None
         self._made = 0
@@ -144,7 +145,7 @@ class Stream:
             thread.start()
 
     def want(self, orders: Sequence[Order]) -> None:
-        """Make these and no others, in this order, but never the layers of two at once."""
+        """Fetch these chunks and no others, in this order; the layers of only one at a time."""
         with self._changed:
             self._wanted = [order for order in orders if order.key not in self._finished]
             wanted = {order.key for order in self._wanted}
@@ -159,13 +160,13 @@ class Stream:
         return chunks
 
     def find_start(self, world: World) -> None:
-        """Look for the place to begin in a world, before any chunk; `take_start` will give it."""
+        """Search for the place to begin in a world, before any chunk is fetched. `take_start` returns it."""
         with self._changed:
             self._world_to_start, self._start = world, None
             self._changed.notify_all()
 
     def take_start(self) -> tuple[int, int] | None:
-        """The world pixel to begin at, once it has been found; None before, and after it was taken."""
+        """The world pixel to begin at, once. None before it is found, and after it was taken."""
         with self._changed:
             found, self._start = self._start, None
         return found
@@ -177,7 +178,7 @@ class Stream:
             return Status(waiting, len(self._busy) + self._start_busy, self._made, self._trouble)
 
     def close(self, timeout_s: float = 2.0) -> None:
-        """Stop the workers. One that still waits for an answer after `timeout_s` is left to end with the process."""
+        """Stop the workers. A worker that still waits for a response after `timeout_s` ends with the process."""
         self._closing.set()
         with self._changed:
             self._changed.notify_all()
@@ -220,7 +221,7 @@ class Stream:
             connection.close()
 
     def _next_job(self) -> Order | World | None:
-        """A chunk to make, or a world to begin in; waits for one; None when closing."""
+        """Wait for a chunk to fetch, or a world whose start to search. None when closing."""
         with self._changed:
             while not self._closing.is_set():
                 if self._world_to_start is not None and not self._start_busy:
@@ -275,15 +276,16 @@ class Stream:
             self._trouble = trouble
 
     def _pause(self, wait_s: float) -> float:
-        """Wait, unless closing; and how long to wait the next time."""
+        """Wait, unless closing. Returns how long to wait the next time."""
         self._closing.wait(wait_s)
         return min(2 * wait_s, self._longest_retry_s)
 
 
 def fetch(connection: Connection, order: Order) -> Chunk:
-    """A chunk, fetched and shaded: of a theme its layers, on the ground of the order, else the ground.
+    """Fetch and shade a chunk: for a theme its layers, on the ground of the order; for the land its ground.
 
-    What `connection.call` raises; ValueError for arrays of another shape.
+    Raises:
+        ValueError: an array has another shape; also all that `connection.call` raises.
     """
     key, ground = order
     if key.theme == themes.LAND:
@@ -301,7 +303,7 @@ def fetch(connection: Connection, order: Order) -> Chunk:
 
 
 def _fetch_ground(connection: Connection, key: Key) -> Chunk:
-    """One pixel more is asked for on every side, so that slopes at a chunk's edges are exact."""
+    """Fetch the heights, with one pixel more on every side so that slopes at the chunk's edges are exact."""
     answer = _call(connection, key, border=1, layers=("height",))
     scale, offset, meters_per_pixel = (float(answer[name]) for name in ("scale", "offset", "meters_per_pixel"))
     ground = Ground(_array(answer, "height", CHUNK + 2), scale, offset, meters_per_pixel)

@@ -1,6 +1,6 @@
-"""What a map can show: the relief with its water, or a theme of its own, each from layers that the runtime gives.
+"""The themes of the map: the relief with its water, biomes, flow and slope. Each is drawn from layers of the runtime.
 
-Heights come first and alone, as `LAND`, for every theme is drawn on their hillshade and they are the quickest to make.
+Heights are fetched first and alone, as `LAND`: every theme is drawn on their hillshade, and they are the quickest.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LAYERS = {
     "slope": ("slope",),
 }
 THEMES = tuple(LAYERS)
-DETAILS = {  # what a theme adds to the land, for people
+DETAILS = {  # the HUD's name for what a theme adds to the land
     "relief": "Lakes and rivers",
     "biome": "Biomes",
     "flow": "Water's ways",
@@ -34,18 +34,18 @@ DETAILS = {  # what a theme adds to the land, for people
 DEPTH_M = 0.25  # of one step of `water`
 STEEPNESS_DEGREES = 0.5  # of one step of `slope`
 
-# Where water runs all year and can be placed: a catchment that feeds it, and enough pixels of it to make a valley.
+# The least catchment of a watercourse: large enough to feed it all year, and enough pixels to form a valley.
 WET_KM2, WET_PIXELS = 1.0, 32
-# Width in metres over catchment in km^2, as of the rivers of `terrain.rivers` (docs/layers.md).
+# Width in metres over catchment in km^2, the same as of `terrain.rivers` (docs/layers.md).
 CHANNEL_M, CHANNEL_POWER = 2.70, 0.352
-WATERCOURSES = ((20.0, "river"), (5.0, "stream"), (0.0, "brook"))  # from how many metres of width on
+WATERCOURSES = ((20.0, "river"), (5.0, "stream"), (0.0, "brook"))  # the least width in metres
 
-# Doublings of the pixels that drain through one, and the colour there; straight lines between.
+# The log2 of the drainage area in pixels, and the colour there; interpolated linearly.
 FLOW = (
     (0, (52, 58, 66)), (4, (56, 74, 88)), (9, (50, 118, 148)), (14, (92, 196, 220)), (20, (244, 252, 255)),
 )  # fmt: skip
 FLOW_WATER = (24, 40, 62)
-# Degrees, and the colour there.
+# Degrees, and the colour there; interpolated linearly.
 SLOPE = (
     (0, (246, 243, 230)), (3, (232, 222, 170)), (8, (232, 184, 104)), (16, (214, 104, 62)), (28, (150, 38, 58)),
     (45, (64, 16, 56)),
@@ -56,10 +56,17 @@ SLOPE_SEA = (150, 176, 196)
 def colours(
     theme: str, heights: Floats, meters_per_pixel: float, layers: Layers, palette: Sequence[Sequence[int]] = ()
 ) -> Floats:
-    """A theme's picture: RGB 0 to 255, float32 (h, w, 3).
+    """The picture of a theme: RGB 0 to 255, float32 (h, w, 3).
 
-    `heights`: metres (h + 2, w + 2). `layers`: (h, w), those of LAYERS, as the runtime sends them. `palette`: the
-    colours of biomes. ValueError for a biome that is not in it.
+    Args:
+        theme: LAND or one of THEMES.
+        heights: metres (h + 2, w + 2).
+        meters_per_pixel: of the heights.
+        layers: (h, w), those of LAYERS[theme], as the runtime sends them.
+        palette: the colours of biomes.
+
+    Raises:
+        ValueError: a biome is not in the palette.
     """
     if theme == LAND:
         return shading.colours(heights, meters_per_pixel)
@@ -81,7 +88,7 @@ def colours(
 
 
 def reading(theme: str, layers: Layers, names: Sequence[str], meters_per_pixel: float, column: int, row: int) -> str:
-    """What a theme says of a pixel, for people; empty where it says nothing. `names`: of biomes.
+    """What a theme tells of a pixel, as text; empty where it tells nothing. `names`: of biomes.
 
     >>> reading("slope", {"slope": np.array([[0, 27]])}, (), 90.0, 1, 0)
     '13.5° steep'
@@ -105,7 +112,7 @@ def reading(theme: str, layers: Layers, names: Sequence[str], meters_per_pixel: 
 
 
 def watercourse(flow: float, meters_per_pixel: float) -> str:
-    """What runs through a pixel that so many km^2 drain through: nothing, or water of a width.
+    """The watercourse in a pixel with a drainage area of `flow` km^2, as text.
 
     >>> watercourse(0.0081, 90.0), watercourse(50.0, 90.0)
     ('dry ground', 'stream, about 11 m wide')
@@ -120,7 +127,7 @@ def watercourse(flow: float, meters_per_pixel: float) -> str:
 def _ramp(
     values: Floats, knots: Sequence[tuple[float, tuple[int, int, int]]], water: NDArray[np.bool_], under: Sequence[int]
 ) -> Floats:
-    """Straight lines between the colours of `knots`, and one colour where there is water: RGB float32."""
+    """The colours of `knots`, interpolated linearly, and one colour where there is water: RGB float32."""
     at = [value for value, _ in knots]
     channels = [np.interp(values, at, [colour[i] for _, colour in knots]) for i in range(3)]
     return np.where(water[..., None], np.array(under, np.float32), np.stack(channels, -1).astype(np.float32))

@@ -1,10 +1,10 @@
-"""The map in the window: chunks pasted together, then scaled once, so that no seam can show.
+"""Draws the map: pastes chunks onto a canvas and scales it once, so that no seam can show.
 
-Chunks of the level of detail that fits the zoom are pasted onto a canvas, and the canvas is scaled by 1 to 2, or more
-where one looks closer than the finest level; never by less, for to shrink smoothly takes ten times as long. Where a
-chunk is not here yet, what other levels have of its ground stands in for it: finer chunks of every level, of which
-smaller pictures are kept (a mip pyramid; Williams 1983, "Pyramidal parametrics"), and beneath them an enlarged part of
-a coarser one. So a place is empty only while no level has it.
+The chunks are those of the level of detail that fits the zoom. The canvas is scaled by 1 to 2, or more where one looks
+closer than the finest level; never by less than 1, since smooth shrinking takes ten times as long. Where a chunk has
+not arrived yet, other levels stand in for it: the smaller pictures of finer chunks (a mip pyramid; Williams 1983,
+"Pyramidal parametrics"), and under them an enlarged part of a coarser chunk. So a place is empty only while no level
+has it.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from dataclasses import dataclass
 import pygame
 
 from demos.world import themes
-from demos.world.cache import Cache
 from demos.world.camera import CHUNK, LODS, Camera
 from demos.world.streaming import PYRAMID, Chunk, Ground
+from runtime.lru import LRU
 
-PLACEHOLDERS = ((30, 38, 48), (33, 42, 53))  # where nothing is known yet, as on a chessboard
+PLACEHOLDERS = ((30, 38, 48), (33, 42, 53))  # a chessboard where no level has a picture
 STAND_IN_BYTES = 64 << 20
 
 _PICTURES = sum((CHUNK >> level) ** 2 for level in range(PYRAMID)) * 4 + (CHUNK + 2) ** 2 * 2  # and the ground
 CHUNK_BYTES = 2 * _PICTURES + 6 * CHUNK**2  # of a chunk's two tiles, the land's and a theme's: at most
 
-# Canvases begin at a multiple of this, so that at a resting zoom (where a canvas pixel has a multiple of 1/2 of the
-# screen's) each pixel is scaled alike wherever the canvas begins, and the picture does not shimmer as it moves.
+# Canvases begin at a multiple of this. So at a resting zoom (where a canvas pixel has a multiple of 1/2 screen pixels)
+# each pixel is scaled alike wherever the canvas begins, and the picture does not shimmer when it moves.
 _ALIGN = 4
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A chunk, ready to draw: surfaces of 256, 128, 64, 32 and 16 pixels, and what can be said of its pixels."""
+    """A chunk that is ready to draw: surfaces of 256, 128, 64, 32 and 16 pixels, and the layers of its pixels."""
 
     theme: str
     surfaces: list[pygame.Surface]
@@ -44,12 +44,12 @@ class Tile:
 
     @property
     def size_bytes(self) -> int:
-        """What it takes to keep."""
+        """The memory that it takes."""
         pictures = sum(surface.get_pitch() * surface.get_height() for surface in self.surfaces)
         return pictures + self.ground.heights.nbytes + sum(layer.nbytes for layer in self.layers.values())
 
     def reading(self, column: int, row: int) -> str:
-        """What the theme says of a pixel of the chunk."""
+        """What the theme tells of a pixel of the chunk, as text."""
         if not self.layers:
             return ""
         return themes.reading(self.theme, self.layers, self.biomes, self.ground.meters_per_pixel, column, row)
@@ -65,13 +65,13 @@ def to_tile(chunk: Chunk) -> Tile:
 
 
 At = tuple[int, int, int]  # level, column and row
-Find = Callable[[int, int, int], Tile | None]  # the tile of a level, column and row, if it is here
+Find = Callable[[int, int, int], Tile | None]  # the tile of a level, column and row, if it has arrived
 
 
 class View:
-    """Draws the map; keeps the canvas between frames, and what stands in for chunks.
+    """Draws the map. Caches the canvas and the stand-ins between frames.
 
-    `empty` is whether the last picture had a place of which no level knows anything.
+    `empty`: whether the last picture had a place of which no level has a picture.
     """
 
     def __init__(self) -> None:
@@ -79,15 +79,19 @@ class View:
         self._canvas: pygame.Surface | None = None
         self._edition: Hashable = None
         self._stand_ins = _stand_ins()
-        self._finer: dict[At, list[At]] | None = None  # of this edition, once it is needed
+        self._finer: dict[At, list[At]] | None = None  # of this edition, made when it is needed
 
     def draw(
         self, target: pygame.Surface, camera: Camera, find: Find, here: Callable[[], Iterable[At]], edition: Hashable
     ) -> None:
         """Fill `target` with what the camera sees.
 
-        `here` gives the places of all tiles that `find` may find. `edition` differs from the last one if those two
-        may give something else than before.
+        Args:
+            target: the surface to fill.
+            camera: the place and zoom.
+            find: returns the tile of a place, if it has arrived.
+            here: returns the places of all tiles that `find` may find.
+            edition: a value that changes whenever `find` or `here` may return something else than before.
         """
         if edition != self._edition:
             self._edition, self._stand_ins, self._finer = edition, _stand_ins(), None
@@ -101,7 +105,7 @@ class View:
         if abs(ratio - 1) < 1e-9:
             paste(target, round(left), round(top), lod, surface)
             return
-        # Smoothscale draws straight lines from the first source pixel to the last: n + 1 of them make n.
+        # Smoothscale interpolates from the first source pixel to the last: n + 1 pixels make n intervals.
         x, y = (math.floor(edge / _ALIGN - 1) * _ALIGN for edge in (left, top))
         width, height = (
             math.ceil((side / ratio + 3 * _ALIGN) / _ALIGN) * _ALIGN for side in (camera.width, camera.height)
@@ -109,7 +113,7 @@ class View:
         canvas = self._sized_canvas(width + 1, height + 1)
         paste(canvas, x, y, lod, surface)
         scaled = pygame.transform.smoothscale(canvas, (round(width * ratio), round(height * ratio)))
-        # The lines begin at the first pixel's middle, which belongs half a source pixel further on.
+        # The first interval begins at the first pixel's middle, which belongs half a source pixel further on.
         shift = (ratio - 1) / 2
         target.blit(scaled, (round((x - left) * ratio + shift), round((y - top) * ratio + shift)))
 
@@ -125,20 +129,28 @@ class View:
         if at not in self._stand_ins:
             if self._finer is None:
                 self._finer = finer(here())
-            self._stand_ins.put(at, stand_in(*at, find, self._finer.get(at, ())), CHUNK * CHUNK * 4)
+            self._stand_ins.put(at, stand_in(*at, find, self._finer.get(at, ())))
         surface = self._stand_ins.get(at)
         self.empty |= surface is None
         return surface
 
 
-def _stand_ins() -> Cache[At, pygame.Surface | None]:
-    return Cache(STAND_IN_BYTES)
+def _stand_ins() -> LRU[At, pygame.Surface | None]:
+    return LRU(STAND_IN_BYTES, lambda *_: CHUNK * CHUNK * 4)
 
 
 def paste(
     target: pygame.Surface, x: int, y: int, lod: int, surface: Callable[[int, int, int], pygame.Surface | None]
 ) -> None:
-    """Fill `target` with chunks, unscaled, its top-left corner at pixel (x, y) of a level."""
+    """Fill `target` with chunks, unscaled.
+
+    Args:
+        target: the surface to fill.
+        x: the column of its top-left pixel in the level.
+        y: the row of its top-left pixel in the level.
+        lod: the level.
+        surface: returns the picture of a level, column and row; None for a placeholder.
+    """
     width, height = target.get_size()
     for row in range(y // CHUNK, (y + height - 1) // CHUNK + 1):
         for column in range(x // CHUNK, (x + width - 1) // CHUNK + 1):
@@ -151,12 +163,12 @@ def paste(
 
 
 def placeholder(column: int, row: int) -> tuple[int, int, int]:
-    """The colour of a chunk of which nothing is known."""
+    """The colour of a chunk of which no level has a picture."""
     return PLACEHOLDERS[(column + row) % 2]
 
 
 def finer(here: Iterable[At]) -> dict[At, list[At]]:
-    """For each place the places of finer levels that lie within it, of those that are `here`; finest first.
+    """For each place the places of finer levels inside it, of those that are `here`; the finest first.
 
     >>> finer([(1, 0, 1), (0, 1, 2)])[2, 0, 0]
     [(0, 1, 2), (1, 0, 1)]
@@ -169,10 +181,10 @@ def finer(here: Iterable[At]) -> dict[At, list[At]]:
 
 
 def stand_in(lod: int, column: int, row: int, find: Find, finer_here: Sequence[At]) -> pygame.Surface | None:
-    """A picture of a chunk that is not here, by what other levels have of its ground; None if they have nothing.
+    """A picture of a chunk that has not arrived, from other levels; None if they have nothing of it.
 
-    The nearest levels are preferred: of coarser ones the first that has it is used, and drawn over it the finer ones
-    (`finer_here`, finest first), each over those that are finer still.
+    The nearest coarser level that has it is drawn first. The finer chunks (`finer_here`, the finest first) are drawn
+    over it, each over those that are finer still.
     """
     picture = pygame.Surface((CHUNK, CHUNK))
     picture.fill(placeholder(column, row))
@@ -197,13 +209,20 @@ def stand_in(lod: int, column: int, row: int, find: Find, finer_here: Sequence[A
 def enlarge(coarse: pygame.Surface, up: int, column: int, row: int, target: pygame.Surface) -> None:
     """Fill `target` with one of the 2^up by 2^up parts of a chunk's picture, 2^up times as large.
 
-    The pixels about the part are scaled with it, so that neighbouring parts meet without a seam.
+    The pixels around the part are scaled with it, so that neighbouring parts meet without a seam.
+
+    Args:
+        coarse: the chunk's picture.
+        up: how many levels coarser it is.
+        column: of the part.
+        row: of the part.
+        target: the surface to fill.
     """
     side, scale = CHUNK >> up, 1 << up
     left, top = column * side, row * side
     pygame.transform.scale(coarse.subsurface((left, top, side, side)), (CHUNK, CHUNK), target)  # for the chunk's rim
     wide = pygame.Rect(left - 1, top - 1, side + 2, side + 2).clip(coarse.get_rect())
-    # n + 1 source pixels make n * scale, the first of which is the first source pixel's middle: see View._draw.
+    # n + 1 source pixels make n * scale pixels, which begin at the first source pixel's middle: see View._draw.
     smooth = pygame.transform.smoothscale(
         coarse.subsurface(wide), ((wide.width - 1) * scale, (wide.height - 1) * scale)
     )

@@ -15,7 +15,7 @@ from pcg.writers.provenance import read_asset
 from pcg.writers.sprites.sheet import EXTRAS, Extra, credits_text, encode_png, sheet_paths, write_sheet
 from runtime.content.characters.palettes import read_palette
 from runtime.content.provenance import STATEMENT
-from runtime.errors import Code, RpcError, did_you_mean
+from runtime.errors import Code, RpcError, nearest
 
 SHEET, MONSTER = "characters.sheet", "characters.monster"
 PNG = "png"
@@ -52,8 +52,7 @@ def parse_formats(text: str | None, out: Path, *, folder: bool) -> tuple[Path, t
     named = [name.strip() for name in (text or "").split(",") if name.strip()]
     for name in named:
         if name not in (PNG, *EXTRAS):
-            near = did_you_mean(name, (PNG, *EXTRAS)) or f"; there are: {', '.join((PNG, *EXTRAS))}"
-            raise ValueError(f"unknown format {name!r}{near}")
+            raise ValueError(f"unknown format {name!r}{nearest(name, (PNG, *EXTRAS))}")
     extras = tuple(extra for extra in EXTRAS if extra in named)
     if folder:
         return out, extras

@@ -65,7 +65,8 @@ class Job:
 
     def request(self) -> Request:
         """What the files' provenance says, whichever layers were asked for together."""
-        from runtime.content.terrain.requests import SketchRequest, TerrainRequest
+        from runtime.content.terrain.requests import TerrainRequest
+        from runtime.content.terrain.sketches import SketchRequest
 
         region = self.region
         params: dict[str, Any] = region.params | region.place

@@ -19,7 +19,7 @@ from pcg.writers.levels.tileset import check_tileset
 from pcg.writers.provenance import read_asset, sidecar_path
 from runtime.content.levels.custom.game import OwnGame, own_game
 from runtime.content.levels.rules import GAMES, Game, find_game
-from runtime.errors import Code, RpcError, did_you_mean
+from runtime.errors import Code, RpcError, nearest
 
 METHOD = "levels.generate"
 DEFAULT_FORM = "tmx"  # of a folder of levels
@@ -93,8 +93,7 @@ def resolve_suffixes(out: Path, form: str | None, *, folder: bool) -> tuple[str,
     for name in named:
         if f".{name}" not in ENCODERS:
             names = [suffix[1:] for suffix in ENCODERS]
-            near = did_you_mean(name, names) or f"; there are: {', '.join(names)}"
-            raise ValueError(f"unknown format {name!r}{near}")
+            raise ValueError(f"unknown format {name!r}{nearest(name, names)}")
     if folder:
         return tuple(f".{name}" for name in named or [DEFAULT_FORM])
     if not named:

@@ -27,7 +27,7 @@ from pcg.writers.terrain import heightmap
 from pcg.writers.terrain.flat import npy_header
 from pcg.writers.terrain.layers import LAYERS, SUFFIXES, Form, encode
 from pcg.writers.terrain.rows import open_rows
-from runtime.errors import RpcError, did_you_mean
+from runtime.errors import RpcError, nearest
 
 LARGEST = 262144  # pixels a side
 SKETCH_SUFFIX = ".sketch.npy"
@@ -59,8 +59,7 @@ def check_layers(names: Sequence[str]) -> tuple[str, ...]:
     """
     for name in names:
         if name not in LAYERS:
-            near = did_you_mean(name, LAYERS) or f"; there are: {', '.join(LAYERS)}"
-            raise ValueError(f"unknown layer {name!r}{near}")
+            raise ValueError(f"unknown layer {name!r}{nearest(name, LAYERS)}")
     return ("height", *dict.fromkeys(n for n in names if n != "height"))
 
 

@@ -75,13 +75,12 @@ def train(
 
     from pcg.export import run_model
     from pcg.learning.loop import next_run, read_config, to_toml
-    from runtime.errors import did_you_mean
+    from runtime.errors import nearest
 
     trainer = importlib.import_module(TRAINERS[model.partition("-")[0]])
     presets = trainer.PRESETS[model]
     if preset is not None and preset not in presets:
-        near = did_you_mean(preset, presets) or f"; there are: {', '.join(presets)}"
-        raise UserError(f"unknown preset {preset!r}{near}")
+        raise UserError(f"unknown preset {preset!r}{nearest(preset, presets)}")
     if resume:
         if out is None:
             raise UserError("--resume needs --out, the folder of the run to go on with")

@@ -20,6 +20,7 @@ from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from runtime.lru import LRU
 from runtime.wire.protocol import Packed
 
 logger = logging.getLogger(__name__)
@@ -34,38 +35,11 @@ _WARN_EVERY_S = 60.0
 _ABANDONED_S = 60.0  # no file takes that long to write
 
 
-class MemoryCache:
-    """Results in memory. May be used from any thread."""
+class MemoryCache(LRU[bytes, Packed]):
+    """The result cache in memory. Thread-safe."""
 
     def __init__(self, limit_bytes: int = MEMORY_BYTES) -> None:
-        self.bytes = 0
-        self.hits = 0
-        self._limit = limit_bytes
-        self._kept: OrderedDict[bytes, Packed] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: bytes) -> Packed | None:
-        """A result that is kept."""
-        with self._lock:
-            if (result := self._kept.get(key)) is not None:
-                self._kept.move_to_end(key)
-                self.hits += 1
-            return result
-
-    def put(self, key: bytes, result: Packed) -> None:
-        """Keep a result, unless it is larger than all there is room for."""
-        if _size(key, result) > self._limit:
-            return
-        with self._lock:
-            if (old := self._kept.pop(key, None)) is not None:
-                self.bytes -= _size(key, old)
-            self._kept[key] = result
-            self.bytes += _size(key, result)
-            while self.bytes > self._limit:
-                self.bytes -= _size(*self._kept.popitem(last=False))
-
-    def __len__(self) -> int:
-        return len(self._kept)
+        super().__init__(limit_bytes, _size)
 
 
 def _size(key: bytes, result: Packed) -> int:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from runtime.batching import MOST_MS
-from runtime.errors import did_you_mean
+from runtime.errors import nearest
 from runtime.scheduling.results import DISK_BYTES, MEMORY_BYTES
 from runtime.scheduling.scheduler import MAX_QUEUED
 from runtime.scheduling.workers import LEAST_MB, MEMORY_MB
@@ -138,8 +138,7 @@ def _names() -> list[str]:
 
 def _check_name(name: str, where: str) -> None:
     if name not in _names():
-        near = did_you_mean(name, _names()) or f"; there are: {', '.join(_names())}"
-        raise ValueError(f"{where}: there is no setting {name!r:.80}{near}")
+        raise ValueError(f"{where}: there is no setting {name!r:.80}{nearest(name, _names())}")
 
 
 def _from_file(path: Path) -> dict[str, tuple[str, Any]]:

@@ -145,7 +145,7 @@ def test_the_cache_is_bounded_and_holds_what_the_window_needs(stream: Stream, wa
         for _ in range(40):
             explorer.update(1 / 30, (1, 0), hurry=True)
         settle(explorer, wait)
-        assert explorer._tiles.bytes <= explorer._tiles.capacity_bytes <= needed
+        assert explorer._tiles.bytes <= explorer._tiles.limit_bytes <= needed
 
 
 def test_zooming_out_asks_for_coarser_chunks_only_at_rest(explorer: Explorer, connection: Any, wait: Wait) -> None:

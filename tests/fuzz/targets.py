@@ -182,7 +182,7 @@ def checker() -> Callable[[bytes], None]:
     from runtime.content.characters import sheet as characters
     from runtime.content.levels import requests as asking
     from runtime.content.levels import solving
-    from runtime.content.terrain import chunks, rivers
+    from runtime.content.terrain import chunks, rivers, sketches
     from runtime.content.terrain import requests as terrain
     from runtime.registry import Registry
     from runtime.service import Hello, Name, Service
@@ -190,7 +190,7 @@ def checker() -> Callable[[bytes], None]:
     methods: dict[str, type] = {
         "terrain.chunk": terrain.TerrainRequest,
         "terrain.chunks": chunks.ChunksRequest,
-        "terrain.sketch": terrain.SketchRequest,
+        "terrain.sketch": sketches.SketchRequest,
         "terrain.rivers": rivers.RiversRequest,
         "characters.sheet": characters.SheetRequest,
         "characters.monster": monsters.MonsterRequest,

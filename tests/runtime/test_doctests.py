@@ -9,10 +9,13 @@ import pytest
 
 MODULES = [
     "runtime.wire.arrays",
+    "runtime.content.checks",
     "runtime.content.levels.platformer.solver",
     "runtime.content.levels.rules",
     "runtime.content.levels.runner.solver",
+    "runtime.content.terrain.styles",
     "runtime.errors",
+    "runtime.lru",
     "runtime.address",
     "runtime.parameters",
     "demos.world.camera",

@@ -86,9 +86,16 @@ def test_too_many_colours_for_an_indexed_picture() -> None:
         palettes.indexed(image)
 
 
+def palette_file(colours: np.ndarray, name: str) -> str:
+    if name.endswith(".hex"):
+        return "".join(f"{r:02x}{g:02x}{b:02x}\n" for r, g, b in colours.tolist())
+    rows = "".join(f"{r:3d} {g:3d} {b:3d}\t{r:02x}{g:02x}{b:02x}\n" for r, g, b in colours.tolist())
+    return f"GIMP Palette\nName: mine\nColumns: 8\n#\n{rows}"
+
+
 @given(palette, st.sampled_from(["my palette.gpl", "a/b.hex"]))
 def test_palette_files_round_trip(colours: np.ndarray, name: str) -> None:
-    assert np.array_equal(palettes.read_palette(palettes.write_palette(colours, name), name), colours)
+    assert np.array_equal(palettes.read_palette(palette_file(colours, name), name), colours)
 
 
 def test_palette_files_of_others() -> None:
@@ -116,11 +123,6 @@ def test_palette_files_of_others() -> None:
 def test_bad_palette_files_are_refused(text: str, name: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         palettes.read_palette(text, name)
-
-
-def test_a_palette_is_not_written_as_something_else() -> None:
-    with pytest.raises(ValueError, match=r"\.gpl or \.hex"):
-        palettes.write_palette(np.zeros((1, 3), np.uint8), "x.png")
 
 
 def test_pieces_that_touch_nothing_are_strays() -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from runtime.content.levels.requests import GenerateRequest
 from runtime.content.terrain.chunks import ChunksRequest
-from runtime.content.terrain.requests import SketchRequest, TerrainRequest
+from runtime.content.terrain.requests import TerrainRequest
+from runtime.content.terrain.sketches import SketchRequest
 from runtime.errors import Code, RpcError
 from runtime.parameters import Options, parse, take_options
 from runtime.serving.connection.responses import one_map

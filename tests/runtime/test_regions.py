@@ -37,7 +37,7 @@ def test_windows_agree_whatever_was_asked_before(corner: tuple[int, int]) -> Non
     row, column = corner[0] - 30, corner[1] + 40  # across the edge of two regions
     whole = Regions().water("a", made_land.heights, 0, row, column, 60, 80)
     assert whole.surface.shape == whole.accumulation.shape == whole.direction.shape == (60, 80)
-    other = Regions(limit_bytes=1)  # keeps one region at a time
+    other = Regions(limit_bytes=1)  # caches nothing
     other.water("a", made_land.heights, 3, 7, 7, 1, 1, coarsest_lod=0)
     part = other.water("a", made_land.heights, 0, row + 11, column + 7, 33, 51)
     same(part, Water(*(layer[11:44, 7:58] for layer in whole)))

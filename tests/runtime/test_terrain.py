@@ -17,8 +17,9 @@ from runtime.content.terrain import ground, layers
 from runtime.content.terrain import requests as terrain
 from runtime.content.terrain.ground import PIXELS_PER_CELL, STEPS_A_METRE, classic_noise
 from runtime.content.terrain.layers import quarter_metres
-from runtime.content.terrain.requests import LODS
+from runtime.content.terrain.sketches import SketchRequest
 from runtime.content.terrain.styles import WEIGHT_SUM, style_weights
+from runtime.content.terrain.windows import LODS
 from runtime.errors import Code
 from runtime.local import Local
 from runtime.service import Service
@@ -142,8 +143,7 @@ def test_kept_control_maps_change_nothing(runtime: Local) -> None:
             assert np.array_equal(chunk["height"], quarter_metres(whole[0])), (x, y, size, lod)
 
 
-def test_the_oldest_control_maps_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ground, "SHEETS_KEPT", 2)
+def test_the_oldest_control_maps_are_dropped() -> None:
     asked = []
 
     class Counting:
@@ -155,7 +155,8 @@ def test_the_oldest_control_maps_are_dropped(monkeypatch: pytest.MonkeyPatch) ->
     class File:
         sha256 = "a"
 
-    control = ground.LearnedControl().of(Counting(), File(), 1, (0,))  # type: ignore[arg-type]
+    two_sheets = 2 * 96 * 96 * 8
+    control = ground.LearnedControl(two_sheets).of(Counting(), File(), 1, (0,))  # type: ignore[arg-type]
     for row in (0, 64, 0, 128, 64):  # 0 was used last when 128 came, so 64 went
         assert control(row + 3, 5, 20)[0, 0] == (3 + 16) * 96 + 5 + 16
     assert len(asked) == 4
@@ -163,7 +164,7 @@ def test_the_oldest_control_maps_are_dropped(monkeypatch: pytest.MonkeyPatch) ->
     assert len(asked) == 5, "a chunk at the sheet's edge, with its margin, is cut from it"
     control(20, 20, 80)
     control(20, 20, 80)
-    assert len(asked) == 7, "a window that reaches beyond the sheet is drawn, and not kept"
+    assert len(asked) == 7, "a window that reaches beyond the sheet is drawn, and not cached"
 
 
 # --- layers ----------------------------------------------------------------------------------------------------------
@@ -273,4 +274,4 @@ def test_levels_of_the_model_are_those_of_the_requests(runtime: Local) -> None:
     assert stated["style"]["choices"] == KNOWN
     assert stated["control"]["choices"] == ["learned", "noise"]
     assert set(stated) - {"grain"} <= set(terrain.TerrainRequest.__struct_fields__)
-    assert "grain" in terrain.SketchRequest.__struct_fields__
+    assert "grain" in SketchRequest.__struct_fields__

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.content.characters import vocabulary, wishes
-from runtime.content.characters.reconcile import settle
+from runtime.content.characters.reconcile import reconcile
 from runtime.content.characters.texts import Reading, read_text
 from runtime.content.characters.wishes import Choices, Row
 from runtime.engine import Engine
@@ -131,7 +131,7 @@ def test_any_text_is_read_or_refused(known: Choices, text: str) -> None:
 
 
 class Settled:
-    """settle() over the bundled model itself."""
+    """reconcile() over the bundled model itself."""
 
     def __init__(self, known: Choices) -> None:
         self.known, self.engine = known, Engine("cpu", 1)
@@ -141,7 +141,7 @@ class Settled:
         def make(wish: Row) -> Row:
             return self.run("values", self.run("cast", np.array([3]), wish[None]))[0]
 
-        return settle(read_text(text, self.known), attributes, self.known, self.run("never"), make)
+        return reconcile(read_text(text, self.known), attributes, self.known, self.run("never"), make)
 
     def run(self, *arguments: object) -> Row:
         return self.engine.submit(self.engine.run, self.model, *arguments).result()

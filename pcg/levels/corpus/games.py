@@ -16,7 +16,7 @@ from runtime.content.levels.custom.game import OwnGame
 from runtime.content.levels.dungeon.solver import ENTERED
 from runtime.content.levels.rules import Game
 from runtime.content.levels.rules import find_game as rules_of
-from runtime.errors import did_you_mean
+from runtime.errors import nearest
 
 # What a legend says of a tile, and what the tiles it says it of are counted as.
 PROPERTIES = ("enemy", "collectible", "hazard", "pushable", "start", "goal")
@@ -118,8 +118,7 @@ def find_game(name: str) -> LevelGame:
         ValueError: there is none; the message names the nearest.
     """
     if name not in GAMES:
-        near = did_you_mean(name, GAMES) or f"; there are: {', '.join(GAMES)}"
-        raise ValueError(f"unknown game {name!r:.80}{near}")
+        raise ValueError(f"unknown game {name!r:.80}{nearest(name, GAMES)}")
     return GAMES[name]
 
 

@@ -23,7 +23,7 @@ from pcg.writers.levels.level import Find, Level
 from pcg.writers.levels.tileset import check_tileset, tileset_name
 from runtime.content.levels.custom.game import OwnGame
 from runtime.content.levels.rules import GAMES, Game, find_game, goals_of, starts_of
-from runtime.errors import did_you_mean
+from runtime.errors import nearest
 
 # What a level becomes under a path: the files, by path, the one asked for first.
 Encoder = Callable[[Level, Path], dict[Path, bytes]]
@@ -55,8 +55,7 @@ def check_suffix(path: Path) -> str:
     """The suffix that says which format a level file has. Raises ValueError if there is no such format."""
     suffix = path.suffix.lower()
     if suffix not in ENCODERS:
-        near = did_you_mean(suffix, ENCODERS) or f"; there are: {', '.join(ENCODERS)}"
-        raise ValueError(f"{path}: no level format is called {suffix or 'nothing'!r}{near}")
+        raise ValueError(f"{path}: no level format is called {suffix or 'nothing'!r}{nearest(suffix, ENCODERS)}")
     return suffix
 
 

@@ -1,4 +1,4 @@
-"""Where the frames of a character's sheet are and how they play: the layout, and the atlas that Aseprite would write.
+"""The layout of a character's sheet, its animations, and its atlas as Aseprite writes it.
 
 A sheet is 4 rows of 9 frames of 64x64 pixels: up, left, down, right; frame 0 stands, frames 1 to 8 are the walk.
 """
@@ -17,7 +17,7 @@ AtlasForm = Literal["json-hash", "json-array"]
 
 @dataclass(frozen=True)
 class Animation:
-    """Frames `first` to `last` of a sheet, counted row by row; standing is an animation of one frame."""
+    """Frames `first` to `last` of a sheet, counted row by row. Standing is an animation of one frame."""
 
     name: str
     first: int
@@ -36,16 +36,21 @@ ANIMATIONS = tuple(
 
 
 def region(frame: int) -> dict[str, int]:
-    """Where a frame is on the sheet, in pixels."""
+    """The rectangle of a frame on the sheet, in pixels."""
     row, column = divmod(frame, FRAMES)
     return {"x": column * FRAME_PX, "y": row * FRAME_PX, "w": FRAME_PX, "h": FRAME_PX}
 
 
 def atlas(image: str, form: AtlasForm = "json-hash", *, indexed: bool = False) -> dict[str, Any]:
-    """The sheet as Aseprite's JSON; `image`: the sheet's file name.
+    """The sheet's atlas in Aseprite's JSON format.
 
-    Frames are named by their numbers, "0" to "35", as Phaser's createFromAseprite looks them up; a tag has the numbers
-    of its first and last frame.
+    Frames are named by their numbers, "0" to "35", as Phaser's createFromAseprite expects. A tag has the numbers of its
+    first and last frame.
+
+    Args:
+        image: the sheet's file name.
+        form: frames as a map or as a list.
+        indexed: whether the sheet has a palette.
     """
     size = {"w": FRAME_PX, "h": FRAME_PX}
     frames = {

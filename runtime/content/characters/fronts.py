@@ -1,4 +1,4 @@
-"""A front that somebody drew: whether it is one, and in which colours its sheet will be."""
+"""Fronts that a user drew: the check of a drawn front, and the colours of its sheet."""
 
 from __future__ import annotations
 
@@ -10,61 +10,60 @@ from numpy.typing import NDArray
 
 from runtime.content.characters.atlas import FRAME_PX
 from runtime.content.characters.palettes import colours_of, crisp, reduce_colours, snap
-from runtime.errors import Code, RpcError
+from runtime.content.checks import invalid, parameter_error
+from runtime.errors import Code
 
 Image = NDArray[np.uint8]
 
 SHAPE = (FRAME_PX, FRAME_PX, 4)
 SIZE = f"{FRAME_PX}x{FRAME_PX} pixels"
-MOST_COLOURS = 64  # of a sheet, the transparent one counted
-FEWEST_PIXELS = 16  # less is a speck, no figure
+MOST_COLOURS = 64  # of a sheet, the transparent one included
+FEWEST_PIXELS = 16  # of a figure
 
 
 def check_front(front: Any) -> Image:
     """The front, RGBA (64, 64, 4), with alpha 0 or 255.
 
     Raises:
-        RpcError: INVALID_PARAMS: it is no such array, is empty or has no transparent background; OUT_OF_RANGE: it is
-            of another size.
+        RpcError: INVALID_PARAMS for anything but an RGBA array, for an empty front and for one without a transparent
+            background; OUT_OF_RANGE for another size.
     """
     if not isinstance(front, np.ndarray) or front.dtype != np.uint8 or front.ndim != 3:
         array = isinstance(front, np.ndarray)
         what = f"an array of shape {list(front.shape)}, {front.dtype}" if array else type(front).__name__
-        raise _wrong(f"it is {what}; it must be an array of bytes, [{FRAME_PX}, {FRAME_PX}, 4], RGBA")
+        raise invalid("front", f"it is {what}; it must be an array of bytes, [{FRAME_PX}, {FRAME_PX}, 4], RGBA")
     if front.shape[2] == 3:
-        raise _wrong("it has no alpha; give RGBA, with alpha 0 around the figure")
+        raise invalid("front", "it has no alpha; give RGBA, with alpha 0 around the figure")
     if front.shape != SHAPE:
         told = f"{front.shape[1]}x{front.shape[0]} pixels with {front.shape[2]} channels"
-        raise RpcError(
-            Code.OUT_OF_RANGE,
-            f"front: it has {told}; {SIZE} of RGBA would do",
-            {"parameter": "front", "value": list(front.shape), "expected": list(SHAPE)},
-        )
+        message = f"front: it has {told}; {SIZE} of RGBA would do"
+        raise parameter_error(Code.OUT_OF_RANGE, "front", message, value=list(front.shape), expected=list(SHAPE))
     clear = crisp(front)
     solid = int((clear[..., 3] > 0).sum())
     if solid < FEWEST_PIXELS:
-        raise _wrong(f"it is empty: {solid} of its pixels are opaque, and a figure has {FEWEST_PIXELS} at least")
+        what = f"it is empty: {solid} of its pixels are opaque, and a figure has {FEWEST_PIXELS} at least"
+        raise invalid("front", what)
     if solid == FRAME_PX * FRAME_PX:
-        raise _wrong("it has no transparent pixel, so nobody can tell figure from background; give alpha 0 around it")
+        what = "it has no transparent pixel, so nobody can tell figure from background; give alpha 0 around it"
+        raise invalid("front", what)
     return clear
 
 
 def in_colours(front: Image, colours: int, palette: NDArray[np.uint8]) -> Image:
-    """The front in at most so many colours, the transparent one counted, of a palette (n, 3) unless that is empty."""
+    """The front in at most `colours` colours, the transparent one included.
+
+    `palette` (n, 3): the only colours to use; empty for no such limit.
+    """
     if len(palette):
         front = snap(front, palette)
     return reduce_colours(front, min(colours, MOST_COLOURS) - 1)
 
 
 def colour_count(image: Image) -> int:
-    """How many colours an image has, the transparent one counted."""
+    """The number of colours of an image, the transparent one included."""
     return len(colours_of(image)[0]) + 1
 
 
 def digest(front: Image) -> str:
     """The SHA-256 of a front's pixels, hexadecimal."""
     return hashlib.sha256(np.ascontiguousarray(front).tobytes()).hexdigest()
-
-
-def _wrong(what: str) -> RpcError:
-    return RpcError(Code.INVALID_PARAMS, f"front: {what}", {"parameter": "front"})

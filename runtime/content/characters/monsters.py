@@ -1,4 +1,4 @@
-"""characters.monster: monsters of 32x32 pixels from seeds, of any kind or of one."""
+"""characters.monster: monsters of 32x32 pixels."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 from runtime.content.characters.outlines import close_gaps, complete_outlines, fill_pinholes
 from runtime.content.characters.palettes import remove_strays
 from runtime.content.characters.sheet import check_seed, find, share
+from runtime.content.checks import one_of, within
 from runtime.content.provenance import provenance
 from runtime.engine import Engine
-from runtime.errors import Code, RpcError, did_you_mean, within
 from runtime.registry import ModelFile, Registry
 
 MODEL = "monster"
 MOST = 256  # in one request
 ANY = -1
-STRAY = 8  # pixels up to which a piece that touches nothing is a stray: one drawn monster in thirteen has one
+STRAY = 8  # the most pixels of a stray piece; one hand-drawn monster in thirteen has one
 
 
 class MonsterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The parameters of characters.monster. `count`: so many, of consecutive seeds.
+    """The parameters of characters.monster. `count`: how many monsters, with consecutive seeds.
 
-    `vary`: the seed of a monster to make others of, of the same kind, and in `change` how far they are from it.
+    `vary`: the seed of a monster to make variations of, which are of the same kind. `change`: how far they are from it.
     """
 
     seed: int
@@ -38,10 +38,10 @@ class MonsterRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def check(request: MonsterRequest, registry: Registry) -> ModelFile:
-    """The request's model.
+    """Check a request against its model's card, and return the model.
 
     Raises:
-        RpcError: INVALID_PARAMS or OUT_OF_RANGE, naming the parameter and what would do; MODEL_NOT_FOUND.
+        RpcError: INVALID_PARAMS or OUT_OF_RANGE, with the parameter and which value would do; MODEL_NOT_FOUND.
     """
     model = find(registry, request.model, "category")
     check_seed("seed", request.seed, model)
@@ -49,10 +49,8 @@ def check(request: MonsterRequest, registry: Registry) -> ModelFile:
         within("count", request.count, 1, MOST)
         check_seed("seed", request.seed + request.count - 1, model)
     kinds = _kinds(model)
-    if request.category is not None and request.category not in kinds:
-        near = did_you_mean(request.category, kinds) or f"; there are: {', '.join(kinds)}"
-        what = f"category: there is no {request.category!r:.80}{near}"
-        raise RpcError(Code.INVALID_PARAMS, what, {"parameter": "category"})
+    if request.category is not None:
+        one_of("category", request.category, kinds, "category: there is no")
     share("truncation", request.truncation)
     if request.vary is not None:
         check_seed("vary", request.vary, model)
@@ -65,10 +63,10 @@ def _kinds(model: ModelFile) -> list[str]:
 
 
 def mend(drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Monsters (N, 32, 32, 4) as a network draws them, without strays, pinholes and gaps in their outlines."""
+    """Remove stray pieces, pinholes and gaps in the outline from monsters (N, 32, 32, 4) that the network drew."""
     whole = remove_strays(drawn, STRAY)
     lost = ~whole[..., 3].any((1, 2))
-    whole[lost] = drawn[lost]  # one that is nothing but strays
+    whole[lost] = drawn[lost]  # a monster that consists of stray pieces only
     return close_gaps(complete_outlines(fill_pinholes(whole)))
 
 
@@ -80,7 +78,7 @@ def monsters(engine: Engine, model: ModelFile, request: MonsterRequest) -> dict[
     casts = engine.run(model, "cast", seeds, kind)
     truncation = share("truncation", request.truncation)
     others, part = casts, 0
-    if request.vary is not None:  # from the monster that is varied some way to the seed's, which is of its kind
+    if request.vary is not None:  # part of the way from the varied monster to the seed's monster of the same kind
         base = engine.run(model, "cast", np.full(len(seeds), request.vary), kind)
         others, part = engine.run(model, "cast", seeds, base[:, 3]), share("change", request.change)
         casts = base

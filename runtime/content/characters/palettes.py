@@ -1,4 +1,4 @@
-"""Palettes of pixel art: a whole sheet in few colours, exactly and always alike; stray pixels; palette files.
+"""Palettes of pixel art: colour reduction, indexed images, stray pixels, palette files.
 
 Images are RGBA uint8 (..., 4) whose alpha is 0 or 255; a transparent pixel is all zero. A palette is uint8 (n, 3).
 Distances are whole numbers and ties go to the first, so a result is the same on every machine.
@@ -10,21 +10,21 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from runtime.errors import did_you_mean
+from runtime.errors import nearest
 
 Image = NDArray[np.uint8]
 Palette = NDArray[np.uint8]
 
-LARGEST = 256  # colours of a palette file or an indexed picture
-PAIRED = 320  # colours up to which all pairs are compared
-WEIGHTS = (2, 4, 3)  # of red, green and blue in a distance, roughly as the eye has it
+LARGEST = 256  # colours of a palette file or an indexed image
+PAIRED = 320  # the most colours of which all pairs are compared
+WEIGHTS = (2, 4, 3)  # of red, green and blue in a distance, roughly as the eye sees them
 NEVER = 1 << 20  # more than any distance
-STRAY = 3  # pixels up to which a piece that touches nothing is a stray
+STRAY = 3  # the most pixels of a stray piece
 SUFFIXES = (".gpl", ".hex")
 
 
 def crisp(image: Image) -> Image:
-    """The image with alpha 0 or 255: what is at least half opaque stays, and keeps its colour."""
+    """The image with alpha 0 or 255. Pixels that are at least half opaque keep their colour; the others are cleared."""
     out = image.copy()
     solid = image[..., 3] >= 128
     out[solid, 3] = 255
@@ -33,7 +33,7 @@ def crisp(image: Image) -> Image:
 
 
 def colours_of(image: Image) -> tuple[Palette, NDArray[np.int64]]:
-    """The colours of an image's opaque pixels and how often each occurs, the most frequent first, then by value."""
+    """The colours of an image's opaque pixels and their counts, by falling count, then by value."""
     opaque = image[image[..., 3] > 0].astype(np.int64)
     values, counts = np.unique((opaque[:, 0] << 16) | (opaque[:, 1] << 8) | opaque[:, 2], return_counts=True)
     order = np.lexsort((values, -counts))
@@ -54,8 +54,8 @@ def distances(colours: Palette, others: Palette) -> NDArray[np.int64]:
 def reduce_colours(image: Image, limit: int) -> Image:
     """The image in at most `limit` of its own colours.
 
-    Whole colours are replaced, one after the other: always the one whose pixels lose least by becoming another, which
-    has more pixels. So what is left is the artist's choice of colours, not a mean of some.
+    Colours are replaced one after the other. Each step replaces the colour whose pixels change least if they take the
+    nearest more frequent colour. So the colours that are left are the artist's own, never a mean.
 
     Raises:
         ValueError: limit is not 1 to 256.
@@ -66,7 +66,7 @@ def reduce_colours(image: Image, limit: int) -> Image:
     if len(colours) <= limit:
         return image.copy()
     coarse = _gather(colours)
-    kept = np.unique(coarse)  # the first, so the most frequent, of every gathering
+    kept = np.unique(coarse)  # the first, and so the most frequent, of every group
     weights = np.bincount(np.searchsorted(kept, coarse), counts).astype(np.int64)
     order = np.lexsort((kept, -weights))
     chosen = _join(distances(colours[kept[order]], colours[kept[order]]), weights[order], limit)
@@ -74,7 +74,7 @@ def reduce_colours(image: Image, limit: int) -> Image:
 
 
 def _gather(colours: Palette) -> NDArray[np.int64]:
-    """For each colour the first one that shares its leading bits, as many bits as leave PAIRED colours or fewer."""
+    """For each colour the index of the first with the same leading bits, of which PAIRED colours or fewer differ."""
     for bits in range(8, 0, -1):
         keys = (colours >> (8 - bits)).astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
         _, first, which = np.unique(keys, return_index=True, return_inverse=True)
@@ -84,7 +84,7 @@ def _gather(colours: Palette) -> NDArray[np.int64]:
 
 
 def _join(apart: NDArray[np.int64], weights: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
-    """Numbers of the colours left, of those that are ordered by weight; a colour may only join one before it."""
+    """The indices of the colours that are left. Colours are ordered by weight; one may only join one before it."""
     weights = weights.copy()
     count = len(weights)
     costs = np.where(np.tri(count, k=-1, dtype=bool), apart, NEVER)
@@ -101,7 +101,7 @@ def _join(apart: NDArray[np.int64], weights: NDArray[np.int64], limit: int) -> N
 
 
 def snap(image: Image, palette: Palette) -> Image:
-    """The image with every colour replaced by the nearest of a palette; of equally near ones, the first."""
+    """The image with every colour replaced by the nearest colour of a palette; of equally near ones, the first."""
     opaque = image[..., 3] > 0
     packed = image[opaque].astype(np.int64) @ np.array([1 << 16, 1 << 8, 1, 0])
     values, which = np.unique(packed, return_inverse=True)
@@ -113,12 +113,12 @@ def snap(image: Image, palette: Palette) -> Image:
 
 
 def _parts(colours: Palette) -> list[Palette]:
-    """The colours in parts, so that their distances fit in little memory; at least one part."""
+    """The colours in parts of at most 4,096, so that distances need little memory; at least one part."""
     return [colours[i : i + 4096] for i in range(0, max(1, len(colours)), 4096)]
 
 
 def indexed(image: Image) -> tuple[NDArray[np.uint8], Palette]:
-    """Palette indices (...) and a palette whose entry 0 stands for transparent pixels; the most frequent colour is 1.
+    """The palette indices (...) of an image, and its palette. Entry 0 is transparent, entry 1 the most frequent colour.
 
     Raises:
         ValueError: the image has more than 255 colours.
@@ -136,7 +136,7 @@ def indexed(image: Image) -> tuple[NDArray[np.uint8], Palette]:
 
 
 def remove_strays(frames: Image, most: int = STRAY) -> Image:
-    """Frames (..., H, W, 4) without the pieces of up to `most` pixels that touch nothing else, not even at a corner."""
+    """Remove stray pieces from frames (..., H, W, 4): up to `most` pixels that touch nothing else, not at a corner."""
     flat = np.ascontiguousarray(frames[..., 3] > 0).reshape(-1, *frames.shape[-3:-1])
     out = frames.copy()
     out[_strays(flat, most).reshape(frames.shape[:-1])] = 0
@@ -145,7 +145,7 @@ def remove_strays(frames: Image, most: int = STRAY) -> Image:
 
 @njit(cache=True, nogil=True)
 def _strays(solid: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:
-    """Where the 8-connected pieces of up to `most` pixels are, in each picture of (N, H, W)."""
+    """Which pixels of images (N, H, W) are in an 8-connected piece of up to `most` pixels."""
     count, height, width = solid.shape
     stray = np.zeros(solid.shape, np.bool_)
     seen = np.zeros((height, width), np.bool_)
@@ -173,15 +173,16 @@ def _strays(solid: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:
 
 
 def read_palette(text: str, name: str) -> Palette:
-    """The colours of a palette file: GIMP's .gpl, or .hex with one rrggbb a line. `name` is the file's, for its suffix.
+    """The colours of a palette file: GIMP's .gpl, or .hex with one rrggbb a line.
+
+    `text`: the file's content; `name`: its name, whose suffix tells the format.
 
     Raises:
-        ValueError: the suffix is neither, a line is wrong (which one), or there are no colours, or more than 256.
+        ValueError: for another suffix, for a wrong line (with its number), and for no colours or more than 256.
     """
     suffix = "." + name.rpartition(".")[2].lower()
     if suffix not in SUFFIXES:
-        near = did_you_mean(suffix, SUFFIXES) or f"; there are: {', '.join(SUFFIXES)}"
-        raise ValueError(f"{name}: no palette format is called {suffix!r}{near}")
+        raise ValueError(f"{name}: no palette format is called {suffix!r}{nearest(suffix, SUFFIXES)}")
     lines = [line.strip() for line in text.lstrip("\ufeff").splitlines()]
     if suffix == ".gpl":
         if not lines or lines[0] != "GIMP Palette":
@@ -211,14 +212,3 @@ def _hex_colour(line: str, name: str, number: int) -> list[int]:
         return list(bytes.fromhex(digits))
     except ValueError:
         raise ValueError(f"{name}, line {number}: {line!r} is no colour of the form rrggbb") from None
-
-
-def write_palette(palette: Palette, name: str) -> str:
-    """A palette as the text of a .gpl or .hex file. Raises ValueError for another suffix."""
-    stem, _, suffix = name.rpartition(".")
-    if suffix.lower() == "hex":
-        return "".join(f"{r:02x}{g:02x}{b:02x}\n" for r, g, b in palette.tolist())
-    if suffix.lower() != "gpl":
-        raise ValueError(f"{name}: palettes are written as {' or '.join(SUFFIXES)}")
-    rows = "".join(f"{r:3d} {g:3d} {b:3d}\t{r:02x}{g:02x}{b:02x}\n" for r, g, b in palette.tolist())
-    return f"GIMP Palette\nName: {stem.rpartition('/')[2]}\nColumns: 8\n#\n{rows}"

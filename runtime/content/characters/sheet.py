@@ -1,7 +1,7 @@
-"""characters.sheet: from a seed and wishes, or from a drawn front, to a sheet of 36 frames.
+"""characters.sheet: a sheet of 36 frames from a seed and wishes, or from a front that a user drew.
 
-The front's model casts and draws one standing frame; the walk's model makes all frames of it, in its colours and no
-others. What a network leaves to chance is mended by rule: stray pixels, gaps in the outline, too many colours.
+The front's model chooses the character and draws one standing frame. The walk's model makes all frames from it, in the
+front's colours only. Rules repair what the networks draw: stray pixels, gaps in the outline, too many colours.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from runtime.content.characters import fronts, wishes
 from runtime.content.characters.atlas import DIRECTIONS, FRAME_PX, FRAMES, atlas
 from runtime.content.characters.outlines import close_gaps, gaps
 from runtime.content.characters.palettes import LARGEST, indexed, remove_strays
-from runtime.content.characters.reconcile import settle
+from runtime.content.characters.reconcile import reconcile
 from runtime.content.characters.texts import Reading, read_text
+from runtime.content.checks import invalid, within
 from runtime.content.provenance import provenance, with_model
 from runtime.engine import Engine
-from runtime.errors import Code, RpcError, within
 from runtime.registry import ModelFile, Registry
 
 FRONT_MODEL, WALK_MODEL, FAMILY = "character-front", "character-walk", "characters"
-UNIT = 128  # of shares, as the models count them
+UNIT = 128  # the models' number for a share of 1
 FRONT_FRAME = DIRECTIONS.index("down") * FRAMES
-KEPT = ("body", "species")  # what a variation never changes: all else has to fit them
+FIXED = ("body", "species")  # a variation never changes these, since all else has to fit them
 Image = NDArray[np.uint8]
 Row = NDArray[np.int64]
 
@@ -36,9 +36,9 @@ Row = NDArray[np.int64]
 class SheetRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The parameters of characters.sheet (docs/protocol.md).
 
-    Either `seed`, with `attributes` wished for and a `text` that describes it, or `front`. `seed_b`: a second
-    character, and in `blend` how much of it. `vary`: the seed of a character to make another of, and in `change` how
-    much of it is drawn anew.
+    Give either `seed`, with wishes in `attributes` and a description in `text`, or `front`. `seed_b`: the seed of a
+    second character to blend with; `blend`: its share. `vary`: the seed of a character to make a variation of;
+    `change`: the share of it that is drawn again.
     """
 
     seed: int | None = None
@@ -58,7 +58,7 @@ class SheetRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Order:
-    """A checked request. `front_model` is None, and `front` is not, where the front is given. Shares are in 128ths."""
+    """A checked request. If the front is given, `front_model` is None; otherwise `front` is. Shares are in 128ths."""
 
     request: SheetRequest
     front_model: ModelFile | None
@@ -73,24 +73,24 @@ class Order:
 
     @property
     def canonical(self) -> Any:
-        """What the result depends on, as MessagePack holds it."""
+        """All that the result depends on, ready for MessagePack."""
         shas = [model.sha256 for model in (self.front_model, self.walk_model) if model is not None]
         drawn = None if self.front is None else fronts.digest(self.front)
         return [shas, msgspec.structs.replace(self.request, front=drawn)]
 
 
 def check(request: SheetRequest, registry: Registry) -> Order:
-    """The request, checked against the models' cards.
+    """Check a request against the models' cards.
 
     Raises:
-        RpcError: INVALID_PARAMS or OUT_OF_RANGE, naming the parameter and what would do; MODEL_NOT_FOUND.
+        RpcError: INVALID_PARAMS or OUT_OF_RANGE, with the parameter and which value would do; MODEL_NOT_FOUND.
     """
     if request.front is not None:
         _alone(request)
     elif request.seed is None:
-        raise _wrong("seed", "give a seed, or a front that is drawn already")
+        raise invalid("seed", "give a seed, or a front that is drawn already")
     if request.vary is not None and request.seed_b is not None:
-        raise _wrong("vary", "a character is either varied or blended with another; leave out vary or seed_b")
+        raise invalid("vary", "a character is either varied or blended with another; leave out vary or seed_b")
     walk = find(registry, request.walk, "front")
     front_model, wish, reading = None, np.zeros(0, np.int64), None
     if request.front is None:
@@ -117,48 +117,48 @@ def check(request: SheetRequest, registry: Registry) -> Order:
 
 
 def _alone(request: SheetRequest) -> None:
-    """Raises RpcError where a request with a front says what it is to be as well."""
+    """Raises RpcError for a request that has a front and describes the character as well."""
     for name in ("attributes", "text", "seed_b", "vary"):
         if getattr(request, name) not in (None, {}):
-            raise _wrong(name, "a front is a whole character already; leave one of the two out")
+            raise invalid(name, "a front is a whole character already; leave one of the two out")
 
 
 def find(registry: Registry, name: str, parameter: str) -> ModelFile:
-    """A model of characters that takes a parameter. Raises RpcError."""
+    """The model of that name. Raises RpcError unless it is a model of characters that takes the parameter."""
     model = registry.find(name)
     if model.card.family != FAMILY:
-        raise _wrong("model", f"{name!r} makes {model.card.family}, not {FAMILY}")
+        raise invalid("model", f"{name!r} makes {model.card.family}, not {FAMILY}")
     if parameter not in model.card.parameters:
-        raise _wrong("model", f"{name!r} takes no {parameter}; another model is needed here")
+        raise invalid("model", f"{name!r} takes no {parameter}; another model is needed here")
     return model
 
 
 def check_seed(name: str, seed: int, model: ModelFile) -> None:
-    """Raises RpcError OUT_OF_RANGE for a seed that the model doesn't take."""
+    """Compare a seed with the model's card. Raises RpcError OUT_OF_RANGE."""
     stated = model.card.parameters["seed"]
     within(name, seed, stated.minimum or 0, stated.maximum or 0)
 
 
 def share(name: str, value: float) -> int:
-    """A share of 0 to 1 in 128ths. Raises RpcError OUT_OF_RANGE."""
+    """A share in 128ths. Raises RpcError OUT_OF_RANGE unless it is in 0..1."""
     return round(within(name, value, 0, 1) * UNIT)
 
 
 def read_colours(palette: list[str]) -> NDArray[np.uint8]:
-    """Colours (n, 3) written as rrggbb, with or without a #. Raises RpcError."""
+    """Parse colours written as rrggbb, with or without a #: uint8 (n, 3). Raises RpcError."""
     within("palette", len(palette), 0, LARGEST)
     colours = np.zeros((len(palette), 3), np.uint8)
     for k, text in enumerate(palette):
         try:
             red, green, blue = bytes.fromhex(text.removeprefix("#"))
         except ValueError:
-            raise _wrong("palette", f"{text!r:.40} is no colour of the form rrggbb") from None
+            raise invalid("palette", f"{text!r:.40} is no colour of the form rrggbb") from None
         colours[k] = red, green, blue
     return colours
 
 
 def sheet(engine: Engine, order: Order) -> dict[str, Any]:
-    """The sheet of a checked request, its atlas, who it is and what made it. In the engine's thread.
+    """The result of a characters.sheet: image, atlas, attributes, provenance. Call it in the engine's thread.
 
     Raises:
         RpcError: INVALID_PARAMS for wishes that contradict each other; UNSATISFIED for a colour that nothing comes in.
@@ -167,7 +167,7 @@ def sheet(engine: Engine, order: Order) -> dict[str, Any]:
     attributes: dict[str, str] = {}
     said: dict[str, Any] = {}
     if order.front_model is not None and (reading := order.reading) is not None:
-        order, notes = _settled(engine, order.front_model, order, reading)
+        order, notes = _reconciled(engine, order.front_model, order, reading)
         said = {"text": {"wishes": order.request.attributes, "unknown": reading.unknown, "notes": notes}}
     if order.front_model is None:
         assert order.front is not None
@@ -182,17 +182,17 @@ def sheet(engine: Engine, order: Order) -> dict[str, Any]:
         "image": image,
         "atlas": atlas("character.png"),
         "attributes": attributes,
-        "colors": fronts.colour_count(front),  # which is one of the frames, and the others have no colour of their own
+        "colors": fronts.colour_count(front),  # the other frames have no further colours
         "provenance": _provenance(order, front),
         "credits": (order.front_model or order.walk_model).card.credits,
         **said,
     }
 
 
-def _settled(engine: Engine, model: ModelFile, order: Order, reading: Reading) -> tuple[Order, list[str]]:
-    """The order for what its text and its wishes come to, without the text; and what is not to be had.
+def _reconciled(engine: Engine, model: ModelFile, order: Order, reading: Reading) -> tuple[Order, list[str]]:
+    """The order with its text turned into wishes; and notes on what the wishes leave out.
 
-    What was made is told by wishes alone, so that it is made again though the vocabulary grows.
+    Provenance holds the wishes and not the text, so that the same character is made again after the vocabulary grows.
     """
     known, seed = wishes.choices(model.card), order.request.seed
     assert seed is not None
@@ -201,7 +201,7 @@ def _settled(engine: Engine, model: ModelFile, order: Order, reading: Reading) -
         values: Row = engine.run(model, "values", _cast(engine, model, seed, wish))[0]
         return values
 
-    wished, notes = settle(reading, order.request.attributes, known, engine.run(model, "never"), make)
+    wished, notes = reconcile(reading, order.request.attributes, known, engine.run(model, "never"), make)
     request = msgspec.structs.replace(order.request, attributes=wished, text=None)
     return replace(order, request=request, wish=wishes.read_wishes(wished, known)), notes
 
@@ -215,7 +215,7 @@ def _provenance(order: Order, front: Image) -> dict[str, Any]:
 
 
 def draw_front(engine: Engine, model: ModelFile, order: Order) -> tuple[Image, dict[str, str]]:
-    """The standing front of a request with a seed as the model draws it, RGBA (64, 64, 4), and its attributes."""
+    """The standing front of a request with a seed, RGBA (64, 64, 4), without repair; and the character's attributes."""
     known, request = wishes.choices(model.card), order.request
     if (order.wish != wishes.OPEN).any():
         wishes.check_together(order.wish, known, engine.run(model, "never"))
@@ -237,14 +237,14 @@ def draw_front(engine: Engine, model: ModelFile, order: Order) -> tuple[Image, d
 
 
 def _cast(engine: Engine, model: ModelFile, seed: int, wish: Row) -> Row:
-    """Who a seed is, (1, numbers)."""
+    """The character of a seed and wishes, (1, numbers)."""
     return engine.run(model, "cast", np.array([seed]), wish[None])
 
 
 def _varied(engine: Engine, model: ModelFile, order: Order, known: wishes.Choices) -> Row:
-    """Another of the character `vary`: of each attribute and colour, `change` of them are those of `seed`.
+    """A variation of the character `vary`: a share `change` of its attributes and colours comes from `seed` instead.
 
-    What is kept is kept to the item, blend and look; what is drawn anew goes with it.
+    Attributes that are not drawn again keep their item, its blend and its variant; the new ones go with them.
     """
     request = order.request
     assert request.vary is not None
@@ -253,7 +253,7 @@ def _varied(engine: Engine, model: ModelFile, order: Order, known: wishes.Choice
     values = engine.run(model, "values", base)[0]
     count = len(known.attributes)
     anew = np.array([drawn_anew(request.seed, name, order.change) for name in (*known.attributes, *wishes.SHARED)])
-    anew[[known.attributes.index(name) for name in KEPT if name in known.attributes]] = False
+    anew[[known.attributes.index(name) for name in FIXED if name in known.attributes]] = False
     row = order.wish.copy()
     for k in np.flatnonzero(~anew):
         if k >= count:
@@ -270,15 +270,15 @@ def _varied(engine: Engine, model: ModelFile, order: Order, known: wishes.Choice
 
 
 def drawn_anew(seed: int, name: str, change: int) -> bool:
-    """Whether a variation draws something anew, in `change` of 128 seeds."""
+    """Whether a variation draws an attribute or colour again: true for `change` of 128 seeds, by a hash."""
     drawn = hashlib.sha256(f"{seed} {name}".encode()).digest()[0]
     return drawn // 2 < change
 
 
 def walk(engine: Engine, model: ModelFile, front: Image) -> Image:
-    """All frames (36, 64, 64, 4) of a front, RGBA (64, 64, 4) of at most 63 colours; the standing one is the front.
+    """All frames (36, 64, 64, 4) of a front, RGBA (64, 64, 4) in at most 63 colours. The standing frame is the front.
 
-    No frame has stray pixels but those of the front itself. Where the front's outline has no gap, none has.
+    No frame but the front has stray pixels. If the front's outline has no gaps, no frame has.
     """
     indices, shown = indexed(front)
     palette = np.zeros((1, fronts.MOST_COLOURS, 3), np.int64)
@@ -292,11 +292,7 @@ def walk(engine: Engine, model: ModelFile, front: Image) -> Image:
 
 
 def _paint(drawn: Image, shown: Image) -> Image:
-    """Numbers (...) of colours (n, 3), 0 for nothing, to RGBA (..., 4). A pixel is taken whole, as one number."""
+    """Indices (...) of colours (n, 3), 0 for transparent, to RGBA (..., 4). Each pixel is copied as one uint32."""
     colours = np.zeros((len(shown), 4), np.uint8)
     colours[1:, :3], colours[1:, 3] = shown[1:], 255
     return colours.view(np.uint32)[:, 0].take(drawn).view(np.uint8).reshape(*drawn.shape, 4)
-
-
-def _wrong(parameter: str, what: str) -> RpcError:
-    return RpcError(Code.INVALID_PARAMS, f"{parameter}: {what}", {"parameter": parameter})

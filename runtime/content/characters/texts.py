@@ -1,7 +1,7 @@
-"""A character described in words, "old wizard with a red cape and no beard", to wishes.
+"""Parses the description of a character, such as "old wizard with a red cape and no beard", into wishes.
 
-The words are those of vocabulary.py. Nothing is guessed: a word that is not known is reported, and so is what was
-understood and can't be had.
+The words are those of vocabulary.py. Nothing is guessed: unknown words are reported, and so is what was understood but
+is not available.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from typing import TypeVar
 from runtime.content.characters import vocabulary as words
 from runtime.content.characters.vocabulary import NONE, Noun
 from runtime.content.characters.wishes import COLOUR, Choices
-from runtime.errors import Code, RpcError, did_you_mean
+from runtime.content.checks import invalid, parameter_error
+from runtime.errors import Code, did_you_mean
 
 T = TypeVar("T")
 LONGEST = 500  # characters
-PHRASE = 2  # words of the longest entry
+PHRASE = 2  # words of the longest phrase
 COLOURED_AS_HAIR = ("beard", "brows")
-MATERIAL = "leather"  # a colour of the tables too, but not of red leather boots
-PAINTED = ("hat", "torso", "outer", "back")  # of what a role brings along, what its colour is for: a red wizard
+MATERIAL = "leather"  # also the name of a colour, but not in "red leather boots"
+PAINTED = ("hat", "torso", "outer", "back")  # what a colour before a role is for: a red wizard
 MATERIALS = ("", "fur ", "metallic ", "skin ")  # before a colour's name in the tables
 ADJECTIVES = frozenset(adjective for noun in words.NOUNS.values() for adjective in noun.kinds)
 ENTRIES = (words.NOUNS, words.PERSONS, words.ROLES, words.NOT_HAD, words.COLOURS)
@@ -33,9 +34,9 @@ _TOKEN = re.compile(r"[^\W\d_]+(?:[-'][^\W\d_]+)*|[,.;]|[^\s,.;]+")
 class Reading:
     """What a text wishes for.
 
-    `meant`: values by attribute, or colours by `<attribute>_colour`, each with the words that say so. `implied`: what a
-    role brings along: name, value, the role. `unknown`: what says nothing, with the nearest that would. `notes`: what
-    was understood and is not to be had.
+    `meant`: values by attribute, or colours by `<attribute>_colour`, each with the words that say so. `implied`: what
+    roles imply: name, value, the role. `unknown`: unknown words, with the nearest known one. `notes`: what was
+    understood but is not available.
     """
 
     meant: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -45,25 +46,26 @@ class Reading:
 
 
 def read_text(text: str, known: Choices) -> Reading:
-    """The wishes of a text, of those that a model knows.
+    """Parse a text into wishes that a model knows.
 
     Raises:
-        RpcError: INVALID_PARAMS: it contradicts itself, or no word of it is known; OUT_OF_RANGE: it is too long.
+        RpcError: INVALID_PARAMS for a text that contradicts itself, or of which no word is known; OUT_OF_RANGE for one
+            that is too long.
     """
     if len(text) > LONGEST:
-        what = f"text: it has {len(text)} characters; 1 to {LONGEST} would do"
-        raise RpcError(Code.OUT_OF_RANGE, what, {"parameter": "text", "value": len(text), "maximum": LONGEST})
+        message = f"text: it has {len(text)} characters; 1 to {LONGEST} would do"
+        raise parameter_error(Code.OUT_OF_RANGE, "text", message, value=len(text), maximum=LONGEST)
     reader = _Reader(_tokens(text), known)
     reader.read()
     reading = reader.reading
     if not (reading.meant or reading.implied or reading.notes):
         said = "; ".join(reading.unknown) or "it has no word that does"
-        raise _wrong(f"it wishes for nothing: {said}. docs/characters.md has the words")
+        raise invalid("text", f"it wishes for nothing: {said}. docs/characters.md has the words")
     return reading
 
 
 def _tokens(text: str) -> list[str]:
-    """Words in lower case and marks; red-haired becomes red hair."""
+    """Words in lower case, and punctuation; "red-haired" becomes "red hair"."""
     tokens: list[str] = []
     for token in _TOKEN.findall(text.lower()):
         word = token.removesuffix("'s")
@@ -73,23 +75,23 @@ def _tokens(text: str) -> list[str]:
 
 
 def _find(table: Mapping[str, T], phrase: str) -> T | None:
-    """A table's entry for a phrase, or for its singular."""
+    """The entry of a table for a phrase or its singular; None where there is none."""
     return next((table[p] for p in (phrase, phrase.removesuffix("s"), phrase.removesuffix("es")) if p in table), None)
 
 
 class _Reader:
-    """Goes through the words: adjectives, colours and a negation wait for the noun that they belong to."""
+    """Goes through the words. Adjectives, colours and a negation wait for the noun that they belong to."""
 
     def __init__(self, tokens: list[str], known: Choices) -> None:
         self.tokens, self.known, self.reading = tokens, known, Reading()
         named = {name.replace("_", " ") for names in known.coloured.values() for name in names}
         self.colours = named | set(words.COLOURS)
         self.waiting: list[str] = []
-        self.denied = ""  # the negation
-        self.ended = ""  # a negation whose noun has come, which `or` takes up again
+        self.denied = ""  # the negation that waits for its noun
+        self.ended = ""  # the last negation, which `or` continues
 
     def read(self) -> None:
-        """All of it."""
+        """Read the whole text."""
         at = 0
         while at < len(self.tokens):
             for length in range(min(PHRASE, len(self.tokens) - at), 0, -1):
@@ -99,7 +101,7 @@ class _Reader:
         self._end()
 
     def _take(self, phrase: str, after: int) -> bool:
-        """Read a phrase, what comes after it at `after`; False where it is no entry and has more than one word."""
+        """Read a phrase; the next word is at `after`. False for an unknown phrase of more than one word."""
         noun = self._noun_from(after)
         if phrase in words.NEGATIONS:
             self.denied = phrase
@@ -133,7 +135,7 @@ class _Reader:
         return True
 
     def _noun_from(self, at: int) -> Noun | None:
-        """The noun that adjectives and colours from a place on lead to."""
+        """The noun to which the adjectives and colours at `at` belong."""
         while at < len(self.tokens):
             for length in range(min(PHRASE, len(self.tokens) - at), 0, -1):
                 phrase = " ".join(self.tokens[at : at + length])
@@ -216,7 +218,7 @@ class _Reader:
         return denied
 
     def _end(self) -> None:
-        """Of a sentence's part: what still waits has nothing to belong to."""
+        """End a part of a sentence: words that still wait belong to nothing."""
         for word in self.waiting:
             self.reading.unknown.append(f"{word!r}: of what? write it before the thing, as in 'red cape'")
         if self.denied:
@@ -231,13 +233,13 @@ class _Reader:
             self._mean(attribute + COLOUR, name, said)
 
     def _table_colour(self, attribute: str, word: str) -> str | None:
-        """What an attribute's table calls a colour."""
+        """The name of a colour in an attribute's table; None where the table has none."""
         names = {name.replace("_", " "): name for name in self.known.coloured.get(attribute, ())}
         tried = [material + w for w in (word, *words.COLOURS.get(word, ())) for material in MATERIALS]
         return next((names[spoken.replace("_", " ")] for spoken in tried if spoken.replace("_", " ") in names), None)
 
     def _mean(self, name: str, value: str, said: str) -> None:
-        """Wish for it. Raises RpcError where the text says otherwise elsewhere."""
+        """Add a wish. Raises RpcError if other words of the text contradict it."""
         if not name.endswith(COLOUR) and (name, value) not in self.known.values:
             self.reading.notes.append(f"{said}: this model knows no {name} {value}")
             return
@@ -251,9 +253,5 @@ class _Reader:
         for other, agreed in clash.items():
             if meant[other][0] != agreed:
                 said = f"{said!r} says" if said == meant[other][1] else f"{meant[other][1]!r} and {said!r} say"
-                raise _wrong(f"{said} two things of {what}; leave one of the two out")
+                raise invalid("text", f"{said} two things of {what}; leave one of the two out")
         meant[name] = value, said
-
-
-def _wrong(what: str) -> RpcError:
-    return RpcError(Code.INVALID_PARAMS, f"text: {what}", {"parameter": "text"})

@@ -1,6 +1,6 @@
-"""The words that a character may be described in, and what they wish for (runtime.content.characters.texts reads them).
+"""The vocabulary of descriptions: each word and the wishes that it stands for. `texts` parses descriptions with it.
 
-Values are those that a front's model lists in its card. A plural is found by its singular.
+Values are those that the card of the front's model lists. A plural is found by its singular.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ NONE = "none"
 
 @dataclass(frozen=True)
 class Noun:
-    """A word for something worn, for a part of the body, or for a part's colour (`skin`, `eyes`).
+    """A word for something worn, for a part of the body, or for a part that only has a colour (`skin`, `eyes`).
 
-    `value`: what the word alone wishes for; None where it says nothing, as `hair`. `kinds`: adjectives before it, and
-    what they make of it. `with_it`: attributes that are bare as well where the word is denied. `any_of_a_colour`: with
-    a colour and no adjective it leaves open which one.
+    `value`: what the word alone wishes for; None where it wishes for nothing, as `hair`. `kinds`: adjectives before it,
+    and the value that each stands for. `with_it`: attributes that a negation of the word sets to none as well.
+    `any_of_a_colour`: with a colour and no adjective, the value is left open.
     """
 
     attribute: str
@@ -169,7 +169,7 @@ def _each(wishes: dict[str, str], *names: str) -> dict[str, dict[str, str]]:
     return dict.fromkeys(names, wishes)
 
 
-# Who it is. These are meant: another word, or a wish, that says otherwise is a contradiction.
+# Who the character is. These are explicit: another word or a wish that says otherwise is a contradiction.
 PERSONS: dict[str, dict[str, str]] = {
     **_each({"body": "male"}, "man", "male", "guy", "gentleman", "lord"),
     **_each({"body": "female"}, "woman", "female", "lady", "women"),
@@ -202,7 +202,7 @@ PERSONS: dict[str, dict[str, str]] = {
     "bespectacled": {"eyewear": "glasses"},
 }
 
-# What goes with a role. All of it gives way to other words, to wishes, and to what the rest can't be worn with.
+# What roles imply. Other words, wishes, and values that do not go together take precedence over all of it.
 _KNIGHT = {"outer": "plate", "legs": "plate", "feet": "plate", "arms": "plate", "weapon": "sword"}
 _MAGE = {"hat": "wizard hat", "torso": "dress"}
 _ROGUE = {"hat": "hood", "outer": "leather", "weapon": "dagger", "gloves": "gloves", "feet": "boots"}
@@ -255,7 +255,7 @@ ROLES: dict[str, dict[str, str]] = {
     "young": {"body": "teen"},
 }
 
-# Names of the colour tables, the nearest first; a colour that a table has by this very word needs no entry.
+# Names in the colour tables, the nearest first. A colour whose word is a name in the table needs no entry.
 COLOURS: dict[str, tuple[str, ...]] = {
     "grey": ("gray",),
     "dark": ("brown", "charcoal", "black"),
@@ -287,7 +287,7 @@ COLOURS: dict[str, tuple[str, ...]] = {
     "wooden": ("oak", "brown"),
 }
 
-# What people ask for and the drawings that the models learned from don't have, and why.
+# What people ask for but the models' training drawings do not have, and why.
 _TURNS = "turns in side views, so it is not among the drawings; there are mace, sword, dagger and slingshot"
 NOT_HAD: dict[str, str] = {
     **dict.fromkeys(
@@ -298,7 +298,7 @@ NOT_HAD: dict[str, str] = {
 }
 
 NEGATIONS = ("no", "without", "not", "never", "lacking")
-AGAIN = ("or", "nor")  # after which a negation goes on
+AGAIN = ("or", "nor")  # words that continue a negation
 FILLERS = frozenset(
     (
         "a", "an", "the", "with", "and", "in", "on", "of", "at", "his", "her", "their", "its", "who", "whose",

@@ -9,9 +9,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.content.checks import one_of, within
 from runtime.content.levels.custom.game import own_game
 from runtime.content.levels.rules import FREE, GAMES, Game
-from runtime.errors import Code, RpcError, did_you_mean, shown, within
+from runtime.errors import Code, RpcError
 from runtime.registry import ModelFile, Registry
 
 FAMILY = "levels"
@@ -99,9 +100,7 @@ def asked_game(name: str, registry: Registry) -> Game:
         for card in cards
         if "legend" in card.outputs.get("rows", {})
     }
-    if name not in legends:
-        near = did_you_mean(name, [*GAMES, *legends]) or f"; there are: {', '.join([*GAMES, *legends])}"
-        raise RpcError(Code.INVALID_PARAMS, f"unknown game {name!r:.80}{near}", {"parameter": "game"})
+    one_of("game", name, [*GAMES, *legends], "unknown game")
     try:
         return own_game(legends[name])
     except ValueError as error:
@@ -225,9 +224,7 @@ def _lay(fixed: NDArray[np.int64], part: NDArray[np.int64], name: str) -> None:
 def _ranges(request: GenerateRequest, counted: Mapping[str, str]) -> dict[str, Range]:
     ranges = {}
     for name, asked in request.counts.items():
-        if name not in counted:
-            near = did_you_mean(name, counted) or f"; there are: {', '.join(counted)}"
-            raise wrong("counts", f"unknown count {shown(name)}{near}")
+        one_of("counts", name, counted, "counts: unknown count")
         least, most = (asked, asked) if isinstance(asked, int) else asked
         if not 0 <= least <= most:
             raise wrong("counts", f"{name} {least} to {most}: give the least, 0 or more, and then the most")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeVar
 
-from runtime.errors import did_you_mean, shown
+from runtime.errors import nearest, shown
 
 LARGEST_SIDE, MOST_TILES = 4096, 1 << 19  # a level is held and searched whole
 TILE = 16  # pixels a side, wherever a place is given in pixels
@@ -209,8 +209,7 @@ GAMES: Mapping[str, Game] = MappingProxyType({game.name: game for game in (SOKOB
 def find_game(name: str) -> Game:
     """The game of that name. Raises ValueError with the nearest name there is."""
     if name not in GAMES:
-        near = did_you_mean(name, GAMES) or f"; there are: {', '.join(GAMES)}"
-        raise ValueError(f"unknown game {shown(name)}{near}")
+        raise ValueError(f"unknown game {shown(name)}{nearest(name, GAMES)}")
     return GAMES[name]
 
 

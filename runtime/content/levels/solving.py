@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from runtime.content.checks import within
 from runtime.content.execution import Executor
 from runtime.content.levels.custom import search as own_search
 from runtime.content.levels.custom.game import OwnGame
@@ -20,7 +21,6 @@ from runtime.content.levels.rules import DUNGEON, Game, Outcome, check_tiles, fi
 from runtime.content.levels.runner import solver as runner
 from runtime.content.levels.sokoban import solver as sokoban
 from runtime.content.levels.watch import telling, watching
-from runtime.errors import Code, RpcError
 from runtime.registry import Registry
 
 SOLVERS: Mapping[str, Callable[[Sequence[str], int], Outcome]] = {
@@ -81,12 +81,7 @@ def check(request: SolveRequest, registry: Registry) -> tuple[Game, SolveRequest
     game = asked_game(request.game, registry)
     budget = game.budget if request.budget is None else request.budget
     most = MOST_BUDGET * game.budget
-    if not 1 <= budget <= most:
-        raise RpcError(
-            Code.OUT_OF_RANGE,
-            f"budget {budget} is out of range; {game.name} takes 1 to {most} nodes",
-            {"parameter": "budget", "value": budget, "minimum": 1, "maximum": most},
-        )
+    within("budget", budget, 1, most, taker=game.name, unit="nodes")
     return game, SolveRequest(game.name, request.rows, budget)
 
 

@@ -1,23 +1,25 @@
-"""Requests for many chunks to requests for each: a list of places, or rings around a point, the nearest first."""
+"""terrain.chunks: many chunks in one request, as a list of places or as rings around a point."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from runtime.content.checks import parameter_error
 from runtime.content.terrain.requests import ChunkOptions
 from runtime.content.terrain.windows import LODS
-from runtime.errors import Code, RpcError
+from runtime.errors import Code
 
 MAX_CHUNKS = 1024  # in one request
 FARTHEST = 1 << 53  # from the world's origin
 
 
 class ChunksRequest(ChunkOptions, frozen=True, forbid_unknown_fields=True):
-    """The parameters of terrain.chunks: what chunks have in common, and where they are.
+    """The parameters of terrain.chunks: those that all chunks share, and the places of the chunks.
 
-    Either `places`, corners of chunks in the order they are wanted; or `around`, a world pixel (x, y), and rings of the
-    chunks of the grid about it, from `inner` (0 is the chunk that holds it) to `radius`.
+    Give either `places`, the corners of the chunks in the order they are wanted; or `around`, a world pixel (x, y). The
+    chunks are then the rings of the grid around it, from ring `inner` (ring 0 is the chunk that holds the pixel) to
+    ring `radius`.
     """
 
     places: list[tuple[int, int]] | None = None
@@ -27,48 +29,39 @@ class ChunksRequest(ChunkOptions, frozen=True, forbid_unknown_fields=True):
 
 
 def chunks(request: ChunksRequest) -> list[dict[str, Any]]:
-    """The parameters of each terrain.chunk that a terrain.chunks asks for, the nearest first.
+    """The parameters of each terrain.chunk that a terrain.chunks stands for; of rings the nearest chunk is the first.
 
     Raises:
         RpcError: INVALID_PARAMS unless exactly one of `places` and `around` is given; OUT_OF_RANGE for more than
-            MAX_CHUNKS, or rings that there are not.
+            MAX_CHUNKS, or for rings that do not exist.
     """
     if (request.places is None) == (request.around is None):
         what = "neither places nor around" if request.places is None else "both places and around"
-        raise RpcError(Code.INVALID_PARAMS, f"{what}: say which chunks by one of them", {"parameter": "around"})
+        raise parameter_error(Code.INVALID_PARAMS, "around", f"{what}: say which chunks by one of them")
     if request.places is not None:
         count, places = len(request.places), iter(request.places)
     else:
         if not 0 <= request.inner <= request.radius:
-            raise RpcError(
-                Code.OUT_OF_RANGE,
-                f"there are no rings from inner {request.inner} to radius {request.radius}; 0 <= inner <= radius",
-                {"parameter": "inner"},
-            )
+            message = f"there are no rings from inner {request.inner} to radius {request.radius}; 0 <= inner <= radius"
+            raise parameter_error(Code.OUT_OF_RANGE, "inner", message)
         if any(abs(place) > FARTHEST for place in request.around or ()):
-            raise RpcError(
-                Code.OUT_OF_RANGE,
-                f"around {list(request.around or ())} is out of range; {-FARTHEST} to {FARTHEST} would do",
-                {"parameter": "around", "minimum": -FARTHEST, "maximum": FARTHEST},
-            )
+            message = f"around {list(request.around or ())} is out of range; {-FARTHEST} to {FARTHEST} would do"
+            raise parameter_error(Code.OUT_OF_RANGE, "around", message, minimum=-FARTHEST, maximum=FARTHEST)
         count = (2 * request.radius + 1) ** 2 - max(2 * request.inner - 1, 0) ** 2
         places = _rings(request)
     if count > MAX_CHUNKS:
         parameter = "radius" if request.places is None else "places"
-        raise RpcError(
-            Code.OUT_OF_RANGE,
-            f"{parameter} asks for {count} chunks; {MAX_CHUNKS} may be asked for at a time",
-            {"parameter": parameter},
-        )
+        message = f"{parameter} asks for {count} chunks; {MAX_CHUNKS} may be asked for at a time"
+        raise parameter_error(Code.OUT_OF_RANGE, parameter, message)
     common = {name: getattr(request, name) for name in ChunkOptions.__struct_fields__}
     return [common | {"x": x, "y": y} for x, y in places]
 
 
 def _rings(request: ChunksRequest) -> Iterator[tuple[int, int]]:
-    """Corners of the chunks around a point, by the distance of their middles from its, in whole numbers."""
+    """The corners of the chunks around a pixel, sorted by the distance between the chunk's centre and the pixel's."""
     assert request.around is not None
     x, y = request.around
-    # What is out of range is refused with its chunk; here it must only not grow beyond what a message can hold.
+    # The check of each chunk refuses a size or lod out of range. Here they only must not make huge numbers.
     side = min(max(request.size, 1), 1 << 16) << min(max(request.lod, 0), LODS)
     column, row = x // side, y // side
     span = range(-request.radius, request.radius + 1)

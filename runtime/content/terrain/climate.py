@@ -1,8 +1,8 @@
-"""How warm and how wet it is, and what grows there: the climate of a world, biomes and ground cover.
+"""Climate, biomes and ground cover.
 
 A biome follows from mean annual temperature and moisture, as in Whittaker's diagram (Whittaker 1975, "Communities and
-Ecosystems"). Both are smooth fields of the world, so a climate is some hundred kilometres wide; the height of the land
-cools it, and a little noise of a few pixels frays the edges, which would else run like contour lines.
+Ecosystems"). Both are smooth noise over the world, so a climate zone is some hundred kilometres wide. High land is
+colder. Noise of a few pixels makes the edges of biomes irregular; without it they would follow contour lines.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from runtime.content.terrain.fields import Float64s, centres, gradient_noise, key, white_noise
 
-STREAM_TEMPERATURE, STREAM_MOISTURE, STREAM_DITHER = 10_000, 10_100, 10_200  # models have those below
+STREAM_TEMPERATURE, STREAM_MOISTURE, STREAM_DITHER = 10_000, 10_100, 10_200  # models use the streams below
 
 # Octaves: spacing of the lattice in pixels of 90 m, and weight. Waves are one to two spacings long.
 TEMPERATURE_OCTAVES = ((1 << 14, 1.0), (1 << 12, 0.25))  # about 2,000 km and 500 km
@@ -26,14 +26,14 @@ MEAN_C, SWING_C = 13.0, 62.0  # of the temperature at sea level: the noise devia
 COLDEST_C, HOTTEST_C = -28.0, 30.0
 LAPSE_C_PER_M = 0.0065
 MOISTURE_MEAN, MOISTURE_SWING = 0.46, 1.0
-COAST_MOISTURE, COAST_M = 0.12, 200.0  # lowlands are that much wetter at sea level, less up to this height
+COAST_MOISTURE, COAST_M = 0.12, 200.0  # land at sea level is that much wetter; the effect ends at this height
 DITHER_C, DITHER_MOISTURE = 1.3, 0.05
 
-BEACH_M, BEACH_PIXEL_M = 12.0, 400.0  # highest beach; a larger pixel is no beach at all
+BEACH_M, BEACH_PIXEL_M = 12.0, 400.0  # a beach is lower than this; its pixels are no larger than this
 
 
 class Biome(NamedTuple):
-    """One entry of the palette: a name, and a colour (sRGB) to draw it in."""
+    """An entry of the palette: its name, and its colour (sRGB) on a map."""
 
     name: str
     rgb: tuple[int, int, int]
@@ -81,10 +81,14 @@ class Climate(NamedTuple):
 
 
 def climate(seed: int, x: int, y: int, lod: int, heights: Float64s) -> Climate:
-    """The climate of a chunk, frayed by a little noise.
+    """The climate of a chunk, with the noise that makes edges irregular.
 
-    `x`, `y`: world pixel of the top-left corner, at level 0. `heights` (H, W): metres at level `lod`, whose pixels are
-    2^lod world pixels wide and are taken at their centres.
+    Args:
+        seed: the world's.
+        x: world pixel (level 0) of the top-left corner.
+        y: likewise.
+        lod: the level, whose pixels are 2^lod world pixels wide; fields are read at the pixels' centres.
+        heights: (H, W) metres.
     """
     rows, columns = heights.shape
     across, down = centres(x, lod, columns), centres(y, lod, rows)
@@ -117,7 +121,14 @@ def beach(frame: Float64s, metres_per_pixel: float) -> NDArray[np.bool_]:
 
 
 def biome(frame: Float64s, water: NDArray[np.uint16], metres_per_pixel: float, climate: Climate) -> NDArray[np.uint8]:
-    """Index into PALETTE: uint8 (H, W), from heights (H + 2, W + 2) in metres and the depth of water (H, W)."""
+    """The index into PALETTE: uint8 (H, W).
+
+    Args:
+        frame: heights (H + 2, W + 2) in metres, one pixel more on every side.
+        water: its depth (H, W).
+        metres_per_pixel: of the level.
+        climate: (H, W).
+    """
     ground = frame[1:-1, 1:-1]
     # Edges are inclusive, as in "5 degrees and warmer".
     warm = np.searchsorted(TEMPERATURE_BANDS, climate.temperature, side="right")
@@ -130,7 +141,7 @@ def biome(frame: Float64s, water: NDArray[np.uint16], metres_per_pixel: float, c
 
 
 def ramp(x: Float64s, zero: float, one: float) -> Float64s:
-    """0 at `zero`, 1 at `one`, smooth between (3 t^2 - 2 t^3) and level beyond; `zero` may be the larger."""
+    """0 at `zero`, 1 at `one`, 3 t^2 - 2 t^3 between, constant beyond. `zero` may be larger than `one`."""
     t = np.clip((x - zero) / (one - zero), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)
 
@@ -138,23 +149,27 @@ def ramp(x: Float64s, zero: float, one: float) -> Float64s:
 def splat(
     frame: Float64s, water: NDArray[np.uint16], metres_per_pixel: float, steepness: Float64s, climate: Climate
 ) -> NDArray[np.uint8]:
-    """Weights of rock, grass, sand and snow: uint8 (H, W, 4), their sum 255.
+    """Weights of rock, grass, sand and snow: uint8 (H, W, 4), whose sum is 255.
 
-    `frame`: heights (H + 2, W + 2) in metres; `water` (H, W): its depth, quarter metres; `steepness` (H, W): the slope
-    squared, metres a metre.
+    Args:
+        frame: heights (H + 2, W + 2) in metres, one pixel more on every side.
+        water: its depth (H, W) in quarter metres.
+        metres_per_pixel: of the level.
+        steepness: the square of the slope (H, W), in metres a metre.
+        climate: (H, W).
     """
     ground, warm = frame[1:-1, 1:-1], climate.temperature
     snowy = ramp(warm, -2.5, -8.5)
-    # Rock shows from 27 degrees on and is bare at 45; snow lies on slopes up to some 50.
+    # Rock begins to show at 27 degrees, and covers all from 45 on; snow lies on slopes up to some 50 degrees.
     rocky = np.maximum(ramp(steepness, 0.26, 1.0) * (1.0 - 0.6 * snowy), ramp(steepness, 1.0, 2.25))
-    barren = ramp(warm, 3.0, -4.0) * ramp(steepness, 0.03, 0.3) * 0.6  # scree, where it is too cold for turf
+    barren = ramp(warm, 3.0, -4.0) * ramp(steepness, 0.03, 0.3) * 0.6  # scree, where it is too cold for grass
     rocky = np.maximum(rocky, barren * (1.0 - snowy))
     sandy = ramp(climate.moisture, 0.26, 0.14) * ramp(warm, 4.0, 9.0)
     sandy[beach(frame, metres_per_pixel)] = 1.0
     under = (water > 0) | (ground < 0)
     sandy[under] = 1.0
     snowy[under] = 0.0
-    # Shares of what the one before leaves, so that four roundings add up to 255.
+    # Each weight is a share of what the weights before it leave, so that the four rounded weights sum to 255.
     rock = np.rint(rocky * 255.0)
     snow = np.rint((255.0 - rock) * snowy)
     sand = np.rint((255.0 - rock - snow) * sandy)

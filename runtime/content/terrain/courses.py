@@ -1,9 +1,9 @@
-"""Where the streams of the coarse level run through the ground of a level: pixel by pixel, through each cell's valley.
+"""The courses of streams: the pixels of a level through which the streams of the coarse level run.
 
-A stream leaves its cell for the next by the lowest pair of pixels on their common side, or on plains, where that would
-be a corner, near a place picked by a hash. Within the cell it takes the cheapest way to there from where others enter:
-low ground is cheap. All ways of a cell form a tree (Dijkstra 1959, from the exit on), so streams join and never cross,
-and no way depends on more than its cell and the sides of it.
+A stream crosses from its cell to the next at the lowest pair of pixels on their common side. On plains, where that
+would often be at a corner, it crosses near a place that a hash picks. Within a cell a stream takes the cheapest
+path from where it enters to the exit; low ground is cheap. All paths of a cell form a tree (Dijkstra 1959, from the
+exit), so streams join and never cross. A path depends only on its cell and the cell's sides.
 """
 
 from __future__ import annotations
@@ -17,19 +17,27 @@ from numpy.typing import NDArray
 from runtime.content.terrain.fields import hash_grid, key
 from runtime.content.terrain.streams import SIDES, STREAM, Streams
 
-LEVEL_GROUND = 128  # 1/64 m: so much above the cell's lowest pixel costs a way as much again as its length
-ASIDE = 1024  # 1/64 m: a side's pixel that lies so much higher is as good if it is a whole side nearer its picked place
-STRAIGHT, DIAGONAL = 5, 7  # lengths of a step: 7/5 is the root of 2 to one percent
+LEVEL_GROUND = 128  # 1/64 m above the cell's lowest pixel at which a step costs twice its length
+ASIDE = 1024  # 1/64 m of height that count as much as the length of a side between a pixel and the picked place
+STRAIGHT, DIAGONAL = 5, 7  # lengths of a step: 7/5 is the square root of 2 to one percent
 
 
 def courses(
     ground: NDArray[np.int32], streams: Streams, least: int, row: int, column: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Ways of the streams that drain at least `least` cells, through ground (H, W) in 1/64 m.
+    """The courses of the streams that drain at least `least` cells.
 
-    `streams`: of the cells (h, w) that the ground consists of, from (row, column) of the world on, H / h = W / w pixels
-    a side. Gives for every pixel the one that it flows to (row-major index, -1 for none), and the cells that drain
-    through it (0 off the streams); both int32 (H, W). What is in the outermost cells is not known and left out.
+    Args:
+        ground: (H, W) in 1/64 m.
+        streams: of the cells (h, w) that the ground consists of; a cell has H / h = W / w pixels a side.
+        least: the smallest catchment of a stream, in cells.
+        row: the first cell's row in the world.
+        column: the first cell's column in the world.
+
+    Returns:
+        For every pixel the pixel that it flows to (row-major index, -1 for none), and the number of cells that drain
+        through it (0 off the streams); both int32 (H, W). The outermost cells have no courses, since these depend on
+        cells beyond.
     """
     side = ground.shape[0] // streams.direction.shape[0]
     rows, columns = (
@@ -92,7 +100,7 @@ def _courses(
                 to[row * columns + column] = (row + down) * columns + column + right
                 drained[row * columns + column] = catchment[i, j]
             if planned and onward:
-                # What joins counts land twice where its REACH steps overlap; no more than the cell's.
+                # Where catchments of joining streams overlap their sum counts land twice: the cell's is the bound.
                 for row in range(top, top + side):
                     for column in range(left, left + side):
                         place = row * columns + column
@@ -103,9 +111,9 @@ def _courses(
 def _crossing(
     ground: NDArray[np.int32], picked: NDArray[np.int32], i: int, j: int, k: int, side: int
 ) -> tuple[int, int]:
-    """The pixel of cell (i, j) by which a stream leaves it to side k: the first of the best pairs of pixels there.
+    """The pixel (row, column) at which a stream leaves cell (i, j) through side k: the first of the best pairs there.
 
-    `picked`: int32 (h, w, 2), places along each cell's eastern and southern side.
+    `picked`: int32 (h, w, 2), the picked places along each cell's eastern and southern side.
     """
     wanted = picked[i - (k == 0), j - (k == 3), 1 - k % 2]
     down, right = _SIDES[k, 0], _SIDES[k, 1]
@@ -123,7 +131,7 @@ def _crossing(
 
 @njit(cache=True, nogil=True)
 def _lowest(ground: NDArray[np.int32], top: int, left: int, side: int) -> tuple[int, int]:
-    """The first of a cell's lowest pixels."""
+    """The (row, column) of the first of a cell's lowest pixels."""
     found_row, found_column = top, left
     for row in range(top, top + side):
         for column in range(left, left + side):
@@ -143,7 +151,7 @@ def _ways(
     cost: NDArray[np.int64],
     way: NDArray[np.int32],
 ) -> None:
-    """The pixel that every pixel of a cell goes on to, on the cheapest way to the exit; -1 at the exit."""
+    """Fill `way`: for every pixel of a cell the next pixel on the cheapest path to the exit; -1 at the exit."""
     low_row, low_column = _lowest(ground, top, left, side)
     low = ground[low_row, low_column]
     cost[:] = np.int64(1) << 60

@@ -1,10 +1,10 @@
-"""Where water goes on a heightmap: depressions filled to their outlets, and drainage areas.
+"""Drainage of a heightmap: depressions filled to their outlets, flow directions and drainage areas.
 
-Pixels are visited from low to high, equal heights in row-major order, so everything here depends on the order of the
-heights alone and is the same on every machine. The flood is priority-flood with a queue inside depressions (Barnes,
+Pixels are visited from low to high, equal heights in row-major order, so the result depends only on the order of the
+heights and is the same on every machine. The flood is priority-flood with a queue inside depressions (Barnes,
 Lehman and Mulla 2014, "Priority-flood: an optimal depression-filling and watershed-labeling algorithm", algorithm 2).
-Between depressions it needs no heap: what the flood reaches there is never lower than where it stands, so one walk
-over the sorted pixels finds the next of those reached.
+Outside depressions it needs no heap: the pixels that the flood reaches there are never lower than the pixel it comes
+from, so one pass over the sorted pixels visits them in order.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ CHANCES = 1 << 10  # so that a drop of 16,384 m in 1/64 m, squared, times a chan
 
 @dataclass(frozen=True)
 class Drainage:
-    """What `drain` found, all (H, W). Pixels are named by their row-major index.
+    """The result of `drain`, all (H, W). Pixels are named by their row-major index.
 
     `filled`: the heights, every depression raised to its outlet, in the units and dtype of the heights.
-    `accumulation`: int64, the pixels whose water passes a pixel, itself included, and the inflow upstream of it.
-    `receiver`: int32, the pixel that a pixel drains to; -1 where water leaves.
-    `outlet`: int32, the pixel that holds a pixel's water back, itself where nothing does: filled = heights[outlet].
+    `accumulation`: int64, the number of pixels whose water passes a pixel, itself included, plus the inflow upstream.
+    `receiver`: int32, the pixel that a pixel drains to; -1 where water leaves the map.
+    `outlet`: int32, the pixel over which a depression's water leaves it; outside depressions the pixel itself:
+    filled = heights[outlet].
     """
 
     filled: NDArray[Any]
@@ -52,21 +53,25 @@ def drain(
     steepest: bool = False,
     chance: NDArray[np.int64] | None = None,
 ) -> Drainage:
-    """Fill and drain one heightmap (H, W), of integers or floats without NaN.
+    """Fill and drain one heightmap.
 
-    `outlets` bool (H, W) says where water leaves the map, the whole border if not given; `inflow` int64 (H, W) is
-    drainage area in pixels that enters from outside. A pixel drains to the neighbour (of eight) that the flood reached
-    it from. With `steepest`, a pixel with lower neighbours drains down the steepest descent of the filled surface
-    instead (drop over distance; the first of STEPS where equal), which is the usual D8: on open slopes it follows the
-    ground where the flood would take the lowest neighbour, a diagonal, too often. Within a depression it then drains
-    to its bottom, and from there along the lowest ground to the outlet; the flood alone draws straight lines.
-    With `chance`, int64 (H, W) in 0..CHANCES-1, pixels have four neighbours instead of eight, and of those that are
-    lower one is taken by chance, by the square of the drop to it (after Fairfield and Leymarie 1991, "Drainage networks
-    from grid digital elevation models", rho4): so streams on a slope run down it on the whole, whichever way it faces,
-    and join, where the steepest of few directions makes them parallel.
+    By default a pixel drains to the neighbour (of eight) from which the flood reached it.
+
+    Args:
+        heights: (H, W), integers, or floats without NaN.
+        outlets: bool (H, W), where water leaves the map; by default the whole border.
+        inflow: int64 (H, W), the drainage area in pixels that enters from outside.
+        steepest: a pixel with lower neighbours drains along the steepest descent of the filled surface (drop over
+            distance; the first of STEPS where equal), which is the usual D8. On open slopes the flood would take the
+            lowest neighbour, a diagonal, too often. A depression then drains to its bottom, and from there along the
+            lowest ground to the outlet; the flood alone draws straight lines.
+        chance: int64 (H, W) in 0..CHANCES-1. Pixels then have four neighbours, and of the lower ones one is taken at
+            random, with weights of the squared drop (after Fairfield and Leymarie 1991, "Drainage networks from grid
+            digital elevation models", rho4). So streams follow a slope whichever way it faces, and join; the steepest
+            of four directions would make them parallel.
 
     Raises:
-        ValueError: no outlet, or too many pixels for their int32 index.
+        ValueError: no outlet, or too many pixels for an int32 index.
     """
     rows, columns = heights.shape
     if heights.size >= 2**31:
@@ -94,9 +99,10 @@ def drain(
 def _flood(
     order: NDArray[np.int32], rows: int, columns: int, starts: NDArray[np.bool_], lowest_first: bool, diagonals: bool
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-    """Outlet and receiver of every pixel, and the pixels in an order in which each comes after its receiver.
+    """The outlet and receiver of every pixel, and the pixels in an order in which each comes after its receiver.
 
-    A depression is walked from its outlet in the order its pixels were reached, or the lowest of those first.
+    Within a depression the flood starts at the outlet and takes pixels in the order it reached them, or, with
+    `lowest_first`, the lowest first.
     """
     rank = np.empty_like(order)
     for r in range(order.size):
@@ -137,7 +143,7 @@ def _flood(
 
 @njit(cache=True, nogil=True)
 def _descend(filled: NDArray[np.float64], receiver: NDArray[np.int32], rows: int, columns: int) -> None:
-    """Turn receivers to the steepest descent, where there is one. Never a cycle: the filled surface only descends."""
+    """Set receivers to the steepest descent, where there is one. No cycles: they are lower on the filled surface."""
     for row in range(rows):
         for column in range(columns):
             place = row * columns + column
@@ -159,7 +165,7 @@ def _descend(filled: NDArray[np.float64], receiver: NDArray[np.int32], rows: int
 def _stray(
     filled: NDArray[np.float64], chance: NDArray[np.int64], receiver: NDArray[np.int32], rows: int, columns: int
 ) -> None:
-    """Turn receivers to one of the lower neighbours of four, where there is one."""
+    """Set receivers to one of the lower of four neighbours, where there is one."""
     drops = np.empty(4, np.float64)
     for row in range(rows):
         for column in range(columns):
@@ -182,7 +188,7 @@ def _stray(
 
 @njit(cache=True, nogil=True)
 def _accumulate(reached: NDArray[np.int32], receiver: NDArray[np.int32], upstream: NDArray[np.int64]) -> None:
-    """Pass every pixel's water on, upstream first."""
+    """Add every pixel's water to its receiver's, upstream pixels first."""
     for i in range(reached.size - 1, -1, -1):
         place = reached[i]
         if receiver[place] >= 0:

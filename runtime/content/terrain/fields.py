@@ -1,7 +1,7 @@
 """Smooth random fields over the world: integer hashes of lattice points, and gradient noise between them.
 
-Positions are int64 in half pixels of level 0, so that the centre of a pixel of any level is a whole number and 2^53
-pixels from the origin are as good as none. Hashes are those of the model files: splitmix64's finaliser (Steele, Lea
+Positions are int64 in half pixels of level 0, so that the centre of a pixel of any level is a whole number, and nothing
+loses precision far from the origin. Hashes are those of the model files: splitmix64's finaliser (Steele, Lea
 and Flood 2014; constants by Stafford, "Mix13") on wrapping 64-bit integers. Everything else is single IEEE operations
 in float64, so the fields are the same on every machine.
 """
@@ -28,19 +28,22 @@ def mix(x: UInt64s) -> UInt64s:
 
 
 def key(seed: int, stream: int) -> UInt64s:
-    """The key (1,) of one stream of random values of a seed."""
+    """The key (1,) of a stream of random values: a hash of seed and stream."""
     return mix(mix(np.array([seed], np.int64).view(np.uint64)) + np.uint64(stream))
 
 
 def hash_grid(key: UInt64s, y: Int64s, x: Int64s) -> UInt64s:
-    """Hash of (key, row, column): key (1,), y (H,), x (W,) to uint64 (H, W)."""
+    """The hash of (key, row, column): key (1,), y (H,), x (W,) to uint64 (H, W)."""
     rows = mix(key + mix(y.view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15))
     columns = mix(x.view(np.uint64)) * np.uint64(0x5851F42D4C957F2D)
     return mix(rows[:, None] + columns)
 
 
 def centres(first: int, lod: int, count: int) -> Int64s:
-    """Centres of `count` pixels of a level, in half pixels of level 0; `first`: the first one's edge, in pixels."""
+    """The centres of `count` pixels of a level, in half pixels of level 0.
+
+    `first`: the edge of the first of them, in pixels of level 0.
+    """
     return 2 * first + ((2 * np.arange(count, dtype=np.int64) + 1) << lod)
 
 
@@ -51,17 +54,20 @@ def white_noise(key: UInt64s, y: Int64s, x: Int64s) -> Float64s:
 
 
 def gradient_noise(key: UInt64s, y: Int64s, x: Int64s, spacing: int) -> Float64s:
-    """Perlin's gradient noise (2002) at positions y (H,), x (W,), both in half pixels: float64 (H, W).
+    """Perlin's gradient noise (2002): float64 (H, W), within [-0.8, 0.8], standard deviation about 0.25.
 
-    `spacing`: of the lattice, in pixels, a power of two; waves are one to two spacings long. Standard deviation about
-    0.25, never outside [-0.8, 0.8].
+    Args:
+        key: of the stream.
+        y: positions (H,) in half pixels.
+        x: positions (W,) in half pixels.
+        spacing: of the lattice in pixels, a power of two; waves are one to two spacings long.
     """
-    offset: UInt64s = mix(key + np.array([1, 2], np.uint64)) & np.uint64(2 * spacing - 1)  # else all are 0 at 0
+    offset: UInt64s = mix(key + np.array([1, 2], np.uint64)) & np.uint64(2 * spacing - 1)  # else 0 at the origin
     rows, row, v = _lattice(y + offset[:1].view(np.int64), 2 * spacing)
     columns, column, u = _lattice(x + offset[1:].view(np.int64), 2 * spacing)
     which = ((hash_grid(key, rows, columns) >> np.uint64(40)) * np.uint64(12)) >> np.uint64(24)
     east, south = _EAST[which], _SOUTH[which]
-    # A corner's ramp is east * u + south * v. Across first, where there are only as many rows as lattice lines.
+    # A corner's ramp is east * u + south * v. Interpolate along rows first: there are only as many as lattice lines.
     left, right = east[:, column] * u, east[:, column + 1] * (u - 1.0)
     eastward = left + (right - left) * _fade(u)
     left, right = south[:, column], south[:, column + 1]
@@ -74,12 +80,12 @@ def gradient_noise(key: UInt64s, y: Int64s, x: Int64s, spacing: int) -> Float64s
 
 
 def _lattice(position: Int64s, spacing: int) -> tuple[Int64s, Int64s, Float64s]:
-    """Lattice lines (ascending) on either side of positions, the index of the one before each, and how far past it."""
+    """The lattice lines (ascending) around positions, the index of the line before each, and the fraction past it."""
     before = position // spacing
     lines = np.unique(np.concatenate([before, before + 1]))
     return lines, np.searchsorted(lines, before), (position - before * spacing) / spacing
 
 
 def _fade(t: Float64s) -> Float64s:
-    """Perlin's quintic, flat to the second derivative at 0 and 1."""
+    """Perlin's quintic: its first and second derivatives are 0 at 0 and 1."""
     return t * t * t * (t * (t * 6.0 - 15.0) + 10.0)

@@ -1,7 +1,7 @@
-"""Lakes: depressions filled to their outlets, as far as they are narrow enough for their surroundings to decide them.
+"""Lakes: depressions filled to their outlets, unless they are so wide that a window's margin could not decide them.
 
-As in `drainage`, pixels are taken from low to high, equal heights in row-major order, so lakes depend on the order of
-the heights alone and are the same on every machine.
+As in `drainage`, pixels are taken from low to high, equal heights in row-major order, so lakes depend only on the order
+of the heights and are the same on every machine.
 """
 
 from __future__ import annotations
@@ -16,15 +16,21 @@ from runtime.content.terrain.drainage import border
 def lakes(
     heights: NDArray[np.int32], sea: NDArray[np.bool_], extent: int, depth: int, pixels: int
 ) -> NDArray[np.int32]:
-    """The water's surface: int32 (H, W), the level of the lake over a pixel, the ground where there is none.
+    """The water's surface: int32 (H, W), the level of the lake over a pixel, and the ground where there is no lake.
 
-    A depression is filled until its water finds the sea, ground that drains, or covers more than `extent` pixels from
-    north to south or west to east; so a basin too wide to fill has a lake at its bottom, as dry basins do. A lake
-    that would be shallower than `depth` (units of the heights) or smaller than `pixels` is dry. `sea` pixels are left
-    as they are. The border drains.
+    A depression is filled until its water reaches the sea or ground that drains, or covers more than `extent` pixels
+    from north to south or from west to east. So a basin that is too wide has a lake at its bottom, as basins in dry
+    land do. The border drains.
 
-    A lake depends on no pixel further than `extent` from any of its own: whatever is more than `extent` pixels from
-    the border is the same in every window that shows it.
+    A lake depends on no pixel further than `extent` from any of its own. So what is more than `extent` pixels from the
+    border is the same in every window.
+
+    Args:
+        heights: (H, W).
+        sea: bool (H, W); the surface of its pixels is their height.
+        extent: the largest width of a lake, in pixels.
+        depth: the least depth of a lake at its deepest pixel, in the units of the heights; shallower ones are dry.
+        pixels: the least number of pixels of a lake; smaller ones are dry.
     """
     return _fill(heights, sea, extent, depth, pixels, True)[0]
 
@@ -32,10 +38,11 @@ def lakes(
 def bottoms(
     heights: NDArray[np.int32], sea: NDArray[np.bool_], extent: int, diagonals: bool = True
 ) -> NDArray[np.bool_]:
-    """The lowest pixels of basins that cover more than `extent` pixels one way, as `lakes` has them: bool (H, W).
+    """The lowest pixels of the basins that are too wide for `lakes` to fill: bool (H, W).
 
-    Water that has these and the sea as outlets finds one without ever filling a basin wider than `extent`. As with
-    lakes, what is more than `extent` pixels from the border is the same in every window that shows it.
+    With these pixels and the sea as outlets, no basin wider than `extent` has to be filled. As with lakes, what is more
+    than `extent` pixels from the border is the same in every window. Arguments as of `lakes`; without `diagonals` a
+    pixel has four neighbours.
     """
     return _fill(heights, sea, extent, 0, 1, diagonals)[1]
 
@@ -61,9 +68,9 @@ def _lakes(
     pixels: int,
     diagonals: bool,
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """The surface, and the bottoms of basins too wide to fill.
+    """The surface, and the lowest pixels of basins too wide to fill.
 
-    Pixels are added from low to high, and basins joined as the water between them would.
+    Pixels are added from low to high; a pixel that touches several basins joins them.
     """
     rows = order.size // columns
     surface = heights.copy()

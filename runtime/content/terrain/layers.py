@@ -1,7 +1,8 @@
-"""The layers that a terrain chunk can carry beside its heights: what they are, and how each is computed.
+"""The layers of a terrain chunk beside its heights: what each is, and how it is computed.
 
-Each is a pure function of seed, place and heights: IEEE's four operations and square roots, one at a time, thresholds
-instead of angles, nothing that depends on the window asked for. docs/layers.md says what each is for and its limits.
+Each layer is a pure function of seed, place and heights, never of the window asked for. It uses only IEEE's four
+operations and square roots, one at a time, and thresholds instead of angles, so it is the same on every machine.
+docs/layers.md describes the layers and their limits.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ SCALE_M, OFFSET_M = 0.25, -4096.0  # of heights on the wire
 
 
 class Layer(NamedTuple):
-    """One layer of a chunk: an array (H, W), or (H, W, channels) where there are several."""
+    """One layer of a chunk: an array (H, W), or (H, W, channels) for more than one channel."""
 
     dtype: str
     channels: int
@@ -42,23 +43,23 @@ LAYERS = {
 }
 NEED_WATER = frozenset({"water", "flow", "biome", "splat"})
 
-# tan^2 of the angles half-way between half degrees: 0.25, 0.75 ... 89.75 degrees. 12 digits are the same in every libm.
+# tan^2 of 0.25, 0.75 ... 89.75 degrees, half-way between half degrees. 12 digits are the same in every libm.
 SLOPE_EDGES = np.array([float(f"{math.tan(math.radians((k - 0.5) / 2)):.11e}") for k in range(1, 181)]) ** 2
 
 
 def gradient(frame: Float64s, metres_per_pixel: float) -> tuple[Float64s, Float64s]:
-    """Central differences to the east and to the north, metres a metre: (H + 2, W + 2) metres to (H, W) each.
+    """The slope to the east and to the north, in metres a metre, by central differences.
 
-    Rows run from north to south.
+    `frame`: (H + 2, W + 2) metres, rows from north to south. Both results are (H, W).
     """
     span = 2.0 * metres_per_pixel
     return (frame[1:-1, 2:] - frame[1:-1, :-2]) / span, (frame[:-2, 1:-1] - frame[2:, 1:-1]) / span
 
 
 def normals(frame: Float64s, metres_per_pixel: float) -> NDArray[np.int8]:
-    """Normals of the ground: int8 (H, W, 3), unit length times 127, from heights (H + 2, W + 2) in metres.
+    """The ground's normals: int8 (H, W, 3), unit vectors times 127, from heights (H + 2, W + 2) in metres.
 
-    x east, y north, z up: right-handed. Rounding turns a normal by less than half a degree.
+    x is east, y north, z up: a right-handed frame. Rounding turns a normal by less than half a degree.
     """
     east, north = gradient(frame, metres_per_pixel)
     scale = 127.0 / np.sqrt(east * east + north * north + 1.0)
@@ -72,35 +73,41 @@ def slope(frame: Float64s, metres_per_pixel: float) -> NDArray[np.uint8]:
 
 
 def quarter_metres(steps: NDArray[np.int32]) -> NDArray[np.uint16]:
-    """Heights in 1/64 m as the wire carries them; what is out of its range saturates."""
+    """Heights in 1/64 m as the wire carries them. Heights out of its range saturate."""
     a_quarter = int(STEPS_A_METRE * SCALE_M)
     quarters = (steps + a_quarter // 2) // a_quarter - int(OFFSET_M / SCALE_M)
     return quarters.clip(0, 65535).astype(np.uint16)
 
 
 def water(ground: NDArray[np.int32], surface: NDArray[np.int32]) -> NDArray[np.uint16]:
-    """Depth in quarter metres: uint16 (H, W), from ground and water surface in 1/64 m.
+    """The depth in quarter metres: uint16 (H, W), from ground and water surface in 1/64 m.
 
-    The difference of the two as `height` rounds them, so that height and water add up to a level surface.
+    Both are rounded as `height` is before they are subtracted, so that height + water is a level surface.
     """
     return quarter_metres(surface) - quarter_metres(ground)
 
 
 def flow(accumulation: NDArray[np.int64], metres_per_pixel: float) -> NDArray[np.float32]:
-    """Drainage area in km^2: float32 (H, W), from pixels of the level."""
+    """The drainage area in km^2: float32 (H, W), from the same in pixels of the level."""
     return (accumulation * (metres_per_pixel * metres_per_pixel) / 1e6).astype(np.float32)
 
 
 def compute(
     names: Collection[str], seed: int, x: int, y: int, lod: int, frame: NDArray[np.int32], waters: Water | None = None
 ) -> dict[str, NDArray[Any]]:
-    """Those of LAYERS that are asked for, but for `height`; what they share is computed once.
+    """The layers asked for, except `height`. What several layers need is computed once.
 
-    `x`, `y`: world pixel of the top-left corner, at level 0. `frame`: ground in 1/64 m (H + 2, W + 2), a pixel more
-    on every side. `waters`: of (H, W), from Regions; for the layers in NEED_WATER.
+    Args:
+        names: which of LAYERS.
+        seed: the world's.
+        x: world pixel (level 0) of the top-left corner.
+        y: likewise.
+        lod: the level.
+        frame: the ground in 1/64 m (H + 2, W + 2), one pixel more on every side.
+        waters: the water (H, W), from Regions; for the layers in NEED_WATER.
 
     Raises:
-        ValueError: a layer needs waters and there are none.
+        ValueError: a layer needs waters, and there are none.
     """
     if waters is None and NEED_WATER & set(names):
         raise ValueError(f"{', '.join(sorted(NEED_WATER & set(names)))} need the water of the window")

@@ -1,4 +1,4 @@
-"""Ways from pixel to pixel as lines: each from a source, a lake or a confluence to the next confluence, lake or sea."""
+"""River lines: courses from pixel to pixel, cut at sources, confluences, lakes and the sea."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-CONTEXT = 8  # pixels around a window that decide how its lines look: four for their joints, two for their bends, spare
+CONTEXT = 8  # pixels around a window on which its lines depend: four for joints, two for smoothing, two spare
 FRACTION = 16  # points are whole 1/16 pixels
 ENDS = ("river", "sea", "lake", "basin", "window")
 RIVER, SEA, LAKE, BASIN, WINDOW = range(len(ENDS))
 
 
 class Lines(NamedTuple):
-    """`points`: int64 (n, 2), x and y in 1/16 pixel from the corner of the ways; `pixels`: int64 (n,), row-major index.
+    """The lines of a window.
 
-    `starts`: int32 (lines + 1), where each line begins in them; the last says where the last ends.
-    `kinds`: uint8 (lines,), RIVER, or LAKE where the line crosses one.
-    `ends`: uint8 (lines,), index into ENDS: what the line goes on as; "window" where it does outside.
+    `points`: int64 (n, 2), x and y in 1/16 pixel from the corner of the courses.
+    `pixels`: int64 (n,), the row-major index of each point's pixel.
+    `starts`: int32 (lines + 1), the index of each line's first point; the last is the number of points.
+    `kinds`: uint8 (lines,), LAKE where the line crosses a lake, else RIVER.
+    `ends`: uint8 (lines,), index into ENDS: what follows the line; "window" where it goes on outside the window.
     """
 
     points: NDArray[np.int64]
@@ -39,14 +41,23 @@ def lines(
     height: int,
     width: int,
 ) -> Lines:
-    """Lines of the ways `to` (H, W: row-major index of the next pixel, -1 for none) in a window of them.
+    """The lines of a window.
 
-    The window has CONTEXT or more on every side. A step from pixel to pixel is the window's that it begins in, so
-    every step of adjoining windows is in one of them, and a line that leaves one ends with the point that begins it in
-    the next. Steps from sea to sea are left out; those from lake to lake are lines of their own.
+    A step from pixel to pixel belongs to the window in which it begins. So every step of adjoining windows is in one of
+    them, and a line that leaves a window ends at the point where it begins in the next. Steps from sea to sea are left
+    out; steps from lake to lake are lines of their own.
 
-    Lines bend at no more than they must: each point is the mean of five pixels of its line, weights 1 4 6 4 1, but the
-    points where lines begin, join and end stay where they are.
+    Lines are smoothed: each point is the mean of five pixels of its line, with weights 1 4 6 4 1; the points where
+    lines begin, join and end are not moved.
+
+    Args:
+        to: the courses (H, W): the row-major index of the pixel that each flows to, -1 for none.
+        lake: bool (H, W).
+        sea: bool (H, W).
+        top: the window's first row; CONTEXT rows or more are outside on either side.
+        left: the window's first column, likewise.
+        height: of the window.
+        width: of the window.
     """
     columns = to.shape[1]
     to, lake, sea = to.ravel(), lake.ravel(), sea.ravel()
@@ -74,7 +85,7 @@ def lines(
 def _bent(
     pixels: NDArray[np.int64], to: NDArray[np.int32], before: NDArray[np.int64], joint: NDArray[np.bool_], columns: int
 ) -> NDArray[np.int64]:
-    """Points of pixels: their centres, twice averaged with both neighbours on the line."""
+    """The points of pixels: their centres, averaged twice with both neighbours on the line."""
 
     def centre(at: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.stack([at % columns, at // columns], -1) * FRACTION + FRACTION // 2
@@ -91,7 +102,7 @@ def _bent(
 def _walk(
     to: NDArray[np.int32], joint: NDArray[np.bool_], inside: NDArray[np.bool_], begin: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """The pixels of the lines that begin at `begin`, one after the other, and where each starts."""
+    """The pixels of the lines that begin at `begin`, line after line, and the index at which each line starts."""
     pixels = np.empty(np.count_nonzero(inside) + len(begin), np.int64)
     starts = np.zeros(len(begin) + 1, np.int32)
     count = 0

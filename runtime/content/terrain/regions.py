@@ -1,14 +1,14 @@
-"""Water of an endless world: lakes and drainage computed on regions aligned to the world, and cut from there.
+"""Water of an endless world: lakes and drainage, computed on regions that are aligned to the world.
 
-How much land drains through a pixel depends on more than any neighbourhood of it, so it is not computed on the window
-asked for but on regions of REGION pixels, each with MARGIN more on every side. Windows cut from the same regions agree
-byte for byte. The margin costs (REGION + 2 MARGIN)^2 / REGION^2, 2.25 times the heights; it buys lakes up to MARGIN
-pixels across that are the same from both sides of a region's edge, and rivers that know 11 km of the land upstream.
+How much land drains through a pixel depends on land without limit, so it is not computed on the window asked for but on
+regions of REGION pixels, with a margin of MARGIN pixels on every side. Windows cut from the same regions agree byte for
+byte. The margin costs (REGION + 2 MARGIN)^2 / REGION^2, 2.25 times the heights. With it, lakes up to MARGIN pixels
+across are the same on both sides of a region's edge, and drainage includes 11 km of the land upstream.
 
-Beyond that, rivers come from a coarser level. Where a river of a drainage computed the same way on 8 times coarser
-pixels enters a region's window, what it drains there is added at the lowest pixel on that stretch of the border, so
-that a river crosses from region to region with about the size it had: never exactly, since the coarse land is not
-quite the fine land.
+What lies further upstream comes from a coarser level. The same drainage is computed on pixels 8 times as coarse. Where
+one of its rivers enters a region, its drainage area is added at the lowest pixel on that stretch of the border. So a
+river crosses from region to region with about the same size, but not exactly, since coarse and fine land differ a
+little.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from runtime.content.terrain.drainage import STEPS, border, drain
 from runtime.content.terrain.lakes import lakes
-from runtime.lru import Kept
+from runtime.lru import LRU
 
 REGION, MARGIN = 512, 128  # pixels of the level
 LAKE_EXTENT = MARGIN - 1  # pixels of level 0, halved at each coarser level: 11 km at 90 m a pixel
-LAKE_DEPTH, LAKE_PIXELS = 64, 4  # 1 m in 1/64 m, and pixels; less is a puddle
+LAKE_DEPTH, LAKE_PIXELS = 64, 4  # the least: 1 m in 1/64 m, and pixels
 COARSER = 3  # levels between a region and the drainage its rivers come from
 RIVER = 4  # coarse pixels that a river drains at least; at level 0 2.1 km^2
 
@@ -36,13 +36,13 @@ _AROUND = MARGIN // _BLOCK + _FRAME
 
 
 def warm_up() -> None:
-    """Compile what runs, or load what was compiled before."""
+    """Compile the numba functions, or load them from numba's cache."""
     ground = np.zeros((8, 8), np.int32)
     _water(ground, LAKE_EXTENT, np.zeros(ground.shape, np.int64))
 
 
 class Heights(Protocol):
-    """Ground of a world at a level: int32 (height, width) in 1/64 m, from lod pixel (row, column), any integers.
+    """The ground of a world at a level: int32 (height, width) in 1/64 m, from lod pixel (row, column) on, any integers.
 
     A pixel of level lod covers 2^lod x 2^lod pixels of the world, from (row 2^lod, column 2^lod) on.
     """
@@ -51,10 +51,11 @@ class Heights(Protocol):
 
 
 class Water(NamedTuple):
-    """Of a window (H, W). `surface`: int32, 1/64 m, the surface of the lake or sea over a pixel, the ground elsewhere.
+    """The water of a window (H, W).
 
-    `accumulation`: int64, pixels of the level that drain through a pixel, itself included; 0 in the sea.
-    `direction`: int8, which of drainage.STEPS a pixel drains by; -1 in the sea.
+    `surface`: int32, 1/64 m, the surface of the lake or sea over a pixel, and the ground elsewhere.
+    `accumulation`: int64, the number of pixels that drain through a pixel, itself included; 0 in the sea.
+    `direction`: int8, index into drainage.STEPS of the neighbour that a pixel drains to; -1 in the sea.
     """
 
     surface: NDArray[np.int32]
@@ -63,13 +64,10 @@ class Water(NamedTuple):
 
 
 class Regions:
-    """Regions computed once and kept, the least recently used dropped beyond `limit_bytes`. Safe between threads.
-
-    A region takes 3.4 MB.
-    """
+    """An LRU cache of computed regions, 3.4 MB each. Thread-safe."""
 
     def __init__(self, limit_bytes: int = 256 << 20) -> None:
-        self._kept: Kept[Water] = Kept(limit_bytes, lambda water: sum(part.nbytes for part in water))
+        self._cache = LRU[Hashable, Water](limit_bytes, lambda _, water: sum(part.nbytes for part in water))
 
     def water(
         self,
@@ -82,11 +80,18 @@ class Regions:
         width: int,
         coarsest_lod: int | None = None,
     ) -> Water:
-        """Water of a window of a level, from lod pixel (row, column), any integers.
+        """The water of a window (height, width) of a level, from lod pixel (row, column) on, any integers.
 
-        `world` names everything that `heights` depends on: the model's SHA-256, seed, style, control.
-        `coarsest_lod` is the highest level that `heights` knows, None if it knows all: rivers enter regions from
-        outside where lod + 3 is no higher.
+        Args:
+            world: all that `heights` depends on: the model's SHA-256, seed, style, control.
+            heights: the world's ground.
+            lod: the level.
+            row: the window's first row.
+            column: the window's first column.
+            height: of the window.
+            width: of the window.
+            coarsest_lod: the highest level of `heights`; None for no limit. Rivers enter regions from outside where
+                lod + COARSER is no higher.
         """
         seeded = coarsest_lod is None or lod + COARSER <= coarsest_lod
 
@@ -100,38 +105,36 @@ class Regions:
             ground = _ground(heights, lod, i, j)
             inflow = None
             if seeded:
-                side = (
-                    REGION // _BLOCK
-                )  # a region in coarse pixels; all of it, and what is around, in one coarse region
+                side = REGION // _BLOCK  # of a region in coarse pixels; one coarse region holds all of it
                 rivers = self._rivers(world, heights, lod + COARSER, i // _BLOCK, j // _BLOCK)
                 inflow = _inflow(_cut(rivers, i % _BLOCK * side, j % _BLOCK * side, *[side + 2 * _AROUND] * 2), ground)
             return _cut(_water(ground, LAKE_EXTENT >> lod, inflow), MARGIN, MARGIN, REGION, REGION)
 
-        return self._kept.once((world, lod, i, j, seeded), compute)
+        return self._cache.get_or_make((world, lod, i, j, seeded), compute)
 
     def _rivers(self, world: Hashable, heights: Heights, lod: int, i: int, j: int) -> Water:
-        """A region with _AROUND pixels of its margin. No rivers enter it in turn: it knows 78 km around, and so on."""
+        """The water of a coarse region with _AROUND pixels of its margin. No rivers enter it from a coarser level."""
 
         def compute() -> Water:
             water = _water(_ground(heights, lod, i, j), LAKE_EXTENT >> lod, None)
             return _cut(water, MARGIN - _AROUND, MARGIN - _AROUND, *[REGION + 2 * _AROUND] * 2)
 
-        return self._kept.once((world, lod, i, j, "rivers"), compute)
+        return self._cache.get_or_make((world, lod, i, j, "rivers"), compute)
 
 
 def _ground(heights: Heights, lod: int, i: int, j: int) -> NDArray[np.int32]:
-    """Of a region with its margin."""
+    """The ground of a region with its margin."""
     return heights(lod, i * REGION - MARGIN, j * REGION - MARGIN, _SIDE, _SIDE)
 
 
 def _cut(water: Water, top: int, left: int, height: int, width: int) -> Water:
-    """Part of a water, copied, so that the rest is not kept in memory."""
+    """A part of a water, copied, so that the whole can be freed."""
     part = slice(top, top + height), slice(left, left + width)
     return Water(water.surface[part].copy(), water.accumulation[part].copy(), water.direction[part].copy())
 
 
 def _assemble(region: Callable[[int, int], Water], row: int, column: int, height: int, width: int) -> Water:
-    """A window, from the regions that it touches."""
+    """The water of a window, cut from the regions that it touches."""
     rows = []
     for i in range(row // REGION, (row + height - 1) // REGION + 1):
         parts = []
@@ -144,7 +147,7 @@ def _assemble(region: Callable[[int, int], Water], row: int, column: int, height
 
 
 def _water(ground: NDArray[np.int32], extent: int, inflow: NDArray[np.int64] | None) -> Water:
-    """Water of one window with its margin. The sea takes all that reaches it, and so does the border where it can."""
+    """The water of a region with its margin. Water leaves into the sea, and over the border where `inflow` is -1."""
     sea = ground < 0
     surface = np.where(sea, 0, lakes(ground, sea, extent, LAKE_DEPTH, LAKE_PIXELS)).astype(np.int32)
     edge = border(*ground.shape)
@@ -157,7 +160,7 @@ def _water(ground: NDArray[np.int32], extent: int, inflow: NDArray[np.int64] | N
 
 
 def _directions(receiver: NDArray[np.int32]) -> NDArray[np.int8]:
-    """Receivers (H, W), row-major indices, as indices of STEPS."""
+    """Receivers (H, W), row-major indices, as indices into STEPS."""
     rows, columns = receiver.shape
     row, column = receiver // columns - np.arange(rows)[:, None], receiver % columns - np.arange(columns)
     table = np.full((3, 3), -1, np.int8)
@@ -168,10 +171,11 @@ def _directions(receiver: NDArray[np.int32]) -> NDArray[np.int8]:
 
 
 def _inflow(rivers: Water, ground: NDArray[np.int32]) -> NDArray[np.int64]:
-    """What coarse rivers bring into a window, in its pixels: int64 like ground; -1 where water may leave.
+    """The drainage area that coarse rivers bring into a region, in its pixels: int64 (H, W); -1 where water may leave.
 
-    `rivers` covers the window in coarse pixels, and _FRAME more around. The border about an inlet is closed, so that
-    a river that enters must find another way out; likewise where a river leaves only to come back, which then stays.
+    `rivers` covers the region in coarse pixels, and _FRAME more on every side. The border around an inlet is closed, so
+    that the river has to leave elsewhere. Where a river leaves only to come back, the border is closed too, and the
+    river stays inside.
     """
     inflow = np.full(ground.shape, -1, np.int64)
     end: int = rivers.direction.shape[0] - _FRAME
@@ -180,7 +184,7 @@ def _inflow(rivers: Water, ground: NDArray[np.int32]) -> NDArray[np.int64]:
         return _FRAME <= i < end and _FRAME <= j < end
 
     def stretch(i: int, j: int) -> tuple[slice, slice]:
-        """The fine pixels of a coarse one, and half as many on every side."""
+        """The fine pixels of a coarse pixel, and half a coarse pixel more on every side."""
         top, left = (i - _FRAME) * _BLOCK - _BLOCK // 2, (j - _FRAME) * _BLOCK - _BLOCK // 2
         return slice(max(top, 0), top + 2 * _BLOCK), slice(max(left, 0), left + 2 * _BLOCK)
 
@@ -188,7 +192,7 @@ def _inflow(rivers: Water, ground: NDArray[np.int32]) -> NDArray[np.int64]:
     comes_back: dict[tuple[int, int], int] = {}  # by the last pixel outside
     entering: list[tuple[int, int, int, int]] = []
     big = (rivers.accumulation >= RIVER) & (rivers.direction >= 0)
-    big[_FRAME + 1 : end - 1, _FRAME + 1 : end - 1] = False  # nothing leaves from there
+    big[_FRAME + 1 : end - 1, _FRAME + 1 : end - 1] = False  # rivers there do not cross the border
     for i, j in np.argwhere(big).tolist():
         down, right = STEPS[rivers.direction[i, j]]
         if inside(i, j) and not inside(i + down, j + right):
@@ -210,12 +214,12 @@ def _inflow(rivers: Water, ground: NDArray[np.int32]) -> NDArray[np.int64]:
 
 
 def _close(inflow: NDArray[np.int64], edge: NDArray[np.bool_], part: tuple[slice, slice]) -> None:
-    """Let no water leave by the border in this part."""
+    """Let no water leave over the border in this part."""
     inflow[part][edge[part] & (inflow[part] < 0)] = 0
 
 
 def _way_back(rivers: Water, i: int, j: int, inside: Callable[[int, int], bool]) -> tuple[int, int] | None:
-    """The last pixel that a river passes outside before it comes back, or None if that is not within sight."""
+    """The last pixel outside before a river comes back, or None if it does not within `rivers`."""
     side = rivers.direction.shape[0]
     while True:  # rivers descend, so it ends
         if not (0 <= i < side and 0 <= j < side) or rivers.direction[i, j] < 0:

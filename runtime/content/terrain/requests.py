@@ -1,50 +1,35 @@
-"""Terrain requests to terrain: parameters checked against the model's card, the layers asked for, their provenance."""
+"""terrain.chunk: its parameters, checked against the model's card; its layers and provenance. And what all share."""
 
 from __future__ import annotations
 
-import hashlib
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
+from runtime.content.checks import one_of, parameter_error, within
 from runtime.content.provenance import provenance
 from runtime.content.terrain import climate, layers
 from runtime.content.terrain.ground import (
-    PIXELS_PER_CELL,
     Ground,
     Land,
     LearnedControl,
     Turn,
     at_once,
     classic_control,
-    drawn_control,
 )
 from runtime.content.terrain.regions import Regions
 from runtime.content.terrain.styles import style_weights
-from runtime.content.terrain.windows import (
-    LODS,
-    Place,
-    Window,
-    WorldPlace,
-    sketch_window,
-    square_window,
-    style_of,
-    world_key,
-)
+from runtime.content.terrain.windows import LODS, Window, World
 from runtime.engine import Engine
-from runtime.errors import Code, RpcError, did_you_mean, shown, within
+from runtime.errors import Code, RpcError, shown
 from runtime.registry import ModelFile
 
 MODEL, FAMILY = "terrain-detail", "terrain"
-LOWEST_M, HIGHEST_M = layers.OFFSET_M, layers.OFFSET_M + layers.SCALE_M * 65535  # what the wire's uint16 holds
-GRAIN_STEPS = 127  # in which a model takes a grain of one
-SKETCH_CELLS = (2, 1024)  # a side: fewer have no slope to read, more would be a world
 
 
 class ChunkOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What can be said of a chunk but for its place. `size` counts pixels of its level, which have 90 * 2^lod m."""
+    """All parameters of a chunk but its place. `size`: pixels of the level, which have 90 * 2^lod m."""
 
     seed: int
     size: int = 256
@@ -65,203 +50,149 @@ class TerrainRequest(ChunkOptions, frozen=True, forbid_unknown_fields=True):
     y: int = 0
 
 
-class SketchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The parameters of terrain.sketch. `control`: an array of metres, a value for 16 x 16 pixels of 90 m.
+class Place(Protocol):
+    """The parameters that all terrain requests have."""
 
-    `x`, `y`, `width` and `height` cut a window out of its land; without them all of it is made. Corner in pixels of
-    90 m, size in pixels of the level. `grain`: from smooth land to land cut by every brook, -1 to 1.
-    """
-
-    seed: int
-    control: Any
-    grain: float | None = None
-    x: int = 0
-    y: int = 0
-    width: int | None = None
-    height: int | None = None
-    lod: int = 0
-    layers: list[str] = msgspec.field(default_factory=lambda: ["height"])
-    model: str = MODEL
+    @property
+    def seed(self) -> int: ...
+    @property
+    def x(self) -> int: ...
+    @property
+    def y(self) -> int: ...
+    @property
+    def lod(self) -> int: ...
 
 
-def _range(model: ModelFile, name: str, value: int, parameter: str | None = None) -> None:
-    """Raises RpcError OUT_OF_RANGE unless the model's card allows the value of a parameter."""
-    stated = model.card.parameters[name]
-    low, high = stated.minimum, stated.maximum
-    if (low is not None and value < low) or (high is not None and value > high):
-        raise RpcError(
-            Code.OUT_OF_RANGE,
-            f"{parameter or name} {value} is out of range; {model.card.name} takes {low} to {high}",
-            {"parameter": parameter or name, "value": value, "minimum": low, "maximum": high},
-        )
+class WorldPlace(Place, Protocol):
+    """The parameters of requests for a part of an endless world."""
+
+    @property
+    def style(self) -> str: ...
+    @property
+    def control(self) -> Literal["learned", "noise"]: ...
+
+
+@dataclass(frozen=True)
+class CheckedChunk:
+    """A checked terrain.chunk."""
+
+    request: TerrainRequest
+    world: World
+    window: Window
+
+    @property
+    def slow(self) -> bool:
+        """Whether it takes long to make."""
+        return self.window.takes_long(self.request.layers)
 
 
 def check_place(request: Place, model: ModelFile) -> None:
-    """Compare what all requests have with what the model states.
+    """Compare the parameters that all requests have with the model's card.
 
     Raises:
-        RpcError: OUT_OF_RANGE, naming the parameter, its value and what would do; INVALID_PARAMS for a model of
-            something else.
+        RpcError: OUT_OF_RANGE, with the parameter, its value and its range; INVALID_PARAMS for a model of another
+            family.
     """
     if model.card.family != FAMILY:
         raise RpcError(Code.INVALID_PARAMS, f"model {model.card.name!r} makes {model.card.family}, not {FAMILY}")
     for name in ("seed", "x", "y", "lod"):
-        _range(model, name, getattr(request, name))
+        _in_range(name, getattr(request, name), model, name)
 
 
-def check_side(name: str, pixels: int, model: ModelFile) -> None:
-    """Compare a window's side with what the model states. Raises RpcError OUT_OF_RANGE."""
-    _range(model, "size", pixels, name)
+def check_side(parameter: str, pixels: int, model: ModelFile) -> None:
+    """Compare a side of a window with the card's `size`. Raises RpcError OUT_OF_RANGE."""
+    _in_range(parameter, pixels, model, "size")
 
 
-def check_world(request: WorldPlace, model: ModelFile) -> None:
-    """As check_place, and the style."""
+def _in_range(parameter: str, value: int, model: ModelFile, stated: str) -> None:
+    """`stated`: what the model's card calls the parameter."""
+    bounds = model.card.parameters[stated]
+    within(parameter, value, bounds.minimum, bounds.maximum, taker=model.card.name)
+
+
+def check_world(request: WorldPlace, model: ModelFile) -> World:
+    """The world of a request. Raises RpcError as check_place and style_weights do."""
     check_place(request, model)
-    style_weights(request.style, model.card.parameters["style"].choices or [])
+    style = style_weights(request.style, model.card.parameters["style"].choices or [])
+    return World(model, request.seed, style, request.control)
 
 
-def check_layers(request: TerrainRequest | SketchRequest) -> None:
-    """Compare the layers asked for with those there are. Raises RpcError INVALID_PARAMS."""
-    for layer in request.layers:
-        if layer not in layers.LAYERS:
-            near = did_you_mean(layer, layers.LAYERS) or f"; there are: {', '.join(layers.LAYERS)}"
-            raise RpcError(Code.INVALID_PARAMS, f"unknown layer {shown(layer)}{near}", {"parameter": "layers"})
-    if len(request.layers) > len(set(request.layers)):
-        what = f"layers {shown(request.layers)} names one twice"
-        raise RpcError(Code.INVALID_PARAMS, what, {"parameter": "layers"})
-    if not request.layers:
-        what = f"layers is empty; there are: {', '.join(layers.LAYERS)}"
-        raise RpcError(Code.INVALID_PARAMS, what, {"parameter": "layers"})
+def check_layers(names: list[str]) -> None:
+    """Check the names of the layers asked for. Raises RpcError INVALID_PARAMS."""
+    for name in names:
+        one_of("layers", name, layers.LAYERS, "unknown layer")
+    if len(names) > len(set(names)):
+        raise parameter_error(Code.INVALID_PARAMS, "layers", f"layers {shown(names)} names one twice")
+    if not names:
+        message = f"layers is empty; there are: {', '.join(layers.LAYERS)}"
+        raise parameter_error(Code.INVALID_PARAMS, "layers", message)
 
 
-def check(request: TerrainRequest, model: ModelFile) -> None:
-    """As check_world and check_layers, and the size."""
-    check_world(request, model)
+def check(request: TerrainRequest, model: ModelFile) -> CheckedChunk:
+    """Check a terrain.chunk. Raises RpcError as check_world, check_side and check_layers do."""
+    world = check_world(request, model)
     check_side("size", request.size, model)
-    check_layers(request)
+    check_layers(request.layers)
+    row, column = request.y >> request.lod, request.x >> request.lod
+    return CheckedChunk(request, world, Window(request.lod, row, column, request.size, request.size))
 
 
-def check_sketch(request: SketchRequest, model: ModelFile) -> NDArray[np.float32]:
-    """As check_place and check_layers; the control map of a terrain.sketch, float32 (H, W) metres.
+def land(engine: Engine, learned: LearnedControl, world: World, turn: Turn = at_once) -> Land:
+    """The land of an endless world.
 
-    Raises:
-        RpcError: also INVALID_PARAMS for a control map that is none, and OUT_OF_RANGE for its size or heights.
+    Args:
+        engine: runs the model.
+        learned: caches the coarse level's maps.
+        world: which world.
+        turn: calls a function in the engine's thread.
     """
-    check_place(request, model)
-    check_layers(request)
-    if request.grain is not None:
-        if "grain" not in model.card.parameters:
-            what = f"model {model.card.name!r} {model.card.version} takes no grain; leave it out, or export it anew"
-            raise RpcError(Code.INVALID_PARAMS, what, {"parameter": "grain"})
-        within("grain", request.grain, -1, 1)
-    control = request.control
-    where = {"parameter": "control"}
-    if not isinstance(control, np.ndarray) or control.ndim != 2 or control.dtype.kind not in "fiu":
-        array = isinstance(control, np.ndarray)
-        what = f"an array of shape {control.shape}, {control.dtype}" if array else type(control).__name__
-        raise RpcError(
-            Code.INVALID_PARAMS, f"control is {what}; it must be an array of rows and columns, in metres", where
-        )
-    low, high = SKETCH_CELLS
-    if not all(low <= side <= high for side in control.shape):
-        raise RpcError(
-            Code.OUT_OF_RANGE,
-            f"control has {control.shape[1]}x{control.shape[0]} values; a side may have {low} to {high}",
-            {"parameter": "control", "value": list(control.shape), "minimum": low, "maximum": high},
-        )
-    with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is refused as such
-        heights = control.astype(np.float32)
-    bad = np.argwhere(~np.isfinite(heights))
-    if len(bad):
-        raise RpcError(
-            Code.INVALID_PARAMS,
-            f"control has {len(bad)} values that are no number, the first in row {bad[0][0]}, column {bad[0][1]}",
-            where,
-        )
-    if heights.min() < LOWEST_M or heights.max() > HIGHEST_M:
-        raise RpcError(
-            Code.OUT_OF_RANGE,
-            f"control goes from {heights.min():g} to {heights.max():g} m; {LOWEST_M:g} to {HIGHEST_M:g} m can be sent",
-            {"parameter": "control", "minimum": LOWEST_M, "maximum": HIGHEST_M},
-        )
-    window = sketch_window(model, request, control.shape, "")
-    for name, size in (("height", window.height), ("width", window.width)):
-        check_side(name, size, model)
-    whole = [side * PIXELS_PER_CELL >> request.lod for side in control.shape]
-    if not (
-        0 <= window.row <= window.row + window.height <= whole[0]
-        and 0 <= window.column <= window.column + window.width <= whole[1]
-    ):
-        raise RpcError(
-            Code.OUT_OF_RANGE,
-            f"the window of {window.width}x{window.height} pixels at x {request.x}, y {request.y} reaches beyond the "
-            f"sketch, which has {whole[1]}x{whole[0]} pixels at lod {request.lod}",
-        )
-    return heights
-
-
-def world(engine: Engine, learned: LearnedControl, model: ModelFile, request: WorldPlace, turn: Turn = at_once) -> Land:
-    """The endless land that a checked request is about."""
-    style, seed = style_of(request, model), request.seed
-    classic = request.control == "noise"
-    control = classic_control(engine, model, seed) if classic else learned.of(engine, model, seed, style)
-    return Land(engine, model, seed, control, world_key(request, model), turn)
+    model, seed = world.model, world.seed
+    classic = world.control == "noise"
+    control = classic_control(engine, model, seed) if classic else learned.of(engine, model, seed, world.style)
+    return Land(engine, model, seed, control, world.key, turn)
 
 
 def chunk(
-    engine: Engine,
-    learned: LearnedControl,
-    regions: Regions,
-    model: ModelFile,
-    request: TerrainRequest,
-    turn: Turn = at_once,
+    engine: Engine, learned: LearnedControl, regions: Regions, checked: CheckedChunk, turn: Turn = at_once
 ) -> dict[str, Any]:
-    """One chunk of a checked request: the layers asked for, and what it takes to read them.
+    """The result of a terrain.chunk: the layers asked for, and what a client needs to read them.
 
-    In the engine's thread, or in another with a `turn` that calls functions there.
+    Call it in the engine's thread, or in another thread with a `turn` that calls functions in the engine's.
+
+    Args:
+        engine: runs the model.
+        learned: caches the coarse level's maps.
+        regions: caches lakes and drainage.
+        checked: the request.
+        turn: calls a function in the engine's thread.
     """
-    window = square_window(model, request)
-    params = msgspec.to_builtins(request)
-    return _made(world(engine, learned, model, request, turn), regions, window, request) | {
+    request = checked.request
+    ground = land(engine, learned, checked.world, turn)
+    return layers_of(ground, regions, checked.window, request.seed, request.layers) | {
         "size": request.size,
         "style": request.style,
-        "provenance": provenance(model, "terrain.chunk", params),
+        "provenance": provenance(checked.world.model, "terrain.chunk", msgspec.to_builtins(request)),
     }
 
 
-def digest(control: NDArray[np.float32]) -> str:
-    """The SHA-256 of a control map, hexadecimal."""
-    return hashlib.sha256(np.ascontiguousarray(control, "<f4").tobytes()).hexdigest()
+def layers_of(ground: Ground, regions: Regions, window: Window, seed: int, names: list[str]) -> dict[str, Any]:
+    """The layers of a window, and what a client needs to read them.
 
-
-def sketch(
-    engine: Engine,
-    regions: Regions,
-    model: ModelFile,
-    request: SketchRequest,
-    control: NDArray[np.float32],
-    turn: Turn = at_once,
-) -> dict[str, Any]:
-    """The land of a checked sketch, or a window of it. Called as `chunk`."""
-    params = {name: getattr(request, name) for name in request.__struct_fields__ if name != "control"}
-    params["control_sha256"] = digest(control)
-    window = sketch_window(model, request, control.shape, params["control_sha256"])
-    grain = None if request.grain is None else round(request.grain * GRAIN_STEPS)
-    land = Land(engine, model, request.seed, drawn_control(control), window.world, turn, grain)
-    return _made(land, regions, window, request) | {
-        "provenance": provenance(model, "terrain.sketch", params),
-    }
-
-
-def _made(ground: Ground, regions: Regions, window: Window, request: TerrainRequest | SketchRequest) -> dict[str, Any]:
+    Args:
+        ground: the world's heights.
+        regions: caches lakes and drainage.
+        window: which part of the world.
+        seed: the world's.
+        names: which of layers.LAYERS.
+    """
     lod, row, column, height, width = window.lod, window.row, window.column, window.height, window.width
-    wanted = set(request.layers)
+    wanted = set(names)
     x, y = column << lod, row << lod
     made: dict[str, Any] = {
         "scale": layers.SCALE_M,
         "offset": layers.OFFSET_M,
         "meters_per_pixel": layers.METRES_PER_PIXEL * 2**lod,
-        "seed": request.seed,
+        "seed": seed,
         "x": x,
         "y": y,
         "lod": lod,
@@ -276,4 +207,4 @@ def _made(ground: Ground, regions: Regions, window: Window, request: TerrainRequ
         made["height"] = layers.quarter_metres(frame[1:-1, 1:-1])
     if "biome" in wanted:
         made["biome_palette"] = [{"name": b.name, "rgb": list(b.rgb)} for b in climate.PALETTE]
-    return made | layers.compute(wanted, request.seed, x, y, lod, frame, waters)
+    return made | layers.compute(wanted, seed, x, y, lod, frame, waters)

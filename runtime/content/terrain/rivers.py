@@ -1,18 +1,20 @@
-"""Requests for rivers as lines: the coarse level's streams, led through a level's ground, cut at lakes and the sea.
+"""terrain.rivers: rivers as lines. The coarse level's streams follow a level's ground and are cut at lakes and the sea.
 
-All of it is whole numbers and a function of the place alone: windows that adjoin have rivers that join, and a window's
-are those of a larger one that begin in it. docs/layers.md says what a river is here, and what it is not.
+All of it is integer arithmetic and a function of the place alone. So rivers of adjoining windows join, and a window has
+the same rivers as any larger one. docs/layers.md defines rivers, and states their limits.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.content.checks import within
 from runtime.content.provenance import provenance
 from runtime.content.terrain import layers, polylines
 from runtime.content.terrain import requests as terrain
@@ -21,27 +23,27 @@ from runtime.content.terrain.ground import Ground, LearnedControl, Turn, at_once
 from runtime.content.terrain.lakes import lakes
 from runtime.content.terrain.regions import LAKE_DEPTH, LAKE_EXTENT, LAKE_PIXELS
 from runtime.content.terrain.streams import LEVEL, CoarseStreams
+from runtime.content.terrain.windows import Window, World
 from runtime.engine import Engine
-from runtime.errors import within
 from runtime.registry import ModelFile
 
 CELL_KM2 = (layers.METRES_PER_PIXEL * 2**LEVEL / 1000) ** 2
-MINIMUM_KM2 = (5.0, 500.0)  # below it is no more than two cells; above, more than streams.REACH of them
+MINIMUM_KM2 = (5.0, 500.0)  # less is two cells or fewer, more is above streams.REACH cells
 # Bankfull width in metres over catchment in km^2, all of the United States: Bieger, Rathjens, Allen and Arnold 2015,
 # "Development and evaluation of bankfull hydraulic geometry relationships for the physiographic regions of the United
 # States", Journal of the American Water Resources Association 51, 842-858, table 3.
 WIDTH_M, WIDTH_EXPONENT = 2.70, 0.352
 WIDEST_DM = 2500
-# Catchments in cells from which on a river is a decimetre wider. 12 digits are the same in every libm.
+# Catchments in cells at which a river gets a decimetre wider. 12 digits are the same in every libm.
 WIDTH_EDGES = np.array(
     [float(f"{((dm - 0.5) / 10 / WIDTH_M) ** (1 / WIDTH_EXPONENT) / CELL_KM2:.11e}") for dm in range(1, WIDEST_DM + 1)]
 )
 
 
 class RiversRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The parameters of terrain.rivers: a place as terrain.chunk has it, and how much land the least river drains.
+    """The parameters of terrain.rivers. A place as in terrain.chunk; `width` and `height` count pixels of the level.
 
-    `width` and `height` count pixels of the level.
+    `minimum_km2`: the smallest catchment of a river.
     """
 
     seed: int
@@ -56,27 +58,42 @@ class RiversRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: str = terrain.MODEL
 
 
-def check(request: RiversRequest, model: ModelFile) -> None:
-    """Compare a request with what the model states. Raises RpcError, as terrain.check does."""
-    terrain.check_world(request, model)
+@dataclass(frozen=True)
+class CheckedRivers:
+    """A checked terrain.rivers."""
+
+    request: RiversRequest
+    world: World
+    window: Window
+
+
+def check(request: RiversRequest, model: ModelFile) -> CheckedRivers:
+    """Check a terrain.rivers. Raises RpcError as terrain.check does."""
+    world = terrain.check_world(request, model)
     terrain.check_side("width", request.width, model)
     terrain.check_side("height", request.height, model)
     within("minimum_km2", request.minimum_km2, *MINIMUM_KM2)
+    row, column = request.y >> request.lod, request.x >> request.lod
+    return CheckedRivers(request, world, Window(request.lod, row, column, request.height, request.width))
 
 
 def rivers(
-    engine: Engine,
-    learned: LearnedControl,
-    streams: CoarseStreams,
-    model: ModelFile,
-    request: RiversRequest,
-    turn: Turn = at_once,
+    engine: Engine, learned: LearnedControl, streams: CoarseStreams, checked: CheckedRivers, turn: Turn = at_once
 ) -> dict[str, Any]:
-    """The rivers of a checked request, and what it takes to read them. Called as `terrain.chunk`."""
-    world = terrain.world(engine, learned, model, request, turn)
-    lod, row, column = request.lod, request.y >> request.lod, request.x >> request.lod
+    """The result of a terrain.rivers: lines, and what a client needs to read them.
+
+    Args:
+        engine: runs the model.
+        learned: caches the coarse level's maps.
+        streams: caches the coarse level's drainage.
+        checked: the request.
+        turn: calls a function in the engine's thread.
+    """
+    request, window = checked.request, checked.window
+    lod, row, column = window.lod, window.row, window.column
+    land = terrain.land(engine, learned, checked.world, turn)
     least = math.ceil(request.minimum_km2 / CELL_KM2)
-    found = trace(world, streams, lod, row, column, request.height, request.width, least)
+    found = trace(land, streams, lod, row, column, window.height, window.width, least)
     return found | {
         "end_names": list(polylines.ENDS),
         "scale": layers.SCALE_M,
@@ -90,22 +107,33 @@ def rivers(
         "height_pixels": request.height,
         "style": request.style,
         "minimum_km2": request.minimum_km2,
-        "provenance": provenance(model, "terrain.rivers", msgspec.to_builtins(request)),
+        "provenance": provenance(checked.world.model, "terrain.rivers", msgspec.to_builtins(request)),
     }
 
 
 def trace(
     ground: Ground, streams: CoarseStreams, lod: int, row: int, column: int, height: int, width: int, least: int
 ) -> dict[str, NDArray[Any]]:
-    """Rivers that drain at least `least` cells, in the window (height, width) of a level from pixel (row, column) on.
+    """The rivers of a window.
 
-    `points` float32 (n, 2): x and y in pixels of level 0 from the window's corner; `height` uint16 (n,), the ground, as
-    on the wire; `width` float32 (n,) in metres; `catchment` float32 (n,) in km^2; `starts`, `kinds`,
-    `ends`: as of polylines.Lines.
+    Args:
+        ground: the world's heights.
+        streams: caches the coarse level's drainage.
+        lod: the level.
+        row: the window's first row.
+        column: the window's first column.
+        height: of the window in pixels of the level.
+        width: of the window.
+        least: the smallest catchment of a river, in cells.
+
+    Returns:
+        `points` float32 (n, 2): x and y in pixels of level 0 from the window's corner; `height` uint16 (n,): the
+        ground, as on the wire; `width` float32 (n,) in metres; `catchment` float32 (n,) in km^2; `starts`, `kinds` and
+        `ends` as in polylines.Lines.
     """
-    side = 1 << (LEVEL - lod)  # of a cell
-    around = -(-((LAKE_EXTENT >> lod) + polylines.CONTEXT) // side) + 1  # cells that decide lakes, lines, and courses
-    i, j = row // side - around, column // side - around  # the first cell, and how many
+    side = 1 << (LEVEL - lod)  # of a cell in pixels
+    around = -(-((LAKE_EXTENT >> lod) + polylines.CONTEXT) // side) + 1  # cells that lakes, lines and courses depend on
+    i, j = row // side - around, column // side - around  # the first cell
     rows, columns = (row + height - 1) // side + around + 1 - i, (column + width - 1) // side + around + 1 - j
     land = ground(lod, i * side, j * side, rows * side, columns * side)
     sea = land < 0

@@ -1,19 +1,21 @@
-"""The coarse level's drainage: which cell of 1,440 m drains to which, and how much land above it. The same everywhere.
+"""Streams: the drainage of the coarse level, whose cells have 1,440 m. Which cell each drains to, and its catchment.
 
-Unlike `regions`, which know a river from both sides of an edge only roughly, streams are exact functions of the place:
-what a cell drains to, and what drains through it, does not depend on the region it is computed in. Two bounds do it.
+In `regions` a river's size differs a little on the two sides of a region's edge. Streams are exact functions of the
+place: a cell's direction and catchment do not depend on the region that it is computed in. Two bounds make that
+possible.
 
-- A basin wider than EXTENT cells is not filled: it keeps its water, which ends at its lowest cell. So every depression
-  that is filled lies within EXTENT of any cell of its, and a cell's receiver is known from 2 EXTENT cells around it.
-- A cell's catchment is the land whose water reaches it within REACH steps. A river's first REACH cells are REACH cells
-  of catchment, so a catchment of at least that many is found to be one however much lies above: rivers of any minimum
-  up to REACH cells never end but in the sea or at a basin's lowest cell.
+- A basin wider than EXTENT cells is not filled; its water ends at its lowest cell. So every depression that is filled
+  lies within EXTENT of all its cells, and a cell's receiver depends on 2 EXTENT cells around it.
+- A cell's catchment is the land whose water reaches it within REACH steps. A river that is REACH cells long has a
+  catchment of at least REACH cells, however much land lies above. So rivers of any minimum up to REACH cells end only
+  in the sea or at the lowest cell of a basin.
 
-They are computed on regions of REGION cells aligned to the world, with MARGIN more on every side.
+Streams are computed on regions of REGION cells aligned to the world, with a margin of MARGIN cells on every side.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import NamedTuple
 
 import numpy as np
@@ -23,21 +25,22 @@ from runtime.content.terrain.drainage import CHANCES, border, drain
 from runtime.content.terrain.fields import hash_grid, key
 from runtime.content.terrain.ground import Ground
 from runtime.content.terrain.lakes import bottoms
-from runtime.lru import Kept
+from runtime.lru import LRU
 
-LEVEL = 4  # of detail, whose pixels are the cells: the coarse level's own
+LEVEL = 4  # the level of detail whose pixels are the cells
 REGION = 512  # cells
 EXTENT, REACH = 63, 255
 MARGIN = REACH + 2 * EXTENT + 3
-SIDES = ((-1, 0), (0, 1), (1, 0), (0, -1))  # what a direction steps by, row and column: north, east, south, west
-STREAM = 10_300  # of hashes; climate has those below
-ENDS = -1  # the direction of a cell whose water goes nowhere: the sea, a basin's lowest
+SIDES = ((-1, 0), (0, 1), (1, 0), (0, -1))  # row and column steps of a direction: north, east, south, west
+STREAM = 10_300  # of hashes; climate uses the streams below
+ENDS = -1  # the direction of cells without one: the sea, and the lowest cell of a basin that is not filled
 
 
 class Streams(NamedTuple):
-    """Of a window of cells (H, W). `direction`: int8, which of SIDES a cell drains to, or ENDS.
+    """The streams of a window of cells (H, W).
 
-    `catchment`: int32, cells whose water reaches a cell within REACH steps, itself included; 0 in the sea.
+    `direction`: int8, index into SIDES of the neighbour that a cell drains to, or ENDS.
+    `catchment`: int32, how many cells' water reaches a cell within REACH steps, itself included; 0 in the sea.
     """
 
     direction: NDArray[np.int8]
@@ -45,13 +48,13 @@ class Streams(NamedTuple):
 
 
 class CoarseStreams:
-    """The streams of worlds, any window of them. Regions are kept, the least recently used dropped. Thread-safe."""
+    """The streams of worlds, any window of them, through an LRU cache of regions. Thread-safe."""
 
     def __init__(self, limit_bytes: int = 64 << 20) -> None:
-        self._kept: Kept[Streams] = Kept(limit_bytes, lambda streams: sum(part.nbytes for part in streams))
+        self._cache = LRU[Hashable, Streams](limit_bytes, lambda _, streams: sum(part.nbytes for part in streams))
 
     def window(self, ground: Ground, row: int, column: int, height: int, width: int) -> Streams:
-        """Of (height, width) cells from cell (row, column) on, any integers."""
+        """The streams of (height, width) cells, from cell (row, column) of the ground's world on, any integers."""
         bands = []
         for i in range(row // REGION, (row + height - 1) // REGION + 1):
             rows = slice(max(row - i * REGION, 0), row + height - i * REGION)
@@ -71,13 +74,13 @@ class CoarseStreams:
             inner = slice(MARGIN, MARGIN + REGION), slice(MARGIN, MARGIN + REGION)
             return Streams(found.direction[inner].copy(), found.catchment[inner].copy())
 
-        return self._kept.once((ground.key, i, j), compute)
+        return self._cache.get_or_make((ground.key, i, j), compute)
 
 
 def streams(heights: NDArray[np.int32], row: int, column: int) -> Streams:
-    """Of heights (H, W) in 1/64 m, below 0 the sea, from cell (row, column) of the world on.
+    """The streams of heights (H, W) in 1/64 m, from cell (row, column) of the world on. Heights below 0 are sea.
 
-    They are right for all but the MARGIN cells at the border.
+    They are exact for all but the MARGIN cells at the border.
     """
     sea = heights < 0
     outlets = border(*heights.shape) | sea | bottoms(heights, sea, EXTENT, diagonals=False)
@@ -96,7 +99,7 @@ def streams(heights: NDArray[np.int32], row: int, column: int) -> Streams:
 
 
 def _beyond(receiver: NDArray[np.int32], upstream: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of the pixels upstream of each, how many are more than REACH steps away: those at and above REACH + 1 steps."""
+    """How many of the pixels upstream of each are more than REACH steps away."""
     nowhere = receiver.size
     jump = np.append(np.where(receiver < 0, nowhere, receiver), nowhere)
     there, steps = np.arange(nowhere + 1), REACH + 1

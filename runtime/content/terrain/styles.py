@@ -1,28 +1,34 @@
-"""Styles of land as users write them: a name, or a blend such as "alpine:0.7,lowland:0.3"."""
+"""Parses styles of land: a name, or a blend such as "alpine:0.7,lowland:0.3"."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from runtime.errors import Code, RpcError, did_you_mean, shown
+from runtime.content.checks import parameter_error
+from runtime.errors import Code, RpcError, nearest, shown
 
-VARIED = "varied"  # styles change from place to place
-WEIGHT_SUM = 127  # what a model's styles add up to
+VARIED = "varied"  # the style changes from place to place
+WEIGHT_SUM = 127  # of the styles of a model
 MOST_SHARE = 1e9
 
 
 def style_weights(text: str, known: Sequence[str]) -> tuple[int, ...]:
-    """Whole weights of the styles a model knows, in its order; they sum to WEIGHT_SUM, or are all zero for "varied".
+    """Weights of the styles that a model knows, in its order: whole numbers whose sum is WEIGHT_SUM.
 
-    `known` begins with "varied". Shares need not sum to one. A remainder goes to the largest fractions, the first
-    first.
+    For "varied" all weights are zero. The shares in the text need not sum to one. What rounding down leaves over goes
+    to the weights with the largest fractions; of equal fractions the first gets it.
 
     >>> style_weights("alpine:1,lowland:3", ["varied", "alpine", "lowland"])
     (32, 95)
 
+    Args:
+        text: a style, or a blend of styles with their shares.
+        known: the styles that the model's card lists; the first is "varied".
+
     Raises:
-        RpcError: INVALID_PARAMS for a style that is none, one given twice, or a share not in 0..MOST_SHARE.
+        RpcError: INVALID_PARAMS for an unknown style, a style that is given twice, or a share that is not in
+            0..MOST_SHARE.
     """
     names = [name for name in known if name != VARIED]
     if text == VARIED:
@@ -31,24 +37,22 @@ def style_weights(text: str, known: Sequence[str]) -> tuple[int, ...]:
     for part in text.split(","):
         name, colon, share = (piece.strip() for piece in part.partition(":"))
         if name not in shares:
-            near = did_you_mean(name, known) or f"; there are: {', '.join(known)}"
-            raise RpcError(Code.INVALID_PARAMS, f"unknown style {shown(name)}{near}", {"parameter": "style"})
+            raise _invalid(f"unknown style {shown(name)}{nearest(name, known)}")
         if shares[name]:
-            what = f"style {name!r} is given twice in {shown(text)}"
-            raise RpcError(Code.INVALID_PARAMS, what, {"parameter": "style"})
+            raise _invalid(f"style {name!r} is given twice in {shown(text)}")
         try:
             shares[name] = float(share) if colon else 1.0
         except ValueError:
             shares[name] = math.nan
         if not 0 < shares[name] <= MOST_SHARE:
-            raise RpcError(
-                Code.INVALID_PARAMS,
-                f"style {shown(part.strip())}: {shown(share, 40)} is no share; write {name}:0.5",
-                {"parameter": "style"},
-            )
+            raise _invalid(f"style {shown(part.strip())}: {shown(share, 40)} is no share; write {name}:0.5")
     total = math.fsum(shares.values())
     exact = [share / total * WEIGHT_SUM for share in shares.values()]
     weights = [math.floor(w) for w in exact]
     for k in sorted(range(len(exact)), key=lambda k: (weights[k] - exact[k], k))[: WEIGHT_SUM - sum(weights)]:
         weights[k] += 1
     return tuple(weights)
+
+
+def _invalid(message: str) -> RpcError:
+    return parameter_error(Code.INVALID_PARAMS, "style", message)
