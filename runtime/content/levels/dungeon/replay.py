@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runtime.content.levels.rules import DUNGEON, OFFSETS, TILE, IllegalMove, check_rows, find
+from runtime.content.levels.dungeon.game import DUNGEON
+from runtime.content.levels.rules import OFFSETS, TILE, IllegalMove, check_rows, find
 
 
 def replay(rows: Sequence[str], moves: str) -> bool:

@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 
-from runtime.content.levels.rules import DUNGEON, OFFSETS, Cell, Outcome, check_rows, find, traced
+from runtime.content.levels.dungeon.game import DUNGEON
+from runtime.content.levels.rules import OFFSETS, Cell, Outcome, check_rows, find, traced
 from runtime.content.levels.watch import EVERY, look, watched
 
 State = tuple[int, int, bool]  # row, column, whether the player has a key

@@ -8,9 +8,10 @@ import numpy as np
 
 from runtime.content.levels.platformer import replay as platformer_replay
 from runtime.content.levels.platformer import solver as platformer
+from runtime.content.levels.platformer.game import PLATFORMER
 from runtime.content.levels.platformer.motion import ABOVE, MARGIN, compile_enemies, compile_tiles
 from runtime.content.levels.platformer.reach import reach
-from runtime.content.levels.rules import PLATFORMER, TILE, Cell, Outcome, Prove, find, put
+from runtime.content.levels.rules import TILE, Cell, Outcome, Prove, find, put
 
 AIR = PLATFORMER.empty
 NEAR = 20  # columns from its end of the level that a start or a goal is in
@@ -21,7 +22,7 @@ CLEARANCE = 2  # tiles high that a cut is
 AHEAD = 6  # tiles in which enemies and hazards are taken away
 
 
-def arrange(rows: Sequence[str], kept: Set[Cell], *, anywhere: bool = False) -> list[str]:
+def arrange(rows: Sequence[str], fixed: Set[Cell], *, anywhere: bool = False) -> list[str]:
     """The level with one start and a goal. Of several starts the given one stays, else the leftmost.
 
     Unless a goal may be `anywhere`, those that aren't given nor near the right end are taken away, since what lies
@@ -31,15 +32,15 @@ def arrange(rows: Sequence[str], kept: Set[Cell], *, anywhere: bool = False) -> 
     Raises:
         ValueError: several starts are given, or there is no place to stand on.
     """
-    starts = sorted(find(rows, "S"), key=lambda cell: (cell not in kept, cell[1], cell[0]))
-    if len(kept & set(starts)) > 1:
+    starts = sorted(find(rows, "S"), key=lambda cell: (cell not in fixed, cell[1], cell[0]))
+    if len(fixed & set(starts)) > 1:
         raise ValueError("several starts are given")
     rows = put(rows, dict.fromkeys(starts[1:], AIR))
     if not anywhere:
         away = [cell for cell in starts[:1] if cell[1] >= NEAR]
         away += [cell for cell in find(rows, "G") if cell[1] < len(rows[0]) - NEAR]
-        rows = put(rows, dict.fromkeys((cell for cell in away if cell not in kept), AIR))
-    stands = [cell for cell in _stands(rows) if cell not in kept]
+        rows = put(rows, dict.fromkeys((cell for cell in away if cell not in fixed), AIR))
+    stands = [cell for cell in _stands(rows) if cell not in fixed]
     for char, places in (("S", stands), ("G", stands[::-1])):
         if not find(rows, char):
             free = [cell for cell in places if rows[cell[0]][cell[1]] == AIR]
@@ -59,20 +60,20 @@ def _stands(rows: Sequence[str]) -> list[Cell]:
     ]
 
 
-def mend(rows: Sequence[str], kept: Set[Cell], prove: Prove) -> tuple[list[str], Outcome] | None:
+def mend(rows: Sequence[str], fixed: Set[Cell], prove: Prove) -> tuple[list[str], Outcome] | None:
     """The level with the way opened where it ends: enemies and hazards taken away, a gap bridged, a wall cut through,
     each if that is enough, else all of it, and on to where it ends then. None if nothing of it helps.
     """
     for _ in range(PLACES):
         place = _end_of_way(rows)
         everything = rows
-        for edit in _edits(rows, place, kept):
+        for edit in _edits(rows, place, fixed):
             if (edited := put(rows, edit)) == rows:
                 continue
             outcome = prove(edited)
             if outcome.status == "solved":
                 return edited, outcome
-            everything = put(everything, {cell: char for cell, char in edit.items() if cell not in kept})
+            everything = put(everything, {cell: char for cell, char in edit.items() if cell not in fixed})
         if everything == rows:
             return None
         outcome = prove(everything)
@@ -105,7 +106,7 @@ def _bears(rows: Sequence[str], y: int, x: int) -> bool:
     return inside and PLATFORMER.tiles[rows[y + 1][x]].solid
 
 
-def _edits(rows: Sequence[str], place: Cell, kept: Set[Cell]) -> Iterator[dict[Cell, str]]:
+def _edits(rows: Sequence[str], place: Cell, fixed: Set[Cell]) -> Iterator[dict[Cell, str]]:
     """What may open the way from a place towards the nearest goal, the gentlest first."""
     y, x = place
     goal = min(find(rows, "G"), key=lambda cell: (abs(cell[1] - x), cell))
@@ -113,7 +114,7 @@ def _edits(rows: Sequence[str], place: Cell, kept: Set[Cell]) -> Iterator[dict[C
 
     def ahead(length: int, lines: Iterable[int]) -> list[Cell]:
         cells = [(v, x + side * step) for step in range(1, length + 1) for v in lines]
-        return [(v, u) for v, u in cells if 0 <= v < len(rows) and 0 <= u < len(rows[0]) and (v, u) not in kept]
+        return [(v, u) for v, u in cells if 0 <= v < len(rows) and 0 <= u < len(rows[0]) and (v, u) not in fixed]
 
     def solid(cell: Cell) -> bool:
         return PLATFORMER.tiles[tiles[cell]].solid
@@ -127,4 +128,4 @@ def _edits(rows: Sequence[str], place: Cell, kept: Set[Cell]) -> Iterator[dict[C
     yield {cell: AIR for cell in ahead(LENGTH, above) if solid(cell)}
     # Up to where the goal is, step by step.
     up = [(y - 1 - step, x + side * (1 + step)) for step in range(LENGTH)]
-    yield {cell: "=" for cell in up if cell not in kept and tiles.get(cell) == AIR and goal[0] < y}
+    yield {cell: "=" for cell in up if cell not in fixed and tiles.get(cell) == AIR and goal[0] < y}

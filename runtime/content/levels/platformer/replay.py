@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from runtime.content.levels.platformer.game import PLATFORMER
 from runtime.content.levels.platformer.level import read_level
 from runtime.content.levels.platformer.physics import DIRECTIONS, HEIGHT
 from runtime.content.levels.platformer.step import COMPLETE, DEATHS, State, first_state, step
-from runtime.content.levels.rules import PLATFORMER, IllegalMove, check_rows
+from runtime.content.levels.rules import IllegalMove, check_rows
 
 
 def replay(rows: Sequence[str], moves: str) -> bool:

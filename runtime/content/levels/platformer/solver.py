@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from runtime.content.levels.platformer.game import PLATFORMER
 from runtime.content.levels.platformer.motion import (
     ABOVE,
     ACROSS,
@@ -39,7 +40,7 @@ from runtime.content.levels.platformer.motion import (
 from runtime.content.levels.platformer.physics import HEIGHT, RUN
 from runtime.content.levels.platformer.reach import reach
 from runtime.content.levels.queue import add, pop, push, table_for
-from runtime.content.levels.rules import PLATFORMER, TILE, Outcome, check_rows
+from runtime.content.levels.rules import TILE, Outcome, check_rows
 from runtime.content.levels.watch import DONE, STOP, look, watched
 
 LETTERS = ".rlJRL"  # the keys of an action: sideways (none, right, left) + 3 * jump

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence, Set
 
-from runtime.content.levels.rules import OFFSETS, RUNNER, TILE, Cell, find, put
+from runtime.content.levels.rules import OFFSETS, TILE, Cell, find, put
+from runtime.content.levels.runner.game import RUNNER
 from runtime.content.levels.runner.graph import Graph, kinds, step_graph
 from runtime.content.levels.runner.replay import path
 
@@ -22,14 +23,14 @@ FAR = 12  # steps beyond which it makes no difference how far a thing is
 
 
 def place_guards(
-    rows: Sequence[str], moves: str, count: int | None = None, kept: Set[Cell] = frozenset(), least: int = 0
+    rows: Sequence[str], moves: str, count: int | None = None, fixed: Set[Cell] = frozenset(), least: int = 0
 ) -> list[str]:
     """The level with `count` guards (by default as many as it has) beside the way of its solution.
 
     A guard's place is on ground, off the way, and leads to it by steps; it is neither near the start nor in a corner.
     Guards that stand so already stay, the first of them if there are more. The others take turns: one guards gold, one
     a ladder, one the way, each at the place that is nearest to that, apart from other guards. Where there is no room
-    for all there are fewer; for up to `least` any ground off the way will do. Tiles in `kept` stay as they are, guards
+    for all there are fewer; for up to `least` any ground off the way will do. Tiles in `fixed` stay as they are, guards
     among them.
 
     Raises:
@@ -39,11 +40,11 @@ def place_guards(
     way = {(y // TILE, x // TILE) for x, y in path(rows, moves)}
     guards = find(rows, "E")
     wanted = len(guards) if count is None else count
-    clear = [at for at in find(rows, ".E") if at not in kept and at not in way and bears(rows, *at)]
+    clear = [at for at in find(rows, ".E") if at not in fixed and at not in way and bears(rows, *at)]
     walked = steps_to(step_graph(kinds(rows, False), []), way, width)
     start = steps_from(find(rows, "M"), height, width)
     good = [at for at in clear if at in walked and start[at] >= START and not in_corner(*at, height, width)]
-    placed = [at for at in guards if at in kept]
+    placed = [at for at in guards if at in fixed]
     placed += [at for at in good if rows[at[0]][at[1]] == "E"][: max(0, wanted - len(placed))]
     roles = [_near(steps_from(find(rows, char), height, width), walked, width) for char in "G#"]
     roles.append(_near(walked, walked, width))

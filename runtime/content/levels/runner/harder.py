@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.content.levels.difficulty import DIG_COSTS
 from runtime.content.levels.graphs import components, distances, reversed_edges
-from runtime.content.levels.rules import RUNNER, TILE, Cell, Outcome, Prove, find, put
+from runtime.content.levels.rules import TILE, Cell, Outcome, Prove, find, put
+from runtime.content.levels.runner.game import RUNNER
 from runtime.content.levels.runner.graph import Graph, dig_graph, kinds, step_graph
 from runtime.content.levels.runner.guards import bears, divide
+from runtime.content.levels.runner.measures import DIG_COSTS
 from runtime.content.levels.runner.repair import LADDER, STATES, shortest_ladder
 from runtime.content.levels.runner.replay import path
 
@@ -39,7 +40,7 @@ Measure = Callable[[Sequence[str], Outcome], int]
 def harden(
     rows: Sequence[str],
     outcome: Outcome,
-    kept: Set[Cell],
+    fixed: Set[Cell],
     wanted: tuple[int, int],
     most_gold: int,
     measure: Measure,
@@ -48,7 +49,7 @@ def harden(
     """A level as hard as `wanted`, least and most, with its solution; None if these edits don't make it so.
 
     `most_gold`: pieces are added up to so many, then those beside other pieces are moved. `measure`: the difficulty of
-    a level with its solution. Tiles in `kept` stay as they are.
+    a level with its solution. Tiles in `fixed` stay as they are.
     """
     level, hard = list(rows), measure(rows, outcome)
     ways, edit, idle = _ways(level), 0, 0
@@ -57,7 +58,7 @@ def harden(
         while tried is None:
             if edit == len(EDITS):
                 return None
-            tried = EDITS[edit](level, outcome, ways, kept, most_gold)
+            tried = EDITS[edit](level, outcome, ways, fixed, most_gold)
             edit += tried is None
         found = prove(tried)
         reached = measure(tried, found) if found.status == "solved" else None
@@ -114,7 +115,7 @@ def _core(rows: Sequence[str], outcome: Outcome, ways: _Ways) -> frozenset[Cell]
     return frozenset(divide(node, len(rows[0])) for node in nodes.tolist())
 
 
-def _pocketed(rows: Sequence[str], outcome: Outcome, ways: _Ways, kept: Set[Cell], most: int) -> list[str] | None:
+def _pocketed(rows: Sequence[str], outcome: Outcome, ways: _Ways, fixed: Set[Cell], most: int) -> list[str] | None:
     """The level with gold in pockets of two tiles within bricks, above a place that the player gets back from: one digs
     in from the top, and out through the bottom.
     """
@@ -128,7 +129,7 @@ def _pocketed(rows: Sequence[str], outcome: Outcome, ways: _Ways, kept: Set[Cell
             for side in (-1, 1):
                 out = x + side
                 block = [(v, u) for v in range(y, y + 3) for u in (x, out)]
-                if len(places) >= min(POCKETS, room) or not 0 <= out < width or kept & set(block):
+                if len(places) >= min(POCKETS, room) or not 0 <= out < width or fixed & set(block):
                     continue
                 if any(rows[v][u] != "b" for v, u in block) or (y + 3, out) not in core:
                     continue
@@ -140,29 +141,29 @@ def _pocketed(rows: Sequence[str], outcome: Outcome, ways: _Ways, kept: Set[Cell
     return put(rows, changed) if changed else None
 
 
-def _buried(rows: Sequence[str], outcome: Outcome, ways: _Ways, kept: Set[Cell], most: int) -> list[str] | None:
+def _buried(rows: Sequence[str], outcome: Outcome, ways: _Ways, fixed: Set[Cell], most: int) -> list[str] | None:
     """The level with some more gold, also where one has to dig for it."""
-    return _spread(rows, outcome, ways.digs, kept, most)
+    return _spread(rows, outcome, ways.digs, fixed, most)
 
 
-def _strewn(rows: Sequence[str], outcome: Outcome, ways: _Ways, kept: Set[Cell], most: int) -> list[str] | None:
+def _strewn(rows: Sequence[str], outcome: Outcome, ways: _Ways, fixed: Set[Cell], most: int) -> list[str] | None:
     """The level with some more gold where one walks for it, which takes less but seldom makes it unsolvable."""
-    return _spread(rows, outcome, ways.steps, kept, most)
+    return _spread(rows, outcome, ways.steps, fixed, most)
 
 
-def _spread(rows: Sequence[str], outcome: Outcome, ways: Arrays, kept: Set[Cell], most: int) -> list[str] | None:
+def _spread(rows: Sequence[str], outcome: Outcome, ways: Arrays, fixed: Set[Cell], most: int) -> list[str] | None:
     """The level with some more pieces where the way is farthest; None where no place takes a detour."""
     width = len(rows[0])
     known = np.zeros(len(ways[0]) - 1, np.bool_)
     known[_way_of(rows, outcome)] = True
     backwards, part = reversed_edges(*ways), components(*ways[:2])
     passed = np.isin(part, part[known])  # from these parts one gets to and fro, so that gold there is no trap
-    cells = [at for at in find(rows, RUNNER.empty) if at not in kept and bears(rows, *at)]
+    cells = [at for at in find(rows, RUNNER.empty) if at not in fixed and bears(rows, *at)]
     places = np.array([y * (width + 2) + x + 1 for y, x in cells], np.int64)
     gold = find(rows, "G")
     changed: dict[Cell, str] = {}
     for _ in range(PIECES if cells else 0):
-        spare = _spare(gold, kept) if len(gold) >= most else None
+        spare = _spare(gold, fixed) if len(gold) >= most else None
         if spare is None and len(gold) >= most:
             break
         there, before = distances(*ways, known)
@@ -183,17 +184,17 @@ def _spread(rows: Sequence[str], outcome: Outcome, ways: Arrays, kept: Set[Cell]
     return put(rows, changed) if changed else None
 
 
-def _spare(gold: Sequence[Cell], kept: Set[Cell]) -> Cell | None:
+def _spare(gold: Sequence[Cell], fixed: Set[Cell]) -> Cell | None:
     """The last of the pieces that lie beside others."""
     for at in sorted(gold, reverse=True):
-        if at not in kept and any(
+        if at not in fixed and any(
             other != at and abs(other[0] - at[0]) + abs(other[1] - at[1]) <= NEAR for other in gold
         ):
             return at
     return None
 
 
-def _joined(rows: Sequence[str], outcome: Outcome, ways: _Ways, kept: Set[Cell], _most: int) -> list[str] | None:
+def _joined(rows: Sequence[str], outcome: Outcome, ways: _Ways, fixed: Set[Cell], _most: int) -> list[str] | None:
     """The level with a ladder from where the solution leads to the largest part that one can be laid to."""
     width = len(rows[0])
     cells, sizes = _core(rows, outcome, ways), np.bincount(ways.part)
@@ -201,7 +202,7 @@ def _joined(rows: Sequence[str], outcome: Outcome, ways: _Ways, kept: Set[Cell],
     others = [int(n) for n in np.argsort(-sizes, kind="stable")[:PARTS] if n != core and sizes[n] >= PART]
     for other in others:
         part = [divide(node, width) for node in np.flatnonzero(ways.part == other).tolist()]
-        ladder = shortest_ladder(rows, kept, cells, part, LONGEST)
+        ladder = shortest_ladder(rows, fixed, cells, part, LONGEST)
         if ladder is not None:
             return put(rows, dict.fromkeys(ladder, LADDER))
     return None

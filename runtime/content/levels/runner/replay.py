@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runtime.content.levels.rules import HOLE_TICKS, OFFSETS, RUNNER, TILE, IllegalMove, check_rows
+from runtime.content.levels.rules import OFFSETS, TILE, IllegalMove, check_rows
+from runtime.content.levels.runner.game import HOLE_TICKS, RUNNER
 
 WAYS = {**OFFSETS, ".": (0, 0), "L": OFFSETS["l"], "R": OFFSETS["r"]}  # for digs: of the tile above the brick
 

@@ -10,7 +10,8 @@ from itertools import pairwise
 import numpy as np
 
 from runtime.content.levels.graphs import components, nearest
-from runtime.content.levels.rules import RUNNER, IllegalMove, Outcome, check_rows, find
+from runtime.content.levels.rules import IllegalMove, Outcome, check_rows, find
+from runtime.content.levels.runner.game import RUNNER
 from runtime.content.levels.runner.graph import Graph, closing, dig_graph, kinds, relaxed_graph, step_graph
 from runtime.content.levels.runner.replay import replay
 from runtime.content.levels.watch import EVERY, look, watched

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runtime.content.levels.picking import pick
+from runtime.content.levels.candidates import pick
 from runtime.content.levels.requests import Wishes
-from runtime.content.levels.rules import RUNNER
+from runtime.content.levels.runner.game import RUNNER
 
 # Deciles, 0 to 100 %, of the 258 training levels, 28x20 tiles each: a row for each fifth of difficulty. The tiles that
 # are not air, in a thousand; and the pieces of gold.
@@ -50,8 +50,8 @@ class Usual:
 
 
 def usual_of(wishes: Wishes) -> Usual | None:
-    """What is drawn for a request; None for another game, and where tiles are given, which say what is wanted."""
-    if wishes.game is not RUNNER or wishes.base is not None or (wishes.fixed >= 0).any():
+    """What is drawn for a request; None where tiles are given, since these show what is wanted."""
+    if wishes.base is not None or (wishes.fixed >= 0).any():
         return None
     asked = wishes.difficulty
     hard = pick(wishes.seed, 0, "usual difficulty", 101) if asked is None else asked[2]

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from runtime.content.levels.rules import OFFSETS, SOKOBAN, Cell, Outcome, check_rows
+from runtime.content.levels.rules import OFFSETS, Cell, Outcome, check_rows
 from runtime.content.levels.sokoban import search
+from runtime.content.levels.sokoban.game import SOKOBAN
 from runtime.content.levels.watch import look, watched
 
 LARGEST, MOST_BOXES = 2_500, 50  # tiles, boxes: each position costs more the more there are
