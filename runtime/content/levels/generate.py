@@ -37,7 +37,7 @@ Progress = Callable[[int, int], None]  # called with the candidates examined so 
 
 
 @dataclass(frozen=True)
-class Made:
+class Generated:
     """A candidate that meets all wishes. `difficulty` in hundredths; `repaired`: the number of changed tiles."""
 
     rows: list[str]
@@ -95,17 +95,17 @@ def _first_good(
     failed: Counter[str] = Counter()
     for numbers in _batches(wishes.candidates):
         fixed = [fixed_for(wishes, number) for number in numbers]
-        levels = write(hands, model, wishes, numbers, fixed)
+        levels = sample(hands, model, wishes, numbers, fixed)
         candidates = [
             (wishes, wishes.rows(level), *rest, path) for level, *rest in zip(levels, fixed, numbers, strict=True)
         ]
-        with contextlib.closing(hands.each(look_at, candidates)) as looks:
-            for number, look in zip(numbers, looks, strict=True):
-                if isinstance(look, Made):
-                    return _response(wishes, look, number) | {
+        with contextlib.closing(hands.each(attempt, candidates)) as attempts:
+            for number, found in zip(numbers, attempts, strict=True):
+                if isinstance(found, Generated):
+                    return _response(wishes, found, number) | {
                         "provenance": provenance(model, "levels.generate", msgspec.to_builtins(request))
                     }
-                failed[look] += 1
+                failed[found] += 1
         if progress is not None:
             progress(numbers[-1] + 1, wishes.candidates)
     why = ", ".join(f"{wish} {count} times" for wish, count in failed.most_common())
@@ -125,7 +125,7 @@ def _batches(candidates: int) -> Iterator[range]:
         first += size
 
 
-def write(
+def sample(
     hands: Hands, model: ModelFile, wishes: Wishes, numbers: Sequence[int], fixed: Sequence[NDArray[np.int64]]
 ) -> NDArray[np.uint8]:
     """The candidates of these numbers as the model generates them: tile numbers (N, height, width).
@@ -177,9 +177,9 @@ def told_counts(wishes: Wishes, number: int, given: NDArray[np.int64]) -> list[i
     return [told.get(name, -1) for name in wishes.counted]
 
 
-def look_at(
+def attempt(
     wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: int, path: str | None = None
-) -> Made | str:
+) -> Generated | str:
     """As `examine`, but a wish that the candidate does not meet is returned. Runs in a worker, if there is one.
 
     `path`: the file that can stop the solver (runtime/content/levels/watch.py).
@@ -191,7 +191,7 @@ def look_at(
         return str(missed)
 
 
-def examine(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: int) -> Made:
+def examine(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: int) -> Generated:
     """Complete a candidate: start and goal, proof, and repair where it is needed and enough.
 
     Args:
@@ -229,7 +229,7 @@ def examine(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: i
         raise Missed("a difference from the level to vary")
     if wishes.difficulty is not None and hard is not None and not wishes.difficulty[0] <= hard <= wishes.difficulty[1]:
         raise Missed("difficulty (too easy)" if hard < wishes.difficulty[0] else "difficulty (too hard)")
-    return Made(arranged, outcome, hard, changed)
+    return Generated(arranged, outcome, hard, changed)
 
 
 def _least_length(wishes: Wishes, kit: GameKit, rows: Sequence[str], fixed: Fixed) -> int:
@@ -274,8 +274,8 @@ def _check_counts(wishes: Wishes, rows: list[str]) -> None:
             raise Missed(f"counts.{name} (too {'few' if count < least else 'many'})")
 
 
-def _response(wishes: Wishes, made: Made, number: int) -> dict[str, Any]:
-    game, rows = wishes.game, made.rows
+def _response(wishes: Wishes, generated: Generated, number: int) -> dict[str, Any]:
+    game, rows = wishes.game, generated.rows
     used = set("".join(rows))
     return {
         "game": game.name,
@@ -284,10 +284,10 @@ def _response(wishes: Wishes, made: Made, number: int) -> dict[str, Any]:
         "legend": {char: tile.name for char, tile in game.tiles.items() if char in used},
         "start": next([x, y] for y, x in find(rows, starts_of(game))),
         "goal": [[x, y] for y, x in find(rows, goals_of(game))],
-        "solution": made.outcome.moves if made.outcome else None,
-        "proved": made.outcome is not None,
-        "difficulty": None if made.difficulty is None else made.difficulty / 100,
+        "solution": generated.outcome.moves if generated.outcome else None,
+        "proved": generated.outcome is not None,
+        "difficulty": None if generated.difficulty is None else generated.difficulty / 100,
         "counts": {name: len(find(rows, chars)) for name, chars in wishes.counted.items()},
         "candidate": number,
-        "repaired": made.repaired,
+        "repaired": generated.repaired,
     }

@@ -1,6 +1,5 @@
-"""Start and goal of a custom game where they are missing, and the goal moved where no way, or a short one, leads to it.
-
-A tile that is given is never touched.
+"""Repairs of a custom game's levels: a missing start and goal are placed; a goal that can't be reached, or is too near,
+is moved. Fixed tiles never change.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ from runtime.content.levels.rules import Cell, Outcome, Prove, find, goals_of, p
 
 
 def arrange(game: CustomGame, rows: Sequence[str], fixed: Set[Cell]) -> list[str]:
-    """The level with one start, those that are too many empty, and a goal: as far from it as one gets, if it has none.
+    """The level with one start and a goal. Surplus starts become empty.
 
-    A missing start goes to the first place to rest in, by columns where one walks, else by rows. Both go where starts
-    and goals stand in the training levels, if there is room.
+    A missing start goes to the first place to rest in, by columns where the player walks, else by rows; a missing goal
+    to the place farthest from the start. Both go where starts and goals of the training levels are, if there is room.
 
     Raises:
         ValueError: there is no place for them.
@@ -43,7 +42,7 @@ def _bears(game: CustomGame, rows: Sequence[str], cell: Cell) -> bool:
 
 
 def _within(area: Sequence[int], rows: Sequence[str], cell: Cell) -> bool:
-    """Whether a place is in an area of the legend; all are where it has none."""
+    """Whether a place is in an area of the legend. An empty area is the whole level."""
     if not area:
         return True
     left, top, right, bottom = area
@@ -52,7 +51,7 @@ def _within(area: Sequence[int], rows: Sequence[str], cell: Cell) -> bool:
 
 
 def _farthest(game: CustomGame, rows: Sequence[str], fixed: Set[Cell]) -> Cell:
-    """The empty place with the longest way from the start, of those where goals stand, or of all if none of them can be
+    """The empty place with the longest path from the start, in the goals' area, or anywhere if nothing there can be
     reached; of several, the first in reading order.
     """
     moves = places(game, rows)
@@ -64,10 +63,15 @@ def _farthest(game: CustomGame, rows: Sequence[str], fixed: Set[Cell]) -> Cell:
 
 
 def mend(game: CustomGame, rows: Sequence[str], fixed: Set[Cell], prove: Prove) -> tuple[list[str], Outcome] | None:
-    """The level with its goal where the longest way leads.
+    """The level with its goal at the end of the longest path, and the solution; None if nothing can be reached.
 
-    None if no way does. Model files that do not know how long solutions are (`lengths`) also ask that the way is as
-    long as the level's longer side.
+    Model files without `lengths` also require a solution as long as the level's longer side.
+
+    Args:
+        game: of the level.
+        rows: the level.
+        fixed: the places of fixed tiles.
+        prove: a solver with its budget.
     """
     goals = find(rows, goals_of(game))
     if fixed & set(goals):

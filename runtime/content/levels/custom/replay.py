@@ -1,4 +1,4 @@
-"""A user's own game played move by move, to verify a solution. It shares no code with the search."""
+"""The replay of a custom game, move by move, to verify a solution. It shares no code with the search."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def replay(game: CustomGame, rows: Sequence[str], moves: str) -> bool:
     """Whether `moves` lead from the start to a goal.
 
     Raises:
-        IllegalMove: into something solid or a hazard, out of the level, a jump without ground, a climb without a hold.
+        IllegalMove: a move into a solid tile or a hazard, or out of the level; a jump or a climb without support.
         ValueError: rows are no level, as check_rows says.
     """
     return any(game.tiles[rows[y][x]].goal for y, x in _play(game, rows, moves))

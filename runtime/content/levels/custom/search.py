@@ -1,4 +1,4 @@
-"""Completing a level of a user's own game in the fewest moves, by looking at every state (docs/custom-games.md)."""
+"""The solver of custom games: a breadth-first search of every state (docs/custom-games.md)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Steps = Callable[[State], Iterator[tuple[str, State]]]
 
 
 def solve(game: CustomGame, rows: Sequence[str], budget: int) -> Outcome:
-    """Reach a goal from the start. `budget`: states to look at. Breadth first, so with the fewest moves.
+    """Reach a goal from the start in the fewest moves. `budget`: the states to search.
 
     Raises:
         ValueError: rows are no level of the game.
@@ -31,7 +31,7 @@ def solve(game: CustomGame, rows: Sequence[str], budget: int) -> Outcome:
 
 
 def places(game: CustomGame, rows: Sequence[str]) -> dict[Cell, int]:
-    """Where one can get to and rest, and in how many moves: in reading order of the search, the start first.
+    """The cells that the player can reach and rest in, with the number of moves, in the order of the search.
 
     Raises:
         ValueError: rows have no start.
@@ -50,7 +50,7 @@ def places(game: CustomGame, rows: Sequence[str]) -> dict[Cell, int]:
 def _search(
     game: CustomGame, rows: Sequence[str], goals: set[Cell], budget: int
 ) -> tuple[dict[State, tuple[State, str]], State | None]:
-    """Where each state came from, up to one more than the budget, and the state in a goal if one was found."""
+    """Each state's predecessor and move, up to one more than the budget; and the state in a goal, if one was found."""
     steps = _four_way(game, rows) if game.four_way else _walking(game, rows)
     start = (*find(rows, starts_of(game))[0], 0)
     came: dict[State, tuple[State, str]] = {start: (start, "")}
@@ -71,7 +71,7 @@ def _search(
 
 
 def _open(game: CustomGame, rows: Sequence[str]) -> set[Cell]:
-    """The cells that one may be in."""
+    """The cells that the player can be in."""
     closed = "".join(c for c, tile in game.tiles.items() if tile.hazard or (tile.solid and not tile.oneway))
     return {(y, x) for y, row in enumerate(rows) for x, char in enumerate(row) if char not in closed}
 
@@ -89,7 +89,7 @@ def _four_way(game: CustomGame, rows: Sequence[str]) -> Steps:
 
 
 def _resting(game: CustomGame, rows: Sequence[str]) -> Callable[[int, int], bool]:
-    """Whether one does not fall from a cell."""
+    """Whether the player rests in a cell, and does not fall."""
     if game.four_way:
         return lambda _y, _x: True
     tiles = game.tiles.values()

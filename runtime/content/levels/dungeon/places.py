@@ -1,4 +1,4 @@
-"""Where a dungeon's start, goal, key and locked door go, if nobody said: rules, the same for everyone."""
+"""Rules that place a dungeon's missing start and goal, and a key with its locked door."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from runtime.content.levels.rules import Cell, find, put
 
 
 def place_stairs(rows: Sequence[str], fixed: Set[Cell] = frozenset()) -> list[str]:
-    """The level with one start and a goal, those it has already.
+    """The level with one start and a goal.
 
-    The start is the stairs up in the largest area, else the entrance in the largest, else an end of a long walk through
-    the largest of all; areas without floor or goal don't count, and locked doors count as open. Other stairs up become
-    floor. Without stairs down, they go to the floor tile with the longest way from the start. Where several would do,
-    the first in reading order is taken. Tiles in `fixed` stay as they are.
+    The start is the stairs up in the largest area that has some; else the entrance in the largest area that has some;
+    else an end of a long walk through the largest area of all. Areas without floor or goal don't count; locked doors
+    count as open. Other stairs up become floor. Missing stairs down go to the floor tile with the longest path from the
+    start. Of several candidates the first in reading order is taken. Tiles in `fixed` stay as they are.
 
     Raises:
-        ValueError: there is no floor for them.
+        ValueError: there is no floor for start and goal.
     """
     stairs = find(rows, "<")
     entrances = [cell for cell in find(rows, "@") if cell not in fixed]
@@ -77,7 +77,7 @@ def _end_of_a_walk(rows: Sequence[str], fixed: Set[Cell]) -> Cell:
 
 
 def _farthest(rows: Sequence[str], start: Cell, fixed: Set[Cell]) -> Cell:
-    """The floor tile with the longest way from a cell; of several, the first in reading order."""
+    """The floor tile with the longest path from a cell; of several, the first in reading order."""
     distance = reached(rows, [start])
     floor = [c for c in distance if rows[c[0]][c[1]] == DUNGEON.empty and c != start and c not in fixed]
     if not floor:

@@ -1,6 +1,6 @@
-"""Small edits that let a dungeon be completed, and all of it be reached. A tile that is given is never touched.
+"""Small edits after which a dungeon can be completed and every room entered. Fixed tiles never change.
 
-What is tried, in which order, and how often, follows from the level alone.
+The edits and their order depend on the level alone.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from runtime.content.levels.dungeon.game import DUNGEON
 from runtime.content.levels.dungeon.places import place_stairs
 from runtime.content.levels.rules import OFFSETS, Cell, Outcome, Prove, find, put
 
-OPENED = 3  # walls opened for one way, at most
+OPENED = 3  # walls opened for one path, at most
 POCKET = 4  # tiles: a closed room so small is filled
-ROOMS = 24  # closed rooms that are mended, at most
+ROOMS = 24  # closed rooms that are repaired, at most
 
 
 def arrange(rows: Sequence[str], fixed: Set[Cell]) -> list[str]:
-    """The level with one start and a goal, placed by rule where they are missing. Raises ValueError without floor."""
+    """The level with one start and a goal, placed by rule if missing. Raises ValueError if there is no floor."""
     placed = place_stairs(rows, fixed)
     if any(placed[y][x] != rows[y][x] for y, x in fixed):
         raise ValueError("the stairs would take the place of what is given")
@@ -27,8 +27,14 @@ def arrange(rows: Sequence[str], fixed: Set[Cell]) -> list[str]:
 
 
 def mend(rows: Sequence[str], fixed: Set[Cell], prove: Prove) -> tuple[list[str], Outcome] | None:
-    """The level with walls opened, a few for a way: from the start to a goal, and to every closed room; closed rooms of
-    a few tiles are filled. None if that is not enough.
+    """The level with a few walls opened for a path to a goal and to every closed room, and its solution.
+
+    Closed rooms of a few tiles are filled. None if that is not enough.
+
+    Args:
+        rows: the level, with start and goal.
+        fixed: the places of fixed tiles.
+        prove: a solver with its budget.
     """
     start = find(rows, "<")
     known = dungeon.reached(rows, start)
@@ -55,7 +61,7 @@ def mend(rows: Sequence[str], fixed: Set[Cell], prove: Prove) -> tuple[list[str]
 
 
 def _way(rows: Sequence[str], starts: Sequence[Cell], ends: Set[Cell], fixed: Set[Cell]) -> list[Cell] | None:
-    """What must be opened on the way that needs the fewest openings; None if it needs more than OPENED."""
+    """The tiles to open on the path that needs the fewest of them; None if it needs more than OPENED."""
     came: dict[Cell, Cell | None] = dict.fromkeys(starts)
     cost = dict.fromkeys(starts, 0)
     queue = deque(starts)
@@ -90,5 +96,5 @@ def _way(rows: Sequence[str], starts: Sequence[Cell], ends: Set[Cell], fixed: Se
 
 
 def _open(rows: Sequence[str], cells: Sequence[Cell]) -> list[str]:
-    """Doors in walls, floor in place of all else."""
+    """The level with the cells opened: a wall becomes a door, any other tile floor."""
     return put(rows, {(y, x): "+" if rows[y][x] == "#" else DUNGEON.empty for y, x in cells})

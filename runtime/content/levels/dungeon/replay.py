@@ -1,4 +1,4 @@
-"""The dungeon walked step by step, to verify a solution. It shares no code with the search."""
+"""The replay of the dungeon, step by step, to verify a solution. It shares no code with the search."""
 
 from __future__ import annotations
 

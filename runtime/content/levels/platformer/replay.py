@@ -1,4 +1,4 @@
-"""The platformer played by its rules, to verify a solution. It shares no code with the search."""
+"""The replay of the platformer, tick by tick, to verify a solution. It shares no code with the search."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def replay(rows: Sequence[str], moves: str) -> bool:
     """Whether `moves` lead from the start to a goal.
 
     Raises:
-        IllegalMove: a letter that is none, or a tick in which the player is hurt or falls out of the level.
+        IllegalMove: an unknown letter, or a tick in which the player is hurt or falls out of the level.
         ValueError: rows are no level, as check_rows says.
     """
     *_, last = play(rows, moves)

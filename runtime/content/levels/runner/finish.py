@@ -1,4 +1,4 @@
-"""What becomes of a solved candidate of the Lode Runner kind: made as hard as was asked for, and given its guards."""
+"""After the proof of the Lode Runner kind: the level is made as hard as requested, and its guards are placed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from runtime.content.levels.runner.usual import usual_of
 
 
 def guarded(wishes: Wishes, rows: Sequence[str], moves: str, fixed: Set[Cell]) -> list[str]:
-    """The level with its guards: as many as the candidate has if they were asked for, or if tiles are given; else as
-    many as such levels usually have.
+    """The level with its guards: as many as the candidate has if their number was requested or tiles are given; else
+    the number that is drawn.
     """
     usual, asked = usual_of(wishes), wishes.ranges.get("enemies")
     count = len(find(rows, "E")) if usual is None or asked is not None else usual.guards
@@ -24,8 +24,15 @@ def guarded(wishes: Wishes, rows: Sequence[str], moves: str, fixed: Set[Cell]) -
 def hardened(
     wishes: Wishes, rows: list[str], outcome: Outcome, fixed: Set[Cell], prove: Prove
 ) -> tuple[list[str], Outcome]:
-    """The level and its solution, as hard as asked for where it is too easy and moving or adding gold is enough; else
-    as they are. No guards are placed yet, but counted.
+    """The level and its solution; where it is too easy, as hard as requested if moving or adding gold is enough.
+
+    Guards are not placed yet, but they count.
+
+    Args:
+        wishes: the request.
+        rows, outcome: the level and its solution.
+        fixed: the places of fixed tiles.
+        prove: a solver with its budget.
     """
 
     def measure(tried: Sequence[str], found: Outcome) -> int:

@@ -1,8 +1,7 @@
 """Makes a solved level of the Lode Runner kind harder: gold goes where it takes the longest detours and digs, and
-ladders join parts that nobody gets to.
+ladders lead to parts that could not be reached.
 
-What is tried, in which order, and how often, follows from the level alone. Every level that is given back was solved
-as it is.
+The edits and their order depend on the level alone. Every level that is returned was solved as it is.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ from runtime.content.levels.runner.replay import path
 ROUNDS = 16  # of edits, each followed by a proof
 PIECES = 8  # of gold in each
 DETOUR = 3  # steps that a piece takes at least
-NEAR = 2  # steps from another piece: such a piece is moved first
-PART = 5  # tiles that a part has at least that is worth a ladder
-PARTS = 16  # the largest parts, that a ladder is looked for to
+NEAR = 2  # steps: a piece so near to another one is moved first
+PART = 5  # tiles: a smaller part gets no ladder
+PARTS = 16  # the largest parts, for which a ladder is tried
 LONGEST = 10  # tiles of that ladder
-IDLE = 2  # ladders one after the other that make a level no harder
+IDLE = 2  # successive ladders that make the level no harder, at most
 POCKETS = 4  # dug into bricks at a time
 BETWEEN = 5  # steps between two of them
 
@@ -46,10 +45,15 @@ def harden(
     measure: Measure,
     prove: Prove,
 ) -> tuple[list[str], Outcome] | None:
-    """A level as hard as `wanted`, least and most, with its solution; None if these edits don't make it so.
+    """A level as hard as wanted with its solution; None if these edits are not enough.
 
-    `most_gold`: pieces are added up to so many, then those beside other pieces are moved. `measure`: the difficulty of
-    a level with its solution. Tiles in `fixed` stay as they are.
+    Args:
+        rows, outcome: the level and its solution.
+        fixed: the places of fixed tiles, which stay as they are.
+        wanted: the least and the most difficulty, in hundredths.
+        most_gold: pieces are added up to this number; then pieces beside others are moved.
+        measure: the difficulty of a level with its solution.
+        prove: a solver with its budget.
     """
     level, hard = list(rows), measure(rows, outcome)
     ways, edit, idle = _ways(level), 0, 0
@@ -116,8 +120,8 @@ def _core(rows: Sequence[str], outcome: Outcome, ways: _Ways) -> frozenset[Cell]
 
 
 def _pocketed(rows: Sequence[str], outcome: Outcome, ways: _Ways, fixed: Set[Cell], most: int) -> list[str] | None:
-    """The level with gold in pockets of two tiles within bricks, above a place that the player gets back from: one digs
-    in from the top, and out through the bottom.
+    """The level with gold in pockets of two tiles within bricks, above a place from which the player gets back. The
+    player digs in from the top, and out through the bottom.
     """
     height, width = len(rows), len(rows[0])
     core = _core(rows, outcome, ways)
@@ -142,17 +146,17 @@ def _pocketed(rows: Sequence[str], outcome: Outcome, ways: _Ways, fixed: Set[Cel
 
 
 def _buried(rows: Sequence[str], outcome: Outcome, ways: _Ways, fixed: Set[Cell], most: int) -> list[str] | None:
-    """The level with some more gold, also where one has to dig for it."""
+    """The level with more gold, also where the player has to dig for it."""
     return _spread(rows, outcome, ways.digs, fixed, most)
 
 
 def _strewn(rows: Sequence[str], outcome: Outcome, ways: _Ways, fixed: Set[Cell], most: int) -> list[str] | None:
-    """The level with some more gold where one walks for it, which takes less but seldom makes it unsolvable."""
+    """The level with more gold where the player can walk: less labour, but it seldom becomes unsolvable."""
     return _spread(rows, outcome, ways.steps, fixed, most)
 
 
 def _spread(rows: Sequence[str], outcome: Outcome, ways: Arrays, fixed: Set[Cell], most: int) -> list[str] | None:
-    """The level with some more pieces where the way is farthest; None where no place takes a detour."""
+    """The level with more pieces where the detour is longest; None where there is no detour."""
     width = len(rows[0])
     known = np.zeros(len(ways[0]) - 1, np.bool_)
     known[_way_of(rows, outcome)] = True
@@ -195,7 +199,7 @@ def _spare(gold: Sequence[Cell], fixed: Set[Cell]) -> Cell | None:
 
 
 def _joined(rows: Sequence[str], outcome: Outcome, ways: _Ways, fixed: Set[Cell], _most: int) -> list[str] | None:
-    """The level with a ladder from where the solution leads to the largest part that one can be laid to."""
+    """The level with a ladder from the solution's part to the largest part that a ladder can join."""
     width = len(rows[0])
     cells, sizes = _core(rows, outcome, ways), np.bincount(ways.part)
     core = _main(rows, outcome, ways)

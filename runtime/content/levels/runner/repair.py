@@ -1,6 +1,6 @@
-"""Small edits that let a level of the Lode Runner kind be completed. A tile that is given is never touched.
+"""Small edits after which a level of the Lode Runner kind can be completed. Fixed tiles never change.
 
-What is tried, in which order, and how often, follows from the level alone.
+The edits and their order depend on the level alone.
 """
 
 from __future__ import annotations
@@ -19,21 +19,27 @@ from runtime.content.levels.runner.guards import bears, steps_from
 LADDER, HIDDEN, AIR = "#", "H", RUNNER.empty
 LONGEST = 6  # tiles of a ladder that is added
 PIECES = 6  # of gold that are moved, at most
-FEW = 2  # pieces outside are moved without a look for a ladder
+FEW = 2  # pieces outside the core are moved, without trying a ladder
 ROUNDS = 4  # of edits; each but the last may add a ladder
-STATES = 30_000  # of digging, looked at in each round
+STATES = 30_000  # of digging, searched in each round
 FAR_LARGER = 2  # times as many tiles
-SOLID_COSTS = 4  # times as much as air, for a hidden ladder to take its place
+SOLID_COSTS = 4  # the cost of a hidden ladder in a solid tile; in air it is 1
 
 
 def arrange(rows: Sequence[str], fixed: Set[Cell], gold: bool, guards: tuple[int, int] | None) -> list[str]:
-    """The level with one player, some `gold`, and so many `guards` at least and at most; None leaves them.
+    """The level with one player, and the gold and guards that it needs.
 
-    Too many players or guards become air, the last ones first. A player that is missing goes to the first place to
-    stand on, gold and guards to the place farthest from all players, gold and guards there are.
+    Surplus players or guards become air, the last ones first. A missing player goes to the first place to stand on,
+    gold and guards to the place farthest from all players, gold and guards.
+
+    Args:
+        rows: the level.
+        fixed: the places of fixed tiles.
+        gold: whether there must be some.
+        guards: the least and the most of them; None: as many as there are.
 
     Raises:
-        ValueError: there is no place to stand on for what is missing, or too many are given.
+        ValueError: there is no place for what is missing, or too many are fixed.
     """
     rows = _thinned(rows, fixed, "M", 1)
     if not find(rows, "M"):
@@ -56,7 +62,7 @@ def _thinned(rows: Sequence[str], fixed: Set[Cell], char: str, most: int) -> lis
 
 
 def _places(rows: Sequence[str], fixed: Set[Cell]) -> list[Cell]:
-    """Air that one stands in. Raises ValueError if there is none."""
+    """Cells of air to stand in. Raises ValueError if there are none."""
     found = [cell for cell in find(rows, AIR) if cell not in fixed and bears(rows, *cell)]
     if not found:
         raise ValueError("no place to stand on")
@@ -69,10 +75,16 @@ def _apart(rows: Sequence[str], fixed: Set[Cell], chars: str) -> Cell:
 
 
 def mend(rows: Sequence[str], fixed: Set[Cell], prove: Prove) -> tuple[list[str], Outcome] | None:
-    """The level after a few edits, with its solution; None if nothing of it helps.
+    """The level after a few edits, with its solution; None if they are not enough.
 
-    The core is where one gets to and fro in most of the level. A player who can't get there starts there; hidden
-    ladders lead up from it where no way does; gold outside is moved into it, or joined to it by a ladder if it is much.
+    The core is the largest part in which each tile can be reached from each. A player who can't get there starts there;
+    hidden ladders lead up from it where no path does; gold outside is moved into it or, if there is much, joined to it
+    by a ladder.
+
+    Args:
+        rows: the level, with its player.
+        fixed: the places of fixed tiles.
+        prove: a solver with its budget.
     """
     for last in (*[False] * (ROUNDS - 1), True):
         core = _core_of(rows, fixed)

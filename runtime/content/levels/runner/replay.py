@@ -1,4 +1,4 @@
-"""The Lode Runner kind played move by move, to verify a solution. It shares no code with the search."""
+"""The replay of the Lode Runner kind, move by move, to verify a solution. It shares no code with the search."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WAYS = {**OFFSETS, ".": (0, 0), "L": OFFSETS["l"], "R": OFFSETS["r"]}  # for dig
 
 
 def replay(rows: Sequence[str], moves: str) -> bool:
-    """Whether `moves` fetch all gold and then lead to the top row; nothing is asked of guards.
+    """Whether `moves` take all gold and then lead to the top row. Guards are ignored.
 
     Raises:
         IllegalMove: a move into something solid, up without a ladder, any but `.` in a fall, a hole that can't be dug,

@@ -1,6 +1,6 @@
-"""Small edits that let a level of Sokoban be completed. A tile that is given is never touched.
+"""Small edits after which a level of Sokoban can be completed. Fixed tiles never change.
 
-What is tried, in which order, and how often, follows from the level alone.
+The edits and their order depend on the level alone.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from runtime.content.levels.rules import OFFSETS, Cell, Outcome, Prove, find, pu
 from runtime.content.levels.sokoban.search import FAR, push_distances
 from runtime.content.levels.sokoban.solver import open_cells
 
-TRIES = 48  # levels that are looked at, at most, to mend one
+TRIES = 48  # proofs in one repair, at most
 REACH = 3  # tiles that a box or target is moved, at most
 
 
 def arrange(rows: Sequence[str], fixed: Set[Cell], pairs: int) -> list[str]:
-    """The level with one player and so many boxes and targets: those too many become floor, the last ones first; those
-    that are missing go to the first floor with floor on two opposite sides.
+    """The level with one player and `pairs` boxes and targets. Surplus ones become floor, the last ones first; missing
+    ones go to the first floor with floor on two opposite sides.
 
     Raises:
-        ValueError: there is no floor for them, or too many are given.
+        ValueError: there is no floor for them, or too many are fixed.
     """
     for char, count in (("@", 1), ("$", pairs), (".", pairs)):
         found = find(rows, char)
@@ -41,7 +41,7 @@ def arrange(rows: Sequence[str], fixed: Set[Cell], pairs: int) -> list[str]:
 
 
 def _roomy(rows: Sequence[str], cell: Cell) -> bool:
-    """Whether something in the cell could be pushed."""
+    """Whether a box in the cell could be pushed."""
     y, x = cell
 
     def open_(v: int, u: int) -> bool:
@@ -51,8 +51,15 @@ def _roomy(rows: Sequence[str], cell: Cell) -> bool:
 
 
 def mend(rows: Sequence[str], fixed: Set[Cell], prove: Prove) -> tuple[list[str], Outcome] | None:
-    """The level with boxes that no target can be reached from moved to the nearest floor from which one can be; and if
-    that is not enough, with one more box, a target or the player moved. None if nothing of it helps.
+    """The level after small edits, with its solution; None if they are not enough.
+
+    Boxes on dead squares go to the nearest floor from which a target can be reached. If that is not enough, one more
+    box, a target or the player is moved.
+
+    Args:
+        rows: the level, with one player.
+        fixed: the places of fixed tiles.
+        prove: a solver with its budget.
     """
     mended = _off_dead_squares(rows, fixed)
     for tried in islice(_moved(mended, fixed), TRIES):
@@ -62,7 +69,7 @@ def mend(rows: Sequence[str], fixed: Set[Cell], prove: Prove) -> tuple[list[str]
 
 
 def _alive(rows: Sequence[str]) -> set[Cell]:
-    """Where a box that is alone can be pushed to some target from."""
+    """The cells from which a box alone in the level can be pushed to a target."""
     neighbours, places = open_cells(rows)
     targets = np.array([cell for cell, (y, x) in enumerate(places) if rows[y][x] in ".*+"], np.int32)
     distances = push_distances(neighbours, targets)
@@ -88,8 +95,8 @@ def _near(rows: Sequence[str], cell: Cell, fixed: Set[Cell]) -> list[Cell]:
 
 
 def _moved(rows: Sequence[str], fixed: Set[Cell]) -> Iterator[list[str]]:
-    """The level, and then versions of it with one thing moved: the player to where it can't walk, a box or a target by
-    one tile, by two, ...
+    """The level, and then versions of it with one thing moved: the player to where the player can't walk, a box or a
+    target by one tile, by two, ...
     """
     yield list(rows)
     alive = _alive(rows)
@@ -112,7 +119,7 @@ def _moved(rows: Sequence[str], fixed: Set[Cell]) -> Iterator[list[str]]:
 
 
 def _walked(rows: Sequence[str], start: Cell) -> set[Cell]:
-    """Where a player can walk to without a push."""
+    """The cells that the player can walk to without a push."""
     seen, queue = {start}, deque([start])
     while queue:
         y, x = queue.popleft()

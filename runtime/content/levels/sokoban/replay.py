@@ -1,4 +1,4 @@
-"""Sokoban played move by move, to verify a solution. It shares no code with the search."""
+"""The replay of Sokoban, move by move, to verify a solution. It shares no code with the search."""
 
 from __future__ import annotations
 
