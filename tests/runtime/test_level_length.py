@@ -170,7 +170,7 @@ def test_the_likeliest_platformer_is_not_two_moves_long() -> None:
 
 def test_the_document_has_the_figures() -> None:
     page = (Path(__file__).parents[2] / "docs" / "levels.md").read_text()
-    table = page.partition("**Length.**")[2].partition("Whoever asks")[0]
+    table = page.partition("**Length.**")[2].partition("A request for a difficulty")[0]
     rows = {
         name: (int(least), int(tenth))
         for name, least, tenth in re.findall(r"\| ([^|]+) \|.*\| (\d+) \| (\d+) \|", table)
