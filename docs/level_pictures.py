@@ -27,7 +27,8 @@ from pcg.writers.levels.level import Level
 from pcg.writers.levels.picture import picture
 from pcg.writers.levels.tiles import background
 from pcg.writers.levels.tileset import tileset
-from runtime.content.levels.rules import GAMES, Game
+from runtime.content.levels.games import GAMES
+from runtime.content.levels.rules import Game
 from runtime.registry import Registry
 
 PICTURES = Path(__file__).parent / "pictures"

@@ -17,7 +17,6 @@ from runtime.content.characters import monsters
 from runtime.content.characters import sheet as characters
 from runtime.content.levels import generate, solving
 from runtime.content.levels import requests as asking
-from runtime.content.levels.custom.game import OwnGame
 from runtime.content.terrain import chunks, regions, rivers, sketches
 from runtime.content.terrain import requests as terrain
 from runtime.content.terrain.ground import LearnedControl
@@ -313,6 +312,5 @@ class Service:
 
     def _levels_solve(self, params: dict[str, Any], report: streaming.Report | None = None) -> Search:
         game, request = solving.check(parse(params, solving.SolveRequest), self.registry)
-        legend = game.legend if isinstance(game, OwnGame) else None
-        key = msgspec.msgpack.encode(["levels.solve", request, legend])
+        key = msgspec.msgpack.encode(["levels.solve", request, game.legend])
         return Search("levels.solve", key, lambda executor: solving.search(executor, game, request, report))

@@ -17,8 +17,8 @@ from pcg.writers.levels.tilemap import DECODERS, ENCODERS, WITH_TILESET, check_s
 from pcg.writers.levels.tileset import SUFFIX as TILESET_SUFFIX
 from pcg.writers.levels.tileset import check_tileset
 from pcg.writers.provenance import read_asset, sidecar_path
-from runtime.content.levels.custom.game import OwnGame, own_game
-from runtime.content.levels.rules import GAMES, Game, find_game
+from runtime.content.levels.games import GAMES, custom_game, find_game
+from runtime.content.levels.rules import Game
 from runtime.errors import Code, RpcError, nearest
 
 METHOD = "levels.generate"
@@ -69,7 +69,7 @@ def finder(runtime: Runtime) -> Find:
             except RpcError:
                 return find_game(name)  # which says what there is
             if legend := card["outputs"].get("rows", {}).get("legend"):
-                return own_game(legend)
+                return custom_game(legend)
         return find_game(name)
 
     return find
@@ -163,8 +163,8 @@ def make_levels(
                     yield None, files
                 elif (answer := _made(runtime, params, s, None if count is None else failed)) is not None:
                     rules = find(answer["game"])
-                    own = rules if isinstance(rules, OwnGame) else None
-                    level = Level(rules.name, tuple(answer["rows"]), answer["solution"], answer["provenance"], own)
+                    custom = None if rules.legend is None else rules
+                    level = Level(rules.name, tuple(answer["rows"]), answer["solution"], answer["provenance"], custom)
                     written = [path for file in files for path in write_level(file, level, force=force)]
                     yield answer, list(dict.fromkeys(written))
             advance(1)

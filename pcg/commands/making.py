@@ -200,8 +200,8 @@ def level(
 
     :param out: File to write (.tmx, .tmj, .ldtk, .json, .csv, .txt, .png); with --count, a folder.
     :param seed: Which level; with --count the first of consecutive seeds.
-    :param game: sokoban (the default), dungeon, platformer, runner, a game of your own (docs/own-games.md), or whatever
-        --vary, --fixed and --prefix are a level of.
+    :param game: sokoban (the default), dungeon, platformer, runner, a game of your own (docs/custom-games.md), or
+        whatever --vary, --fixed and --prefix are a level of.
     :param width: Tiles across; by default those of the files given, else the model's.
     :param height: Tiles from top to bottom.
     :param difficulty: 0 to 1, met to 0.15, or LEAST:MOST.
@@ -269,7 +269,8 @@ def solve(
     from pcg.progress import reporting
     from pcg.writers.files import check_target
     from pcg.writers.levels.tilemap import check_suffix, read_level, write_level
-    from runtime.content.levels.rules import GAMES, Game, check_tiles, find_game
+    from runtime.content.levels.games import GAMES, find_game
+    from runtime.content.levels.rules import Game, check_tiles
 
     if out is not None:
         check_suffix(out)

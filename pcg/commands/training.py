@@ -58,7 +58,7 @@ def train(
         pcg train level-sokoban --data levels/ --out runs/sokoban
         pcg train level-custom --data mygame/ --out runs/mygame
 
-    :param data: Folder of training data; of level-custom, text levels and a legend.json (docs/own-games.md).
+    :param data: Folder of training data; of level-custom, text levels and a legend.json (docs/custom-games.md).
     :param out: The run's folder; by default a new numbered one in runs/.
     :param preset: Named options: "standard" (the default), or "smoke" for a few tiny steps; of a level model also
         "small", for a few minutes; of level-custom also "network" and "ngram", which decide what the model file holds.

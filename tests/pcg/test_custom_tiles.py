@@ -10,7 +10,8 @@ import pytest
 
 from pcg.writers.levels.tiles import KINDS, draw
 from pcg.writers.levels.tileset import tileset
-from runtime.content.levels.custom.game import OwnGame, own_game
+from runtime.content.levels.custom.game import CustomGame
+from runtime.content.levels.games import custom_game
 
 ENDS: dict[str, Any] = {
     ".": {"name": "air"},
@@ -19,8 +20,8 @@ ENDS: dict[str, Any] = {
 }
 
 
-def game_of(tiles: dict[str, Any]) -> OwnGame:
-    return own_game({"movement": "walk", "name": "castle", "tiles": ENDS | tiles})
+def game_of(tiles: dict[str, Any]) -> CustomGame:
+    return custom_game({"movement": "walk", "name": "castle", "tiles": ENDS | tiles})
 
 
 def test_solids_doors_and_stairs_are_told_apart() -> None:

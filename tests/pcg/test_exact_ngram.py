@@ -14,15 +14,14 @@ from made_sampler import ALPHABET, hashes, write
 from test_own_levels import write_folder
 
 from pcg.cli import main
-from pcg.levels.corpus.custom import load_own
+from pcg.levels.corpus.custom import load_custom
 from pcg.levels.evaluation.ngram import BACK_OFF, NEIGHBOURS, Ngram
 from pcg.levels.model.context import AROUND, Context
 from pcg.levels.model.exact_ngram import exact_ngram
 from pcg.levels.model.sampler import LOGIT_STEPS
 from pcg.levels.model.samples import make_sampler
 from pcg.levels.model.served import distance, ngram_of, too_few
-from runtime.content.levels.custom.game import own_game
-from runtime.content.levels.playing import player_of
+from runtime.content.levels.games import custom_game, kit_of
 from runtime.local import Local
 
 TILES, COUNTS = len(ALPHABET.tiles), len(ALPHABET.counts)
@@ -115,14 +114,14 @@ def test_few_levels_are_served_as_their_ngram(tmp_path: Path, capsys: pytest.Cap
         assert "by an n-gram" in card["description"]
         assert any("eight tiles around" in limit for limit in card["limits"])
         made = runtime.call("levels.generate", seed=3, game="caves")
-        game = own_game(card["outputs"]["rows"]["legend"])
-        assert player_of(game).replay(made["rows"], made["solution"])
+        game = custom_game(card["outputs"]["rows"]["legend"])
+        assert kit_of(game).player.replay(made["rows"], made["solution"])
         assert runtime.call("levels.generate", seed=3, game="caves") == made
 
 
 def test_with_enough_levels_the_nearer_is_served(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = write_folder(tmp_path / "caves", count=80)
-    corpus = load_own(data)
+    corpus = load_custom(data)
     assert not too_few(corpus)
     ngram = ngram_of(corpus)
     noise = exact_ngram(

@@ -15,7 +15,8 @@ from pcg.writers.levels.level import Level
 from pcg.writers.levels.objects import corners, goal_areas, take_apart
 from pcg.writers.levels.picture import picture
 from pcg.writers.levels.tilemap import read_level, write_level
-from runtime.content.levels.rules import GAMES, TILE
+from runtime.content.levels.games import GAMES
+from runtime.content.levels.rules import TILE
 
 BOXES = Level("sokoban", ("########", "#@ $.* #", "#      #", "########"), "rR", {"model": "a test's"})
 CRYPT = Level("dungeon", ("#####-", "#<.M#-", "#.#k##", "#.iD>#", "######"), "rrddr")

@@ -14,9 +14,7 @@ from pcg.levels.corpus.examples import Examples, crop, given_tiles, lines_of, mi
 from pcg.levels.corpus.games import DUNGEON, SOKOBAN, LevelGame, find_game
 from pcg.levels.corpus.measures import measure, ranks
 from pcg.levels.model.context import AROUND, UNTOLD, Context, indices, number_step
-from runtime.content.levels.difficulty import LABOURS, labour
-from runtime.content.levels.rules import GAMES
-from runtime.content.levels.solving import SOLVERS
+from runtime.content.levels.games import GAMES, KITS
 
 
 def own_game(symmetry: str = "none", licence: str = "") -> LevelGame:
@@ -96,7 +94,7 @@ def test_difficulty_counts_pushes_and_dangers() -> None:
     assert ranks([3.0, 1.0, 3.0]).tolist() == [0.75, 0.0, 0.75]
 
 
-@pytest.mark.parametrize("game", LABOURS)
+@pytest.mark.parametrize("game", KITS)
 def test_a_model_is_told_what_its_levels_are_held_to(game: str) -> None:
     rows = {
         "sokoban": ["#######", "#@$  .#", "#######"],
@@ -104,7 +102,7 @@ def test_a_model_is_told_what_its_levels_are_held_to(game: str) -> None:
         "platformer": ["........", "S..^...G", "########"],
         "runner": ["H..#", "M.G#", "bbbb"],
     }[game]
-    assert measure(GAMES[game], rows) == labour(GAMES[game], rows, SOLVERS[game](rows, 10_000).moves)
+    assert measure(GAMES[game], rows) == KITS[game].labour(rows, KITS[game].solve(rows, 10_000).moves)
 
 
 @given(st.integers(0, 2**31), st.sampled_from(["all", "mirror", "none"]))

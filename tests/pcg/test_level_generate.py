@@ -10,15 +10,12 @@ import numpy as np
 import pytest
 
 from runtime.content.levels import generate
-from runtime.content.levels.difficulty import LABOURS
+from runtime.content.levels.candidates import pick
 from runtime.content.levels.dungeon import repair as dungeon_repair
 from runtime.content.levels.dungeon import solver as dungeon
-from runtime.content.levels.feasibility import CHECKS
-from runtime.content.levels.picking import pick
+from runtime.content.levels.games import KITS
 from runtime.content.levels.platformer import repair as platformer_repair
 from runtime.content.levels.platformer import solver as platformer
-from runtime.content.levels.playing import PLAYERS
-from runtime.content.levels.repairs import REPAIRS
 from runtime.content.levels.rules import FREE, find
 from runtime.content.levels.sokoban import repair as sokoban_repair
 from runtime.content.levels.sokoban.solver import solve
@@ -44,15 +41,11 @@ def keeps(rows: list[str], fixed: list[str]) -> bool:
     return all(f in (FREE, c) for row, line in zip(rows, fixed, strict=False) for c, f in zip(row, line, strict=False))
 
 
-def test_every_game_that_is_generated_is_measured_and_looked_at_beforehand() -> None:
-    assert REPAIRS.keys() == LABOURS.keys() == CHECKS.keys()
-
-
 def test_a_level_comes_with_its_proof(runtime: Local) -> None:
     made = runtime.call("levels.generate", seed=1, **SMALL)
     rows = made["rows"]
     assert [len(row) for row in rows] == [8] * 7
-    assert PLAYERS["sokoban"].replay(rows, made["solution"])
+    assert KITS["sokoban"].player.replay(rows, made["solution"])
     assert made["counts"] == {"boxes": 2, "targets": 2, "players": 1}
     x, y = made["start"]
     assert rows[y][x] == "@"
@@ -85,14 +78,14 @@ def test_the_level_does_not_depend_on_how_many_workers_look(runtime: Local) -> N
 
 def test_a_dungeon_has_stairs_and_no_closed_room(runtime: Local) -> None:
     made = runtime.call("levels.generate", seed=2, game="dungeon", width=12, height=9)
-    assert PLAYERS["dungeon"].replay(made["rows"], made["solution"])
+    assert KITS["dungeon"].player.replay(made["rows"], made["solution"])
     assert not dungeon.unreached(made["rows"])
     assert len(find(made["rows"], "<")) == 1
 
 
 def test_a_platformer_can_be_completed_and_gone_on_with(runtime: Local) -> None:
     made = runtime.call("levels.generate", seed=2, game="platformer", width=30, budget=5_000)
-    assert PLAYERS["platformer"].replay(made["rows"], made["solution"])
+    assert KITS["platformer"].player.replay(made["rows"], made["solution"])
     prefix = ["." * 6] * 10 + ["......", ".S....", "######", "######", "######", "######"]
     longer = runtime.call("levels.generate", seed=3, game="platformer", width=30, prefix=prefix, budget=5_000)
     assert [row[:6] for row in longer["rows"]] == prefix
@@ -104,10 +97,10 @@ def test_the_lode_runner_kind_has_guards_off_the_way(runtime: Local) -> None:
     asked: dict[str, Any] = {"game": "runner", "width": 16, "height": 12, "counts": {"enemies": 2, "gold": [1, 9]}}
     made = runtime.call("levels.generate", seed=2, **asked)
     rows, moves = made["rows"], made["solution"]
-    assert PLAYERS["runner"].replay(rows, moves)
+    assert KITS["runner"].player.replay(rows, moves)
     assert made["counts"]["enemies"] == 2
     assert made["goal"] == []  # the top row is
-    assert not set(find(rows, "E")) & {(y // 16, x // 16) for x, y in PLAYERS["runner"].path(rows, moves)}
+    assert not set(find(rows, "E")) & {(y // 16, x // 16) for x, y in KITS["runner"].player.path(rows, moves)}
     fixed = [FREE * 16] * 10 + ["_E" * 8, "b" * 16]
     made = runtime.call("levels.generate", seed=3, **asked | {"counts": {}}, fixed=fixed)
     assert keeps(made["rows"], fixed)
@@ -124,7 +117,7 @@ def test_fixed_tiles_stay(runtime: Local) -> None:
     for seed in range(3):
         made = runtime.call("levels.generate", seed=seed, fixed=FIXED, candidates=200)
         assert keeps(made["rows"], FIXED)
-        assert PLAYERS["sokoban"].replay(made["rows"], made["solution"])
+        assert KITS["sokoban"].player.replay(made["rows"], made["solution"])
 
 
 def test_a_prefix_is_gone_on_with(runtime: Local) -> None:
@@ -252,7 +245,7 @@ def test_a_box_in_a_corner_is_moved_unless_it_is_given() -> None:
     rows = ["######", "#$  @#", "#    #", "#  . #", "######"]
     mended = sokoban_repair.mend(rows, frozenset(), solve)
     assert mended is not None
-    assert PLAYERS["sokoban"].replay(mended[0], mended[1].moves)
+    assert KITS["sokoban"].player.replay(mended[0], mended[1].moves)
     assert sokoban_repair.mend(rows, frozenset({(1, 1)}), solve) is None
 
 
@@ -260,7 +253,7 @@ def test_walls_of_a_dungeon_are_opened_unless_they_are_given() -> None:
     rows = ["<..#..>", "...#...", "####.##", "...#.#.", "...#.##"]
     mended = dungeon_repair.mend(rows, frozenset(), dungeon.solve)
     assert mended is not None
-    assert PLAYERS["dungeon"].replay(mended[0], mended[1].moves)
+    assert KITS["dungeon"].player.replay(mended[0], mended[1].moves)
     assert not dungeon.unreached(mended[0])
     given = frozenset((y, x) for y in range(5) for x in range(7) if rows[y][x] == "#")
     assert dungeon_repair.mend(rows, given, dungeon.solve) is None
@@ -273,7 +266,7 @@ def test_the_way_of_a_platformer_is_opened_unless_it_is_given() -> None:
         assert platformer.solve(level, 5000).status != "solved"
         mended = platformer_repair.mend(level, frozenset(), lambda tried: platformer.solve(tried, 20_000))
         assert mended is not None
-        assert PLAYERS["platformer"].replay(mended[0], mended[1].moves)
+        assert KITS["platformer"].player.replay(mended[0], mended[1].moves)
         given = frozenset((y, x) for y in range(len(level)) for x in range(len(level[0])))
         assert platformer_repair.mend(level, given, platformer.solve) is None
 

@@ -13,7 +13,7 @@ from typed_ldtk import parsed
 
 from pcg.cli import main
 from pcg.writers.levels.tilemap import ENCODERS, read_level
-from runtime.content.levels.repairs import REPAIRS
+from runtime.content.levels.games import KITS
 from runtime.content.levels.rules import TILE
 from runtime.content.levels.sokoban.replay import replay
 
@@ -56,7 +56,7 @@ GAMES = {
 
 
 def test_other_programs_are_tried_with_every_game() -> None:
-    assert GAMES.keys() == REPAIRS.keys()
+    assert GAMES.keys() == KITS.keys()
 
 
 @pytest.mark.parametrize("game", GAMES)

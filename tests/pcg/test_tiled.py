@@ -16,7 +16,10 @@ from pcg.writers.levels.level import Level
 from pcg.writers.levels.objects import Actor, Area, goal_areas, put_together, take_apart
 from pcg.writers.levels.tilemap import read_level, write_level
 from pcg.writers.levels.tileset import tileset, tileset_name
-from runtime.content.levels.rules import DUNGEON, GAMES, SOKOBAN, TILE
+from runtime.content.levels.dungeon.game import DUNGEON
+from runtime.content.levels.games import GAMES
+from runtime.content.levels.rules import TILE
+from runtime.content.levels.sokoban.game import SOKOBAN
 
 BOXES = Level("sokoban", ("########", "#@ $.* #", "#      #", "########"), "rRlr", {"model": "a test's"})
 CRYPT = Level("dungeon", ("#####-", "#<.M#-", "#.#k##", "#.iD>#", "######"), "rrddr")

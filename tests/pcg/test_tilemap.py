@@ -17,7 +17,7 @@ from PIL import Image
 from pcg.writers.levels.level import Level
 from pcg.writers.levels.picture import picture
 from pcg.writers.levels.tilemap import DECODERS, ENCODERS, read_level, write_level
-from runtime.content.levels.rules import GAMES
+from runtime.content.levels.games import GAMES
 
 BOX = Level("sokoban", ("######", "#@ $.#", "######"), "rR", {"model": "a test's"})
 

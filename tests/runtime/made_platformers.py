@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import strategies as st
 
+from runtime.content.levels.platformer.game import PLATFORMER
 from runtime.content.levels.platformer.solver import LETTERS
-from runtime.content.levels.rules import PLATFORMER
 
 MIRROR = str.maketrans("/\\", "\\/")
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.content.levels.picking import pick
+from runtime.content.levels.candidates import pick
+from runtime.content.levels.platformer.game import PLATFORMER
 from runtime.content.levels.platformer.level import Level, read_level
 from runtime.content.levels.platformer.solver import LETTERS
 from runtime.content.levels.platformer.step import DEATHS, State, first_state, step
-from runtime.content.levels.rules import PLATFORMER
 
 FILE = Path(__file__).parents[2] / "docs" / "vectors" / "platformer.json"
 ABOUT = {

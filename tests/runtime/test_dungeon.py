@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.content.levels.dungeon.game import DUNGEON
 from runtime.content.levels.dungeon.places import place_key, place_stairs
 from runtime.content.levels.dungeon.replay import replay
 from runtime.content.levels.dungeon.solver import reached, solve, unreached
-from runtime.content.levels.rules import DUNGEON, check_rows
+from runtime.content.levels.rules import check_rows
 
 ROUND_THE_MONSTER = ("#######", "#<.M.>#", "#.###.#", "#.....#", "#######")
 LOCKED = ("########", "#<.D..>#", "#.######", "#..k####", "########")

@@ -10,13 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime.content.levels.custom.game import OwnGame, own_game
+from runtime.content.levels.custom.game import CustomGame
 from runtime.content.levels.custom.repair import arrange, mend
 from runtime.content.levels.custom.search import solve
+from runtime.content.levels.dungeon.game import DUNGEON
+from runtime.content.levels.games import KITS, custom_game, kit_of
 from runtime.content.levels.generate import Missed, examine
-from runtime.content.levels.length import SHORTEST, length, shortest
+from runtime.content.levels.platformer.game import PLATFORMER
 from runtime.content.levels.requests import Wishes
-from runtime.content.levels.rules import DUNGEON, GAMES, PLATFORMER, RUNNER, SOKOBAN, Game, find
+from runtime.content.levels.rules import Game, find
+from runtime.content.levels.runner.game import RUNNER
+from runtime.content.levels.sokoban.game import SOKOBAN
 from runtime.errors import Code, RpcError
 from runtime.local import Local
 
@@ -33,7 +37,7 @@ LEGEND: dict[str, Any] = {
     "tenths": [0, 20, 30, 40, 50, 60, 70, 80, 90, 100, 200],
 }
 LEARNED = {"lengths": [20, 60], "start_area": [0, 0, 10, 100], "goal_area": [80, 0, 100, 100]}
-OLD, GAME = own_game(LEGEND), own_game(LEGEND | LEARNED)
+OLD, GAME = custom_game(LEGEND), custom_game(LEGEND | LEARNED)
 WIDE = 20
 
 
@@ -65,10 +69,9 @@ def wishes_of(game: Game, rows: list[str], **others: Any) -> Wishes:
 
 
 def test_every_game_says_how_short_a_level_may_be() -> None:
-    assert SHORTEST.keys() == GAMES.keys()
-    assert all(0 < least < tenth for least, tenth in SHORTEST.values())
-    assert (shortest(GAME, easy=False), shortest(GAME, easy=True)) == (60, 20)
-    assert shortest(OLD, easy=False) == 0
+    assert all(0 < least < tenth for least, tenth in (kit.shortest for kit in KITS.values()))
+    assert kit_of(GAME).shortest == (20, 60)
+    assert kit_of(OLD).shortest == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -79,11 +82,11 @@ def test_every_game_says_how_short_a_level_may_be() -> None:
         (PLATFORMER, ["." * 50], "r" * 100, 200),
         (RUNNER, ["." * 10] * 10, "rr..", 20),
         (GAME, flat(0, 10), "r" * 10, 50),
-        (own_game(LEGEND | {"order": "rows"}), flat(0, 10), "r" * 10, 43),
+        (custom_game(LEGEND | {"order": "rows"}), flat(0, 10), "r" * 10, 43),
     ],
 )
 def test_length_is_relative_to_size(game: Game, rows: list[str], moves: str, expected: int) -> None:
-    assert length(game, rows, moves) == expected
+    assert kit_of(game).length(rows, moves) == expected
 
 
 def test_a_goal_beside_the_start_is_moved_to_where_goals_stand() -> None:
@@ -91,7 +94,7 @@ def test_a_goal_beside_the_start_is_moved_to_where_goals_stand() -> None:
     made = examine(wishes_of(GAME, rows), rows, np.full((3, WIDE), -1), 0)
     assert find(made.rows, "G")[0][1] >= 15
     assert made.outcome is not None
-    assert length(GAME, made.rows, made.outcome.moves) >= 60
+    assert kit_of(GAME).length(made.rows, made.outcome.moves) >= 60
     assert examine(wishes_of(OLD, rows), rows, np.full((3, WIDE), -1), 0).rows == rows  # a model file from before
 
 
@@ -135,7 +138,7 @@ def test_ends_placed_by_rule_stand_where_they_were_learned() -> None:
     ((_, goal),) = find(arranged, "G")
     assert start <= 0.1 * (WIDE - 1)
     assert goal >= 0.8 * (WIDE - 1)
-    middle = own_game(LEGEND | LEARNED | {"start_area": [40, 0, 60, 100], "goal_area": [0, 0, 30, 100]})
+    middle = custom_game(LEGEND | LEARNED | {"start_area": [40, 0, 60, 100], "goal_area": [0, 0, 30, 100]})
     arranged = arrange(middle, bare, frozenset())
     assert 7 < find(arranged, "S")[0][1] < 12
     assert find(arranged, "G")[0][1] <= 6
@@ -151,11 +154,11 @@ def test_a_goal_that_can_not_be_reached_is_moved_however_old_the_model_file() ->
         assert (found is None) == (game is OLD)  # which asks for as many moves as the level is wide
 
 
-def no_jump(game: OwnGame) -> OwnGame:
+def no_jump(game: CustomGame) -> CustomGame:
     """The same game without jumps."""
     from msgspec import to_builtins
 
-    return own_game(to_builtins(game.legend) | {"jump": 0})
+    return custom_game(to_builtins(game.legend) | {"jump": 0})
 
 
 def test_the_likeliest_platformer_is_not_two_moves_long() -> None:
@@ -167,10 +170,12 @@ def test_the_likeliest_platformer_is_not_two_moves_long() -> None:
 
 def test_the_document_has_the_figures() -> None:
     page = (Path(__file__).parents[2] / "docs" / "levels.md").read_text()
-    table = page.partition("**Length.**")[2].partition("Whoever asks")[0]
+    table = page.partition("**Length.**")[2].partition("A request for a difficulty")[0]
     rows = {
         name: (int(least), int(tenth))
         for name, least, tenth in re.findall(r"\| ([^|]+) \|.*\| (\d+) \| (\d+) \|", table)
     }
     names = {"Sokoban": "sokoban", "platformer": "platformer", "Lode Runner kind": "runner", "dungeon": "dungeon"}
-    assert {names[name]: figures for name, figures in rows.items()} == dict(SHORTEST)
+    assert {names[name]: figures for name, figures in rows.items()} == {
+        name: kit.shortest for name, kit in KITS.items()
+    }

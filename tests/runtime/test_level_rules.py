@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from runtime.content.levels.dungeon import replay as dungeon_replay
-from runtime.content.levels.rules import DUNGEON, GAMES, SOKOBAN, IllegalMove, check_rows, find_game
+from runtime.content.levels.dungeon.game import DUNGEON
+from runtime.content.levels.games import GAMES, find_game
+from runtime.content.levels.rules import IllegalMove, check_rows
 from runtime.content.levels.sokoban import replay as sokoban_replay
+from runtime.content.levels.sokoban.game import SOKOBAN
 
 PUSH_ONE = ("######", "#@ $.#", "######")
 KEY = ("#######", "#<.D.>#", "#.k####", "#######")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.content.levels.rules import GAMES
+from runtime.content.levels.games import GAMES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "levels.md").read_text()
 

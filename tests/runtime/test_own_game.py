@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.content.levels.custom.game import OwnGame, counted, own_game, with_free_tiles
+from runtime.content.levels.custom.game import CustomGame, counted, with_free_tiles
 from runtime.content.levels.custom.repair import arrange, mend
 from runtime.content.levels.custom.replay import path, replay
 from runtime.content.levels.custom.search import places, solve
+from runtime.content.levels.games import custom_game
 from runtime.content.levels.rules import FREE, IllegalMove, Outcome, find, put
 
 LEGEND: dict[str, Any] = {
@@ -31,8 +32,8 @@ LEGEND: dict[str, Any] = {
         "G": {"name": "goal", "goal": True},
     },
 }
-WALK = own_game(LEGEND)
-MAZE = own_game(LEGEND | {"movement": "four-way", "name": "maze"})
+WALK = custom_game(LEGEND)
+MAZE = custom_game(LEGEND | {"movement": "four-way", "name": "maze"})
 TILES = "...##-H^"
 
 
@@ -45,7 +46,7 @@ def levels(draw: st.DrawFn) -> list[str]:
     return ["".join(cells[y * width : (y + 1) * width]) for y in range(height)]
 
 
-def shortest(game: OwnGame, rows: list[str]) -> int | None:
+def shortest(game: CustomGame, rows: list[str]) -> int | None:
     """The fewest moves to the goal, by playing all moves from all positions that playing tells apart; None for none."""
     seen: set[tuple[object, ...]] = set()
     queue = deque([""])
@@ -68,7 +69,7 @@ def shortest(game: OwnGame, rows: list[str]) -> int | None:
 
 @settings(max_examples=60, deadline=None)
 @given(levels(), st.sampled_from([WALK, MAZE]))
-def test_solutions_are_the_shortest_and_proofs_hold(rows: list[str], game: OwnGame) -> None:
+def test_solutions_are_the_shortest_and_proofs_hold(rows: list[str], game: CustomGame) -> None:
     outcome = solve(game, rows, game.budget)
     fewest = shortest(game, rows)
     assert (outcome.status == "solved") == (fewest is not None)
@@ -118,7 +119,9 @@ def test_a_budget_that_runs_out_says_so() -> None:
 
 @settings(max_examples=60)
 @given(levels(), st.sets(st.tuples(st.integers(0, 4), st.integers(0, 5)), max_size=8), st.sampled_from([WALK, MAZE]))
-def test_levels_are_arranged_around_what_is_given(rows: list[str], some: set[tuple[int, int]], game: OwnGame) -> None:
+def test_levels_are_arranged_around_what_is_given(
+    rows: list[str], some: set[tuple[int, int]], game: CustomGame
+) -> None:
     kept = {(y, x) for y, x in some if y < len(rows) and x < len(rows[0])}
     bare = put(rows, dict.fromkeys([c for c in find(rows, "SG") if c not in kept], "."))
     try:
@@ -138,7 +141,7 @@ def test_levels_are_arranged_around_what_is_given(rows: list[str], some: set[tup
 @settings(max_examples=60)
 @given(levels(), st.sets(st.tuples(st.integers(0, 4), st.integers(0, 5)), max_size=8), st.sampled_from([WALK, MAZE]))
 def test_what_can_be_completed_can_be_with_more_free(
-    rows: list[str], some: set[tuple[int, int]], game: OwnGame
+    rows: list[str], some: set[tuple[int, int]], game: CustomGame
 ) -> None:
     free = {(y, x) for y, x in some if y < len(rows) and x < len(rows[0]) and rows[y][x] != "S"}
     if solve(game, rows, 1000).status == "solved":
@@ -179,5 +182,5 @@ def test_what_is_wrong_with_a_legend_is_told(change: dict[str, Any], words: str)
     legend = copy.deepcopy(LEGEND)
     legend["tiles"] |= change.pop("tiles", {}) if "tiles" in change else {}
     with pytest.raises(ValueError, match="legend: ") as caught:
-        own_game(legend | change)
+        custom_game(legend | change)
     assert words in str(caught.value)

@@ -12,9 +12,10 @@ import pytest
 from platformer_vectors import FILE, GAMES, vectors
 
 from runtime.content.levels.platformer import motion
+from runtime.content.levels.platformer.game import PLATFORMER
 from runtime.content.levels.platformer.physics import DIRECTIONS, HEIGHT, HELD
 from runtime.content.levels.platformer.step import CAUGHT, COMPLETE, DEATHS, FELL, HURT, PLAYING
-from runtime.content.levels.rules import PLATFORMER, TILE, check_rows
+from runtime.content.levels.rules import TILE, check_rows
 
 CASES: dict[str, dict[str, Any]] = {case["name"]: case for case in json.loads(FILE.read_text())["cases"]}
 LEFT, TOP = TILE * motion.MARGIN, TILE * motion.ABOVE  # of the level, in the search's coordinates

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.content.levels.graphs import FAR, components, distances, nearest, reversed_edges
-from runtime.content.levels.rules import HOLE_TICKS, IllegalMove, find, put
+from runtime.content.levels.rules import IllegalMove, find, put
+from runtime.content.levels.runner.game import HOLE_TICKS
 from runtime.content.levels.runner.graph import closing
 from runtime.content.levels.runner.guards import START, in_corner, place_guards
 from runtime.content.levels.runner.replay import path, replay

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from runtime.content.levels.difficulty import measured
-from runtime.content.levels.rules import RUNNER, Outcome, find, put
+from runtime.content.levels.rules import Outcome, find, put
 from runtime.content.levels.runner.harder import harden
+from runtime.content.levels.runner.measures import difficulty
 from runtime.content.levels.runner.replay import replay
 from runtime.content.levels.runner.solver import solve
 
@@ -33,7 +33,7 @@ def prove(rows: Sequence[str]) -> Outcome:
 
 
 def measure(rows: Sequence[str], found: Outcome) -> int:
-    return measured(RUNNER, rows, found.moves)
+    return difficulty(rows, found.moves)
 
 
 def test_gold_goes_where_the_way_is_long() -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.content.levels.feasibility import with_ladders
 from runtime.content.levels.rules import FREE, Outcome, find, put
+from runtime.content.levels.runner.kit import with_ladders
 from runtime.content.levels.runner.repair import arrange, mend
 from runtime.content.levels.runner.replay import replay
 from runtime.content.levels.runner.solver import impossible, solve

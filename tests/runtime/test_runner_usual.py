@@ -11,7 +11,8 @@ import numpy as np
 import runtime
 from runtime.content.levels.generate import told_counts
 from runtime.content.levels.requests import Wishes
-from runtime.content.levels.rules import RUNNER, SOKOBAN, Game, find
+from runtime.content.levels.rules import Game, find
+from runtime.content.levels.runner.game import RUNNER
 from runtime.content.levels.runner.guards import in_corner
 from runtime.content.levels.runner.usual import Usual, lacks, usual_of
 from runtime.local import Local
@@ -66,7 +67,6 @@ def test_what_is_given_or_asked_for_comes_first() -> None:
     given[3, 4] = 0
     assert usual_of(wish(1, fixed=given)) is None
     assert usual_of(wish(1, base=np.zeros((20, 28), np.int64))) is None
-    assert usual_of(wish(1, SOKOBAN)) is None
     usual = usual_of(wish(1))
     assert usual is not None
     free = np.full((20, 28), -1)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import pytest
 
 from runtime.content.levels import solving
-from runtime.content.levels.playing import PLAYERS
-from runtime.content.levels.rules import GAMES, SOKOBAN, Outcome
+from runtime.content.levels.games import KITS
+from runtime.content.levels.rules import Outcome
+from runtime.content.levels.sokoban.game import SOKOBAN
 from runtime.errors import Code, RpcError
 from runtime.local import Local
 
@@ -19,10 +21,6 @@ BOX = ["######", "#@ $.#", "######"]
 def runtime():
     with Local(device="cpu") as runtime:
         yield runtime
-
-
-def test_every_game_has_a_solver_and_a_player() -> None:
-    assert solving.SOLVERS.keys() == PLAYERS.keys() == GAMES.keys()
 
 
 def test_a_solution(runtime: Local) -> None:
@@ -80,7 +78,8 @@ def test_what_can_not_be_solved_is_told(runtime: Local, params: dict, code: Code
 
 
 def test_a_solver_that_is_wrong_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(solving.SOLVERS, "sokoban", lambda *_: Outcome("solved", "r", 1, ""))
+    broken = dataclasses.replace(KITS["sokoban"], solve=lambda *_: Outcome("solved", "r", 1, ""))
+    monkeypatch.setitem(KITS, "sokoban", broken)
     with pytest.raises(RuntimeError, match="do not complete"):
         solving.prove(SOKOBAN, BOX, 10)
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from runtime.content.levels import watch
-from runtime.content.levels.custom.game import own_game
-from runtime.content.levels.rules import GAMES, Game
+from runtime.content.levels.games import GAMES, custom_game
+from runtime.content.levels.rules import Game
 from runtime.content.levels.solving import SolveRequest, prove, search
 from runtime.content.levels.watch import DONE, STOP, Stopped, telling, watching
 from runtime.local import Local
@@ -35,7 +35,7 @@ def large_sokoban() -> list[str]:
 
 HALL = large_sokoban()
 OPEN = ["." * 60 for _ in range(40)]
-MAZE = own_game(
+MAZE = custom_game(
     {
         "movement": "four-way",
         "name": "maze",

@@ -1,4 +1,4 @@
-"""A user's own game: its levels and legend from a folder, as a corpus to train on (docs/own-games.md)."""
+"""A user's own game: its levels and legend from a folder, as a corpus to train on (docs/custom-games.md)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from pcg.levels.corpus.games import Alphabet, LevelGame
 from pcg.levels.corpus.lengths import least_and_tenth
 from pcg.progress import progress
 from pcg.writers.levels.values import read_json
-from runtime.content.levels.custom.game import OwnGame, counted, own_game
-from runtime.content.levels.difficulty import labour
-from runtime.content.levels.length import length
+from runtime.content.levels.custom.game import CustomGame, counted
+from runtime.content.levels.games import custom_game, kit_of
 from runtime.content.levels.rules import find, goals_of, starts_of
 from runtime.content.levels.solving import prove
 
@@ -27,7 +26,7 @@ FEWEST = 10  # levels
 SMALLEST, LARGEST = 4, 400  # tiles a side
 
 
-def load_own(folder: Path) -> Corpus:
+def load_custom(folder: Path) -> Corpus:
     """The levels in a folder's *.txt files, one each, of the game that its legend.json describes.
 
     The legend gets what is learned of them: how many goals they have, where starts and goals stand, the tenths of their
@@ -39,9 +38,11 @@ def load_own(folder: Path) -> Corpus:
     """
     path = folder / LEGEND
     if not path.exists():
-        raise FileNotFoundError(f"no {path}; a folder of a game's own levels has {LEGEND}, as docs/own-games.md says")
+        raise FileNotFoundError(
+            f"no {path}; a folder of a game's own levels has {LEGEND}, as docs/custom-games.md says"
+        )
     try:
-        game = own_game(read_json(path.read_bytes(), "this"))
+        game = custom_game(read_json(path.read_bytes(), "this"))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     levels = [
@@ -56,16 +57,16 @@ def load_own(folder: Path) -> Corpus:
         "start_area": area(levels, starts_of(game), game.legend.mirror),
         "goal_area": area(levels, goals_of(game), game.legend.mirror),
     }
-    game = own_game(msgspec.to_builtins(game.legend) | learned | measured(game, levels))
+    game = custom_game(msgspec.to_builtins(game.legend) | learned | measured(game, levels))
     about = {"legend": msgspec.to_builtins(game.legend), "sides": sides_of(levels, square=game.legend.mirror == "all")}
     training = [level for level in levels if not level.held_out] or levels
     alphabet = Alphabet("".join(game.tiles), counted(game))
-    return Corpus(own_level_game(about), alphabet, training, [level for level in levels if level.held_out], 0)
+    return Corpus(custom_level_game(about), alphabet, training, [level for level in levels if level.held_out], 0)
 
 
-def own_level_game(about: dict[str, Any]) -> LevelGame:
+def custom_level_game(about: dict[str, Any]) -> LevelGame:
     """What is trained, from what a run says of its data: the legend, and the sides of its levels."""
-    game = own_game(about["legend"])
+    game = custom_game(about["legend"])
     (narrowest, widest), (lowest, highest) = about["sides"]
     symmetry = {"none": "none", "sideways": "mirror", "all": "all"}[game.legend.mirror]
     return LevelGame(
@@ -75,11 +76,11 @@ def own_level_game(about: dict[str, Any]) -> LevelGame:
         symmetry=symmetry,  # type: ignore[arg-type]
         sides=((narrowest, widest), (lowest, highest)),
         by_columns=game.legend.order == "columns",
-        own=game,
+        custom=game,
     )
 
 
-def read_rows(path: Path, game: OwnGame) -> list[str]:
+def read_rows(path: Path, game: CustomGame) -> list[str]:
     """A level: one character a tile, one line a row; empty lines at the end are left out.
 
     Where a space is a tile, lines are filled up with it, since editors drop it from line ends.
@@ -112,20 +113,21 @@ def read_rows(path: Path, game: OwnGame) -> list[str]:
     return rows
 
 
-def measured(game: OwnGame, levels: Sequence[Level]) -> dict[str, list[int]]:
+def measured(game: CustomGame, levels: Sequence[Level]) -> dict[str, list[int]]:
     """Of those levels that can be completed: `tenths`, their labour, from the least by tenths to the most; `lengths`,
     the least length of their solutions and the first tenth.
 
     Raises:
         ValueError: none can.
     """
+    kit = kit_of(game)
     labours, lengths, why = [], [], ""
     with progress("completing levels", len(levels)) as advance:
         for level in levels:
             outcome = prove(game, level.rows, game.budget)
             if outcome.status == "solved":
-                labours.append(labour(game, level.rows, outcome.moves))
-                lengths.append(length(game, level.rows, outcome.moves))
+                labours.append(kit.labour(level.rows, outcome.moves))
+                lengths.append(kit.length(level.rows, outcome.moves))
             else:
                 why = why or f"{level.name}: {outcome.why}"
             advance(1)

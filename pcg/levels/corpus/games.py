@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from runtime.content.levels.custom.game import OwnGame
+from runtime.content.levels.custom.game import CustomGame
 from runtime.content.levels.dungeon.solver import ENTERED
+from runtime.content.levels.games import find_game as rules_of
 from runtime.content.levels.rules import Game
-from runtime.content.levels.rules import find_game as rules_of
 from runtime.errors import nearest
 
 # What a legend says of a tile, and what the tiles it says it of are counted as.
@@ -32,7 +32,7 @@ class LevelGame:
     `cut`: share of examples that are a smaller window of a level, where all levels of the corpus have one size.
     `due`: counts that, if they are told, are written before the level ends. `joined`: the tiles of rooms, where all
     rooms shall be joined. `temperature`: in hundredths, what suits most requests: a little below 100 a model errs less.
-    `limits`: what its model can't do, for its card, beside what no level model can. `own`: the rules of a user's own
+    `limits`: what its model can't do, for its card, beside what no level model can. `custom`: the rules of a custom
     game, which has no corpora (pcg/levels/corpus/custom.py).
     """
 
@@ -48,7 +48,7 @@ class LevelGame:
     joined: str = ""
     temperature: int = 100
     limits: tuple[str, ...] = ()
-    own: OwnGame | None = None
+    custom: CustomGame | None = None
 
     @property
     def model(self) -> str:
@@ -58,7 +58,7 @@ class LevelGame:
     @property
     def rules(self) -> Game:
         """The game's tiles and moves."""
-        return self.own or rules_of(self.name)
+        return self.custom or rules_of(self.name)
 
 
 SOKOBAN = LevelGame(

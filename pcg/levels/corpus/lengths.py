@@ -1,4 +1,4 @@
-"""How long the solutions of training levels are: the figures of runtime/content/levels/length.py.
+"""How long the solutions of training levels are: the figure `shortest` of each GameKit.
 
 python -m pcg.levels.corpus.lengths --data DIR
 """
@@ -16,24 +16,22 @@ from pcg.levels.corpus.games import GAMES
 from pcg.levels.corpus.measures import BUDGET, BUDGETS
 from pcg.levels.corpus.repaired import learnable
 from pcg.progress import progress
-from runtime.content.levels.dungeon.places import place_stairs
-from runtime.content.levels.length import length
-from runtime.content.levels.rules import DUNGEON, Game
-from runtime.content.levels.solving import solver_of
+from runtime.content.levels.games import kit_of
+from runtime.content.levels.rules import Game
 
 
 def lengths(game: Game, levels: Iterable[Sequence[str]], total: int) -> list[int]:
-    """The length of each level's solution; levels without one, or without room for a dungeon's stairs, are left out."""
-    found = []
+    """The length of each level's solution; levels without one, or without room for start and goal, are left out."""
+    kit, found = kit_of(game), []
     with progress(f"solving {game.name}", total) as advance:
         for rows in levels:
             try:
-                placed = place_stairs(rows) if game is DUNGEON else rows
-            except ValueError:  # no floor for them
+                placed = kit.place_ends(rows)
+            except ValueError:  # there is no floor for them
                 continue
-            outcome = solver_of(game)(placed, BUDGETS.get(game.name, BUDGET))
+            outcome = kit.solve(placed, BUDGETS.get(game.name, BUDGET))
             if outcome.status == "solved":
-                found.append(length(game, placed, outcome.moves))
+                found.append(kit.length(placed, outcome.moves))
             advance(1)
     return found
 

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.content.levels.difficulty import labour
-from runtime.content.levels.dungeon.places import place_stairs
-from runtime.content.levels.rules import DUNGEON, RUNNER, Game
-from runtime.content.levels.solving import solver_of
+from runtime.content.levels.games import kit_of
+from runtime.content.levels.rules import Game
+from runtime.content.levels.runner.game import RUNNER
 
 BUDGET = 50_000  # nodes of a solver for a level of a corpus
 BUDGETS = {RUNNER.name: RUNNER.budget}  # where that is too few
@@ -23,18 +22,18 @@ BUDGETS = {RUNNER.name: RUNNER.budget}  # where that is too few
 def measure(game: Game, rows: Sequence[str]) -> float | None:
     """How hard a level of a game is, in a unit of that game's own; None where no solution is found.
 
-    A dungeon gets its stairs by rule.
+    Start and goal are placed where the game has a rule for it.
 
     Raises:
         ValueError: rows are no level of the game.
     """
-    if game is DUNGEON:
-        try:
-            rows = place_stairs(rows)
-        except ValueError:  # no floor for them
-            return None
-    outcome = solver_of(game)(rows, BUDGETS.get(game.name, BUDGET))
-    return labour(game, rows, outcome.moves) if outcome.status == "solved" else None
+    kit = kit_of(game)
+    try:
+        rows = kit.place_ends(rows)
+    except ValueError:  # there is no floor for them
+        return None
+    outcome = kit.solve(rows, BUDGETS.get(game.name, BUDGET))
+    return kit.labour(rows, outcome.moves) if outcome.status == "solved" else None
 
 
 def ranks(values: Sequence[float]) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ from rich.progress import track
 
 from pcg.levels.corpus.data import CLEAR_LICENCE, Level, read_levels
 from pcg.levels.corpus.games import GAMES
-from runtime.content.levels.rules import find_game
+from runtime.content.levels.games import find_game
 from runtime.content.levels.solving import prove
 
 Change = Callable[[str], str]

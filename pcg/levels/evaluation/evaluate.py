@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pcg.levels.corpus.custom import load_own
+from pcg.levels.corpus.custom import load_custom
 from pcg.levels.corpus.data import Corpus, decode, encode, load_corpus
 from pcg.levels.corpus.games import Alphabet, LevelGame, find_game
 from pcg.levels.corpus.repaired import learnable
@@ -86,7 +86,7 @@ def corpus_of(model: ModelFile, data: Path) -> Corpus:
         ValueError: what is wrong in them.
     """
     if "legend" in model.card.outputs["rows"]:
-        return load_own(data)
+        return load_custom(data)
     return load_corpus(data, find_game(model.card.name.removeprefix("level-")))
 
 

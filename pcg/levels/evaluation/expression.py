@@ -13,8 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.content.levels.rules import DUNGEON, GAMES, OFFSETS, PLATFORMER, RUNNER, SOKOBAN
+from runtime.content.levels.dungeon.game import DUNGEON
+from runtime.content.levels.games import GAMES
+from runtime.content.levels.platformer.game import PLATFORMER
+from runtime.content.levels.rules import OFFSETS
+from runtime.content.levels.runner.game import RUNNER
 from runtime.content.levels.sokoban import search as sokoban_search
+from runtime.content.levels.sokoban.game import SOKOBAN
 from runtime.content.levels.sokoban.solver import open_cells
 
 Rows = Sequence[str]

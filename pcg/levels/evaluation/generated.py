@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from runtime.content.levels.generate import check, fixed_for, generate, write
-from runtime.content.levels.repairs import repair_of
+from runtime.content.levels.games import kit_of
+from runtime.content.levels.generate import check, fixed_for, generate, sample
 from runtime.content.levels.requests import GenerateRequest, Wishes
 from runtime.content.levels.solving import prove
 from runtime.engine import Engine
@@ -36,7 +36,7 @@ class LevelWriter:
     def raw(self, wishes: Wishes, numbers: Sequence[int] = (0,)) -> list[list[str]]:
         """The candidates of these numbers, as the network writes them."""
         fixed = [fixed_for(wishes, number) for number in numbers]
-        levels = self._engine.submit(write, self._hands, self.model, wishes, numbers, fixed).result()
+        levels = self._engine.submit(sample, self._hands, self.model, wishes, numbers, fixed).result()
         return [wishes.rows(level) for level in levels]
 
     def statuses(self, seed: int) -> tuple[str, str]:
@@ -73,7 +73,7 @@ class LevelWriter:
         """A level with its start and goal, as they are placed in what is generated; None where there is no room."""
         wishes = self.wishes(0, width=len(rows[0]), height=len(rows))
         try:
-            return repair_of(wishes.game).arrange(wishes, 0, rows, frozenset())
+            return kit_of(wishes.game).arrange(wishes, 0, rows, frozenset())
         except ValueError:
             return None
 

@@ -20,8 +20,8 @@ from pcg.levels.evaluation.evaluate import corpus_of
 from pcg.levels.evaluation.generated import LevelWriter
 from pcg.progress import progress
 from runtime.card import Quality
+from runtime.content.levels.games import kit_of
 from runtime.content.levels.generate import Missed, examine, fixed_for
-from runtime.content.levels.playing import player_of
 from runtime.content.levels.rules import find
 from runtime.registry import ModelFile, Registry
 
@@ -93,7 +93,7 @@ def prove_seeds(writer: LevelWriter, folder: Path, seeds: int) -> list[Quality]:
         record["written"], record["placed"] = writer.statuses(seed)
         if made is None:
             return record | {"returned": False}
-        accepted = player_of(writer.wishes(seed).game).replay(made["rows"], made["solution"])
+        accepted = kit_of(writer.wishes(seed).game).player.replay(made["rows"], made["solution"])
         told = {key: made[key] for key in ("candidate", "repaired", "difficulty", "counts")}
         return record | {"returned": True, "accepted": accepted} | told
 

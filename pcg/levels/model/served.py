@@ -1,6 +1,6 @@
 """What a custom game's model file holds: the network, or the n-gram of the levels, whichever is nearer to them.
 
-Below about fifty levels it is the n-gram (docs/own-games.md has the figures), and too few are held out to measure it
+Below about fifty levels it is the n-gram (docs/custom-games.md has the figures), and too few are held out to measure it
 on: then no network is trained. With more, both write levels as large as the held-out ones, and their small patterns are
 compared.
 """

@@ -17,7 +17,7 @@ from pcg.writers.levels.objects import Actor, corners, goal_areas, kind_of, put_
 from pcg.writers.levels.tiles import background, draw
 from pcg.writers.levels.tileset import COLUMNS, tileset_name, tileset_png, tileset_rows
 from pcg.writers.levels.values import array, objects, read_json, shown, text, told, whole
-from runtime.content.levels.playing import player_of
+from runtime.content.levels.games import kit_of
 from runtime.content.levels.rules import MOST_TILES, TILE, Game, Tile
 
 GROUND, OBJECTS, GOAL, SOLUTION = "Ground", "Objects", "Goal", "Solution"
@@ -162,7 +162,7 @@ def _entities(game: Game, level: Level, actors: list[Actor]) -> list[dict[str, A
         made.append(one | {"width": TILE * area.width, "height": TILE * area.height})
     if level.solution is not None:
         right, bottom = len(level.rows[0]) - 1, len(level.rows) - 1
-        places = player_of(game).path(level.rows, level.solution)
+        places = kit_of(game).player.path(level.rows, level.solution)
         cells = [(min(max(x // TILE, 0), right), min(max(y // TILE, 0), bottom)) for x, y in places]
         points = [{"cx": x, "cy": y} for x, y in corners(cells)]
         one = parts.entity(SOLUTION, SOLUTIONS, *cells[0], tags=["solution"])

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.content.levels.custom.game import OwnGame
-from runtime.content.levels.rules import Game, find, find_game, goals_of, starts_of
+from runtime.content.levels.games import find_game
+from runtime.content.levels.rules import Game, find, goals_of, starts_of
 
 Find = Callable[[str], Game]  # the game of a name; raises ValueError
 
@@ -17,19 +17,19 @@ class Level:
     """A level of a game: its rows from the top down, one character a tile.
 
     `game` is "" in a level just read from a file that names none. `solution`: the moves that complete it, if known.
-    `provenance`: what made it, if it was generated. `own`: the game, if it is a user's own.
+    `provenance`: what made it, if it was generated. `custom`: the game, if it is a custom game.
     """
 
     game: str
     rows: tuple[str, ...]
     solution: str | None = None
     provenance: Mapping[str, Any] | None = None
-    own: OwnGame | None = None
+    custom: Game | None = None
 
     @property
     def rules(self) -> Game:
         """The game's tiles and moves."""
-        return self.own or find_game(self.game)
+        return self.custom or find_game(self.game)
 
     def about(self) -> dict[str, Any]:
         """What there is to say beside the rows, for JSON; places are [column, row]."""

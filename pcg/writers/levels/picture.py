@@ -17,7 +17,7 @@ from pcg.writers.levels.level import Find, Level
 from pcg.writers.levels.objects import take_apart
 from pcg.writers.levels.tiles import background, draw
 from pcg.writers.png import read_text
-from runtime.content.levels.playing import player_of
+from runtime.content.levels.games import kit_of
 from runtime.content.levels.rules import TILE
 
 FIRST, LAST = (255, 238, 88), (255, 64, 129)  # colours of the way's beginning and end
@@ -55,7 +55,7 @@ def picture(level: Level) -> NDArray[np.uint8]:
         # Where boxes are pushed, that is what matters: the walks between are drawn thin.
         pushes = any(tile.pushable for tile in game.tiles.values())
         bold = [not pushes or game.moves[move].startswith("push") for move in level.solution]
-        _draw_way(pixels, player_of(game).path(level.rows, level.solution), bold)
+        _draw_way(pixels, kit_of(game).player.path(level.rows, level.solution), bold)
     return pixels
 
 

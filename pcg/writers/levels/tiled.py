@@ -17,7 +17,7 @@ from pcg.writers.levels.tiled_xml import from_xml, to_xml
 from pcg.writers.levels.tiles import background, draw
 from pcg.writers.levels.tileset import COLUMNS, tileset_name, tileset_png, tileset_rows
 from pcg.writers.levels.values import array, objects, place, read_json, shown, text, told, whole
-from runtime.content.levels.playing import player_of
+from runtime.content.levels.games import kit_of
 from runtime.content.levels.rules import MOST_TILES, TILE, Game, Tile
 
 FLIPS = 0xE0000000  # bits of a tile's number that say how it is turned
@@ -200,7 +200,7 @@ def _tile_object(game: Game, actor: Actor) -> dict[str, Any]:
 
 def _line(level: Level) -> dict[str, Any]:
     """The player's way as a line, without the places where it goes straight on."""
-    places = corners(player_of(level.rules).path(level.rows, level.solution or ""))
+    places = corners(kit_of(level.rules).player.path(level.rows, level.solution or ""))
     x, y = places[0]
     made = _object("solution", x, y, 0, 0)
     made["properties"] = _properties({"moves": level.solution or ""})

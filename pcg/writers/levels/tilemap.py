@@ -21,8 +21,8 @@ from pcg.writers.levels import (
 )
 from pcg.writers.levels.level import Find, Level
 from pcg.writers.levels.tileset import check_tileset, tileset_name
-from runtime.content.levels.custom.game import OwnGame
-from runtime.content.levels.rules import GAMES, Game, find_game, goals_of, starts_of
+from runtime.content.levels.games import GAMES, find_game
+from runtime.content.levels.rules import Game, goals_of, starts_of
 from runtime.errors import nearest
 
 # What a level becomes under a path: the files, by path, the one asked for first.
@@ -103,8 +103,8 @@ def read_level(path: Path, game: str | None = None, find: Find = find_game) -> L
     if game is not None and level.game not in ("", game):
         raise ValueError(f"{path} holds a level of {level.game}, not of {game}")
     chosen = named or _game_of(path, level.rows)
-    own = chosen if isinstance(chosen, OwnGame) else None
-    return replace(level, game=chosen.name, rows=_fill_up(chosen, level.rows), own=own)
+    custom = None if chosen.legend is None else chosen
+    return replace(level, game=chosen.name, rows=_fill_up(chosen, level.rows), custom=custom)
 
 
 def _fill_up(game: Game, rows: Sequence[str]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""levels.generate: candidates from the model, looked at in their order until one is all that was wished for, proved.
+"""levels.generate: the model generates candidates; the first that meets all wishes and is proved is returned.
 
-Candidate i depends on the seed and i alone, however many are written at a time, so the first that will do is the same
-everywhere. docs/levels.md (Generating) says what each step does.
+Candidate i depends on the seed and i alone, and not on the size of the batch, so the first that meets the wishes is the
+same everywhere. docs/levels.md (Generating) describes each step.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,32 +18,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.content.execution import Executor
-from runtime.content.levels.custom.game import OwnGame
-from runtime.content.levels.difficulty import measured
-from runtime.content.levels.dungeon import solver as dungeon
-from runtime.content.levels.feasibility import check_possible
-from runtime.content.levels.length import length, shortest
-from runtime.content.levels.picking import pick
-from runtime.content.levels.repairs import asked_pairs, repair_of
-from runtime.content.levels.requests import GenerateRequest, Wishes, asked_game, read_wishes
-from runtime.content.levels.rules import DUNGEON, PLATFORMER, RUNNER, Cell, Outcome, find, goals_of, starts_of
-from runtime.content.levels.runner.finish import guarded, hardened
-from runtime.content.levels.runner.usual import lacks, usual_of
+from runtime.content.levels.candidates import pick
+from runtime.content.levels.feasibility import check_feasible
+from runtime.content.levels.games import kit_of, requested_game
+from runtime.content.levels.kit import Fixed, GameKit
+from runtime.content.levels.requests import GenerateRequest, Wishes, read_wishes
+from runtime.content.levels.rules import Outcome, find, goals_of, starts_of
 from runtime.content.levels.solving import prove
 from runtime.content.levels.watch import telling, watching
 from runtime.content.provenance import provenance
 from runtime.errors import Code, RpcError
 from runtime.registry import ModelFile, Registry
 
-BATCHES = (4, 8, 16)  # candidates written at a time: few at first, since most often one of them will do
-REPAIR_SHARE = 8  # an attempt at repair gets so many nodes less than a candidate
-EASY = 10  # hundredths: whoever asks for a lower difficulty may get a level that is shorter than nine in ten
-Progress = Callable[[int, int], None]  # told how many of how many candidates were looked at
+BATCHES = (4, 8, 16)  # candidates generated at a time: few at first, since one of them is usually good enough
+REPAIR_SHARE = 8  # a proof within a repair gets the candidate's budget divided by this
+EASY = 10  # hundredths: a request for a lower difficulty accepts a level shorter than nine in ten
+Progress = Callable[[int, int], None]  # called with the candidates examined so far, and their number
 
 
 @dataclass(frozen=True)
-class Made:
-    """A candidate that is all that was wished for. `difficulty` in hundredths; `repaired`: tiles changed."""
+class Generated:
+    """A candidate that meets all wishes. `difficulty` in hundredths; `repaired`: the number of changed tiles."""
 
     rows: list[str]
     outcome: Outcome | None
@@ -52,16 +47,16 @@ class Made:
 
 
 class Missed(Exception):
-    """A candidate lacks what was wished for; its text says which wish."""
+    """A candidate does not meet a wish; the message names the wish."""
 
 
 def check(request: GenerateRequest, registry: Registry) -> tuple[ModelFile, Wishes]:
     """The request's model and its wishes.
 
     Raises:
-        RpcError: no such game or model, and what is out of range.
+        RpcError: there is no such game or model, or a parameter is out of range.
     """
-    game = asked_game(request.game, registry)
+    game = requested_game(request.game, registry)
     model = registry.find(request.model or f"level-{game.name}")
     wishes = read_wishes(request, game, model)
     return model, wishes
@@ -70,19 +65,25 @@ def check(request: GenerateRequest, registry: Registry) -> tuple[ModelFile, Wish
 def generate(
     executor: Executor, model: ModelFile, wishes: Wishes, request: GenerateRequest, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """The lowest-numbered candidate that is all that was wished for, however many are looked at at a time.
+    """The response: the lowest-numbered candidate that meets all wishes.
+
+    Args:
+        executor: runs the model, and examines candidates.
+        model, wishes: from `check`.
+        request: for the provenance.
+        progress: is called after each batch.
 
     Raises:
-        RpcError: INVALID_PARAMS for what no level could be; UNSATISFIED, saying which wish failed how often.
-        Stopped: nobody waits for it any more.
+        RpcError: INVALID_PARAMS where no level can meet the wishes; UNSATISFIED, with how often each wish failed.
+        Stopped: nobody waits for the result any more.
     """
-    for _ in executor.each(check_possible, [(wishes,)]):
+    for _ in executor.each(check_feasible, [(wishes,)]):
         pass
     with telling(executor.wanted, None) as path:
-        return _first_that_will_do(executor, model, wishes, request, progress, path)
+        return _first_good(executor, model, wishes, request, progress, path)
 
 
-def _first_that_will_do(
+def _first_good(
     executor: Executor,
     model: ModelFile,
     wishes: Wishes,
@@ -90,21 +91,21 @@ def _first_that_will_do(
     progress: Progress | None,
     path: str | None,
 ) -> dict[str, Any]:
-    """As `generate`. `path`: the file that stops a solver that is not wanted any more."""
+    """As `generate`. `path`: the file that stops a solver whose result nobody waits for."""
     failed: Counter[str] = Counter()
     for numbers in _batches(wishes.candidates):
         fixed = [fixed_for(wishes, number) for number in numbers]
-        levels = write(executor, model, wishes, numbers, fixed)
+        levels = sample(executor, model, wishes, numbers, fixed)
         candidates = [
             (wishes, wishes.rows(level), *rest, path) for level, *rest in zip(levels, fixed, numbers, strict=True)
         ]
-        with contextlib.closing(executor.each(look_at, candidates)) as looks:
-            for number, look in zip(numbers, looks, strict=True):
-                if isinstance(look, Made):
-                    return _answer(wishes, look, number) | {
+        with contextlib.closing(executor.each(attempt, candidates)) as attempts:
+            for number, found in zip(numbers, attempts, strict=True):
+                if isinstance(found, Generated):
+                    return _response(wishes, found, number) | {
                         "provenance": provenance(model, "levels.generate", msgspec.to_builtins(request))
                     }
-                failed[look] += 1
+                failed[found] += 1
         if progress is not None:
             progress(numbers[-1] + 1, wishes.candidates)
     why = ", ".join(f"{wish} {count} times" for wish, count in failed.most_common())
@@ -124,13 +125,19 @@ def _batches(candidates: int) -> Iterator[range]:
         first += size
 
 
-def write(
+def sample(
     executor: Executor, model: ModelFile, wishes: Wishes, numbers: Sequence[int], fixed: Sequence[NDArray[np.int64]]
 ) -> NDArray[np.uint8]:
-    """The candidates of these numbers as the model writes them: (N, height, width) tile numbers."""
+    """The candidates of these numbers as the model generates them: tile numbers (N, height, width).
+
+    Args:
+        executor: runs the model.
+        model, wishes: from `check`.
+        numbers: of the candidates.
+        fixed: each candidate's given tiles, from `fixed_for`.
+    """
     height, width = wishes.shape
-    usual = usual_of(wishes)
-    told = usual.difficulty if usual is not None else -1 if wishes.difficulty is None else wishes.difficulty[2]
+    told = kit_of(wishes.game).difficulty_told(wishes) if wishes.difficulty is None else wishes.difficulty[2]
     arguments = (
         np.full(len(numbers), wishes.seed),
         np.array(numbers, np.int64),
@@ -146,7 +153,7 @@ def write(
 
 
 def fixed_for(wishes: Wishes, number: int) -> NDArray[np.int64]:
-    """What is given to a candidate: what is fixed, and of a level to vary all but a window, another for each."""
+    """A candidate's given tiles: the fixed ones and, of a level to vary, all outside a window that its number picks."""
     if wishes.base is None:
         return wishes.fixed
     height, width = wishes.shape
@@ -165,34 +172,17 @@ def fixed_for(wishes: Wishes, number: int) -> NDArray[np.int64]:
 
 
 def told_counts(wishes: Wishes, number: int, given: NDArray[np.int64]) -> list[int]:
-    """How many of each count the model is told to write, given ones included; -1 where it is free."""
-    told = {}
-    for name, (least, most) in wishes.ranges.items():
-        told[name] = least + pick(wishes.seed, number, name, most - least + 1)
-    if wishes.game.name == "sokoban":
-        told |= dict.fromkeys(("boxes", "targets"), asked_pairs(wishes, number))
-    # If nobody says, a platformer has one goal as well: with another on the way, its end need not be reached.
-    ends = starts_of(wishes.game) + (goals_of(wishes.game) if wishes.game is PLATFORMER else "")
-    for name, chars in wishes.counted.items():
-        once = [wishes.tiles.index(c) for c in ends if c in wishes.tiles and c in chars]
-        if once and np.isin(given, once).any():  # no other is written; a dungeon's entrances are counted with its start
-            told.setdefault(name, int(np.isin(given, [wishes.tiles.index(c) for c in chars]).sum()))
-        elif once and wishes.game is not DUNGEON:  # which gets its stairs by rule
-            told.setdefault(name, 1)
-        if isinstance(wishes.game, OwnGame) and wishes.game.legend.goals and chars == goals_of(wishes.game):
-            fixed = int(np.isin(given, [wishes.tiles.index(c) for c in chars]).sum())
-            told.setdefault(name, max(fixed, wishes.game.legend.goals))
-    if (usual := usual_of(wishes)) is not None:
-        told = {"gold": usual.gold, "enemies": usual.guards} | told
+    """How many of each count the model is told to generate, given ones included; -1 where it chooses."""
+    told = kit_of(wishes.game).tell(wishes, number, given)
     return [told.get(name, -1) for name in wishes.counted]
 
 
-def look_at(
+def attempt(
     wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: int, path: str | None = None
-) -> Made | str:
-    """A candidate that is all that was wished for, or what it lacks. In a worker, where there are workers.
+) -> Generated | str:
+    """As `examine`, but a wish that the candidate does not meet is returned. Runs in a worker, if there is one.
 
-    `path`: the file that says whether its solver is to stop (runtime/content/levels/watch.py).
+    `path`: the file that can stop the solver (runtime/content/levels/watch.py).
     """
     try:
         with watching(path):
@@ -201,70 +191,74 @@ def look_at(
         return str(missed)
 
 
-def examine(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: int) -> Made:
-    """A candidate, with its start and goal, and repaired where that is needed and enough.
+def examine(wishes: Wishes, rows: list[str], given: NDArray[np.int64], number: int) -> Generated:
+    """Complete a candidate: start and goal, proof, and repair where it is needed and enough.
+
+    Args:
+        wishes: from `check`.
+        rows: the candidate as the model generated it.
+        given: its given tiles, from `fixed_for`.
+        number: of the candidate.
 
     Raises:
-        Missed: it lacks something.
+        Missed: it does not meet a wish.
     """
-    kept = frozenset((int(y), int(x)) for y, x in np.argwhere(given >= 0))
+    kit = kit_of(wishes.game)
+    fixed = frozenset((int(y), int(x)) for y, x in np.argwhere(given >= 0))
     try:
-        arranged = repair_of(wishes.game).arrange(wishes, number, rows, kept)
+        arranged = kit.arrange(wishes, number, rows, fixed)
     except ValueError as error:
         raise Missed("start and goal") from error
-    if wishes.game is DUNGEON:
-        rows = arranged  # its stairs are placed by the game's rule, which is no repair
-    usual = usual_of(wishes)
-    if usual is not None and (lack := lacks(arranged, usual, wishes, number)):
+    if kit.arranged_by_rule:
+        rows = arranged
+    if lack := kit.lacks(wishes, number, arranged):
         raise Missed(lack)
     outcome, hard = None, None
     if wishes.solved:
-        _see_counts(wishes, arranged)  # before what takes time; a repair may still change them
-        arranged, outcome = _solved(wishes, arranged, kept, _least_length(wishes, arranged, kept))
-        if wishes.game is RUNNER:
-            arranged, outcome = hardened(
-                wishes, arranged, outcome, kept, lambda tried: prove(RUNNER, tried, wishes.budget)
-            )
+        _check_counts(wishes, arranged)  # before the proof, which takes long; a repair can still change them
+        arranged, outcome = _solved(wishes, kit, arranged, fixed)
+        arranged, outcome = kit.harden(
+            wishes, arranged, outcome, fixed, lambda tried: prove(wishes.game, tried, wishes.budget)
+        )
     changed = sum(a != b for old, new in zip(rows, arranged, strict=True) for a, b in zip(old, new, strict=True))
     if outcome is not None:
-        if wishes.game is RUNNER:  # by rule as well
-            arranged = guarded(wishes, arranged, outcome.moves, kept)
-        hard = measured(wishes.game, arranged, outcome.moves)
-    _see_counts(wishes, arranged)
+        arranged = kit.finish(wishes, arranged, outcome.moves, fixed)  # not a repair
+        hard = kit.difficulty(arranged, outcome.moves)
+    _check_counts(wishes, arranged)
     if wishes.base is not None and arranged == wishes.rows(wishes.base):
         raise Missed("a difference from the level to vary")
     if wishes.difficulty is not None and hard is not None and not wishes.difficulty[0] <= hard <= wishes.difficulty[1]:
         raise Missed("difficulty (too easy)" if hard < wishes.difficulty[0] else "difficulty (too hard)")
-    return Made(arranged, outcome, hard, changed)
+    return Generated(arranged, outcome, hard, changed)
 
 
-def _least_length(wishes: Wishes, rows: Sequence[str], kept: Set[Cell]) -> int:
-    """How long the solution has to be, as `length` measures it: 0 where the user decides it.
+def _least_length(wishes: Wishes, kit: GameKit, rows: Sequence[str], fixed: Fixed) -> int:
+    """The least length of the solution, in the unit of `kit.length`: that of nine in ten training levels.
 
-    That is so in variations of a level, and where both the start and a goal are given. Whoever asks for a low
-    difficulty, or says how much gold there is, may get a level as short as the shortest training level.
+    0 where the user decides the length: in variations of a level, and where both the start and a goal are given. A
+    request for a low difficulty, or for a count that sets the length, accepts the shortest training level.
     """
-    game = wishes.game
-    if wishes.base is not None or all(kept & set(find(rows, ends(game))) for ends in (starts_of, goals_of)):
+    if wishes.base is not None or all(fixed & set(find(rows, ends(wishes.game))) for ends in (starts_of, goals_of)):
         return 0
     easy = wishes.difficulty is not None and wishes.difficulty[0] < EASY
-    return shortest(game, easy=easy or (game is RUNNER and "gold" in wishes.ranges))
+    least, tenth = kit.shortest
+    return least if easy or kit.length_by & wishes.ranges.keys() else tenth
 
 
-def _solved(wishes: Wishes, rows: list[str], kept: Set[Cell], least: int) -> tuple[list[str], Outcome]:
-    """The level and its solution, of at least that length, repaired if that is needed. Raises Missed."""
-    game = wishes.game
+def _solved(wishes: Wishes, kit: GameKit, rows: list[str], fixed: Fixed) -> tuple[list[str], Outcome]:
+    """The level and its solution, repaired if that is needed. Raises Missed."""
+    game, least = wishes.game, _least_length(wishes, kit, rows, fixed)
     outcome = prove(game, rows, wishes.budget)
     solved = outcome.status == "solved"
-    closed = game is DUNGEON and solved and bool(dungeon.unreached(rows))
-    short = solved and length(game, rows, outcome.moves) < least
+    closed = solved and bool(kit.closed(rows))
+    short = solved and kit.length(rows, outcome.moves) < least
     if solved and not closed and not short:
         return rows, outcome
-    if short and not isinstance(game, OwnGame):  # in a custom game a repair moves the goal
+    if short and not kit.mend_lengthens:
         raise Missed("length (too short)")
     budget = max(1, wishes.budget // REPAIR_SHARE)
-    mended = repair_of(game).mend(rows, kept, lambda tried: prove(game, tried, budget))
-    if mended is not None and length(game, mended[0], mended[1].moves) >= least:
+    mended = kit.mend(rows, fixed, lambda tried: prove(game, tried, budget))
+    if mended is not None and kit.length(mended[0], mended[1].moves) >= least:
         return mended
     if mended is not None or short:
         raise Missed("length (too short)")
@@ -273,15 +267,15 @@ def _solved(wishes: Wishes, rows: list[str], kept: Set[Cell], least: int) -> tup
     raise Missed("solution (none)" if outcome.status == "unsolvable" else "solution (none found within the budget)")
 
 
-def _see_counts(wishes: Wishes, rows: list[str]) -> None:
+def _check_counts(wishes: Wishes, rows: list[str]) -> None:
     for name, (least, most) in wishes.ranges.items():
         count = len(find(rows, wishes.counted[name]))
         if not least <= count <= most:
             raise Missed(f"counts.{name} (too {'few' if count < least else 'many'})")
 
 
-def _answer(wishes: Wishes, made: Made, number: int) -> dict[str, Any]:
-    game, rows = wishes.game, made.rows
+def _response(wishes: Wishes, generated: Generated, number: int) -> dict[str, Any]:
+    game, rows = wishes.game, generated.rows
     used = set("".join(rows))
     return {
         "game": game.name,
@@ -290,10 +284,10 @@ def _answer(wishes: Wishes, made: Made, number: int) -> dict[str, Any]:
         "legend": {char: tile.name for char, tile in game.tiles.items() if char in used},
         "start": next([x, y] for y, x in find(rows, starts_of(game))),
         "goal": [[x, y] for y, x in find(rows, goals_of(game))],
-        "solution": made.outcome.moves if made.outcome else None,
-        "proved": made.outcome is not None,
-        "difficulty": None if made.difficulty is None else made.difficulty / 100,
+        "solution": generated.outcome.moves if generated.outcome else None,
+        "proved": generated.outcome is not None,
+        "difficulty": None if generated.difficulty is None else generated.difficulty / 100,
         "counts": {name: len(find(rows, chars)) for name, chars in wishes.counted.items()},
         "candidate": number,
-        "repaired": made.repaired,
+        "repaired": generated.repaired,
     }

@@ -60,7 +60,7 @@ def components(first: Nodes, to: Nodes) -> Nodes:
 
 @njit(cache=True, nogil=True)
 def nearest(first: Nodes, to: Nodes, cost: Nodes, source: int, wanted: NDArray[np.bool_]) -> tuple[Nodes, int]:
-    """The edges of the cheapest way from a node to a wanted one (Dijkstra), and how many nodes were looked at.
+    """The edges of the cheapest path from a node to a wanted one (Dijkstra), and how many nodes were searched.
 
     There are none if the source is wanted, or if no wanted node can be reached.
     """
@@ -101,8 +101,8 @@ def nearest(first: Nodes, to: Nodes, cost: Nodes, source: int, wanted: NDArray[n
 
 @njit(cache=True, nogil=True)
 def distances(first: Nodes, to: Nodes, cost: Nodes, sources: NDArray[np.bool_]) -> tuple[Nodes, Nodes]:
-    """What the cheapest way from the nearest of some nodes to each costs, FAR where there is none, and the node before
-    it on that way, -1 for those themselves (Dijkstra).
+    """Each node's distance from the nearest source, FAR where there is no path, and the node before it on that path, -1
+    for a source (Dijkstra).
     """
     nodes = first.size - 1
     best, source_of = np.full(nodes, FAR, np.int32), np.full(nodes, -1, np.int32)
@@ -130,7 +130,7 @@ def distances(first: Nodes, to: Nodes, cost: Nodes, sources: NDArray[np.bool_]) 
 
 
 def reversed_edges(first: Nodes, to: Nodes, cost: Nodes) -> tuple[Nodes, Nodes, Nodes]:
-    """The graph with every edge turned round: its `first`, `to` and `cost`."""
+    """The graph with every edge reversed: its `first`, `to` and `cost`."""
     nodes = first.size - 1
     source = np.repeat(np.arange(nodes, dtype=np.int32), np.diff(first))
     order = np.argsort(to, kind="stable")

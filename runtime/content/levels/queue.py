@@ -1,4 +1,4 @@
-"""What searches keep their nodes in: a heap of those to look at, and a hash table of those there are."""
+"""The compiled searches' data structures: a binary heap of open nodes, and a hash set of known ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 @njit(cache=True, nogil=True)
 def table_for(most: int) -> NDArray[np.int64]:
-    """An empty table for up to `most` keys."""
+    """An empty hash set for up to `most` keys."""
     bits = 1
     while 1 << bits < 2 * most:
         bits += 1
@@ -18,7 +18,7 @@ def table_for(most: int) -> NDArray[np.int64]:
 
 @njit(cache=True, nogil=True)
 def add(table: NDArray[np.int64], key: int) -> bool:
-    """Put a key that isn't 0 into the table; False if it was there."""
+    """Add a key, which isn't 0, to the hash set; False if it was there."""
     place = key * -0x61C8864680B583EB
     mask = table.size - 1
     place = (place ^ (place >> 29)) & mask
@@ -32,7 +32,7 @@ def add(table: NDArray[np.int64], key: int) -> bool:
 
 @njit(cache=True, nogil=True)
 def push(heap: NDArray[np.int64], size: int, value: int) -> None:
-    """Add to a binary heap that has `size` values."""
+    """Add a value to a binary heap of `size` values."""
     while size and heap[(size - 1) >> 1] > value:
         heap[size] = heap[(size - 1) >> 1]
         size = (size - 1) >> 1
@@ -41,7 +41,7 @@ def push(heap: NDArray[np.int64], size: int, value: int) -> None:
 
 @njit(cache=True, nogil=True)
 def pop(heap: NDArray[np.int64], size: int) -> int:
-    """Take the smallest of a binary heap that has `size` values."""
+    """Remove and return the smallest of a binary heap of `size` values."""
     top, value = int(heap[0]), int(heap[size - 1])
     place, child = 0, 1
     while child < size - 1:

@@ -1,4 +1,4 @@
-"""What levels.generate is asked for, compared with what the model writes and what its game allows."""
+"""The request of levels.generate, checked against its model and its game."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.content.checks import one_of, within
-from runtime.content.levels.custom.game import own_game
-from runtime.content.levels.rules import FREE, GAMES, Game
+from runtime.content.levels.rules import FREE, Game
 from runtime.errors import Code, RpcError
-from runtime.registry import ModelFile, Registry
+from runtime.registry import ModelFile
 
 FAMILY = "levels"
-NEAR = 0.15  # how far from the difficulty asked for a level may be
+NEAR = 0.15  # the difference from a requested difficulty that is accepted
 MOST_CANDIDATES = 4096
 MOST_BUDGET = 10  # times the game's own
-BUDGET_SHARE = 4  # a candidate gets so much less than a level to be solved: another one is cheap
+BUDGET_SHARE = 4  # a candidate's budget is the game's divided by this: another candidate is cheap
 Range = tuple[int, int]
 
 
@@ -27,7 +26,7 @@ class GenerateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The parameters of levels.generate (docs/levels.md, Generating).
 
     `difficulty` and each of `counts`: one number, or the least and the most. `prefix`, `fixed`, `vary`: rows, "_" where
-    the model is free. `change`: the share of the level in `vary` that is written anew.
+    the model chooses. `change`: the share of the level in `vary` that is generated again.
     """
 
     seed: int
@@ -49,11 +48,12 @@ class GenerateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Wishes:
-    """A checked request. `tiles`: the model's, by number; `counted`: what each of its counts takes in, in its order.
+    """A checked request.
 
-    `fixed`: int64 (height, width), tile numbers, -1 where free; `base`: the level to vary, the same way. `ranges`: the
-    counts wished for. `difficulty`: the least and the most, in hundredths, and what the model is told. `temperature` in
-    hundredths. `budget`: nodes for each of `candidates`.
+    `tiles`: the model's, by number; `counted`: the tiles of each of the model's counts, in the model's order. `fixed`:
+    int64 (height, width), tile numbers, -1 where free; `base`: the level to vary, in the same form. `ranges`: the
+    requested counts, least and most. `difficulty`: the least, the most and what the model is told, in hundredths.
+    `temperature` in hundredths. `budget`: nodes for each of `candidates`.
     """
 
     game: Game
@@ -76,6 +76,10 @@ class Wishes:
         """Height and width."""
         return self.fixed.shape[0], self.fixed.shape[1]
 
+    def allows_more(self, name: str, count: int) -> bool:
+        """Whether a level may have more than `count` of what is counted under a name."""
+        return name not in self.ranges or count < self.ranges[name][1]
+
     def rows(self, numbers: NDArray[np.integer]) -> list[str]:
         """Tile numbers (height, width) as rows; FREE where there is none."""
         return ["".join(self.tiles[n] if n >= 0 else FREE for n in row) for row in numbers.tolist()]
@@ -86,32 +90,11 @@ def wrong(parameter: str, what: str) -> RpcError:
     return RpcError(Code.INVALID_PARAMS, f"{parameter}: {what}", {"parameter": parameter})
 
 
-def asked_game(name: str, registry: Registry) -> Game:
-    """The game of that name, or the one that the model level-NAME carries.
-
-    Raises:
-        RpcError: INVALID_PARAMS with the nearest there is, or for what is wrong with the model's legend.
-    """
-    if name in GAMES:
-        return GAMES[name]
-    cards = [model.card for model in registry.models.values() if model.card.family == FAMILY]
-    legends = {
-        card.name.removeprefix("level-"): card.outputs["rows"]["legend"]
-        for card in cards
-        if "legend" in card.outputs.get("rows", {})
-    }
-    one_of("game", name, [*GAMES, *legends], "unknown game")
-    try:
-        return own_game(legends[name])
-    except ValueError as error:
-        raise wrong("game", f"level-{name}: {error}") from error
-
-
 def read_wishes(request: GenerateRequest, game: Game, model: ModelFile) -> Wishes:
-    """The request, checked against the model's card.
+    """Check a request against the model's card.
 
     Raises:
-        RpcError: OUT_OF_RANGE or INVALID_PARAMS, naming the parameter and what would do.
+        RpcError: OUT_OF_RANGE or INVALID_PARAMS, with the parameter and what it accepts.
     """
     card = model.card
     about = card.outputs.get("rows", {})
@@ -152,7 +135,7 @@ def read_tiles(name: str, rows: Sequence[str], tiles: str, game: Game) -> NDArra
     """Rows as tile numbers (height, width), -1 where FREE.
 
     Raises:
-        RpcError: INVALID_PARAMS, naming the row and column that is wrong.
+        RpcError: INVALID_PARAMS, with the wrong row and column.
     """
     if not rows[0]:
         raise wrong(name, "its first row is empty")
@@ -176,7 +159,7 @@ def _limits(model: ModelFile, name: str) -> tuple[float, float]:
 
 
 def _size(request: GenerateRequest, model: ModelFile, by_columns: bool) -> tuple[int, int]:
-    """Height and width: as asked for, else those of the rows given, else the model's default."""
+    """Height and width: as requested, else those of the given rows, else the model's default."""
     sizes = {"height": request.height, "width": request.width}
     if request.prefix:  # it has as many rows, or columns, as the level
         along, across = ("width", "height") if by_columns else ("height", "width")
@@ -212,7 +195,7 @@ def _size(request: GenerateRequest, model: ModelFile, by_columns: bool) -> tuple
 
 
 def _lay(fixed: NDArray[np.int64], part: NDArray[np.int64], name: str) -> None:
-    """Put given tiles, from the top left corner, into those given already."""
+    """Add tiles to the fixed ones, from the top left corner."""
     place = fixed[: part.shape[0], : part.shape[1]]
     both = (place >= 0) & (part >= 0) & (place != part)
     if both.any():
@@ -233,7 +216,7 @@ def _ranges(request: GenerateRequest, counted: Mapping[str, str]) -> dict[str, R
 
 
 def _difficulty(asked: float | tuple[float, float] | None) -> tuple[int, int, int] | None:
-    """The least and the most in hundredths, and what is in their middle."""
+    """The least, the most and their middle, in hundredths."""
     if asked is None:
         return None
     low, high = (asked, asked) if isinstance(asked, int | float) else asked
@@ -248,7 +231,7 @@ def _difficulty(asked: float | tuple[float, float] | None) -> tuple[int, int, in
 
 
 def _temperature(request: GenerateRequest, model: ModelFile) -> int:
-    """In hundredths; the model's own if nobody says."""
+    """In hundredths; the model's default if the request has none."""
     if request.temperature is None:
         return int(model.card.parameters["temperature"].default)
     least, most = (limit / 100 for limit in _limits(model, "temperature"))

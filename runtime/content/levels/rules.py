@@ -1,9 +1,6 @@
-"""The tile games: what each one's tiles are, how its moves are written, and what a solver answers.
+"""What the tile games share: tiles, a game's alphabet and moves, a solver's outcome, and checks of a level's rows.
 
-Each game has modules beside this one. GAME.py searches: `solve(rows, budget)` gives an Outcome. GAME_replay.py plays
-given moves by the rules, and shares no code with the search: `replay(rows, moves)` is True where they complete the
-level, False where they end before, and raises IllegalMove. GAME_repair.py makes small edits, so that a level that was
-generated can be completed. docs/levels.md has the rules in words.
+docs/levels.md has each game's rules in words; a folder beside this file has each game's code.
 """
 
 from __future__ import annotations
@@ -11,19 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from runtime.errors import nearest, shown
-
-LARGEST_SIDE, MOST_TILES = 4096, 1 << 19  # a level is held and searched whole
+LARGEST_SIDE, MOST_TILES = 4096, 1 << 19  # a level is stored and searched as a whole
 TILE = 16  # pixels a side, wherever a place is given in pixels
-FREE = "_"  # in requests, a tile that the model is free to choose; no game has such a tile
+FREE = "_"  # in requests, a tile that the model chooses; no game has this tile
 Cell = tuple[int, int]  # row, column
 
 
 @dataclass(frozen=True)
 class Tile:
-    """What a character stands for. `solid` can't be walked into, `hazard` hurts or kills whoever touches it."""
+    """What a character stands for. A `solid` tile can't be entered, a `hazard` hurts or kills who touches it."""
 
     char: str
     name: str
@@ -41,10 +36,11 @@ class Tile:
 
 @dataclass(frozen=True)
 class Game:
-    """One game's alphabet.
+    """One game's tiles and moves.
 
-    `tiles` by character; `empty` is the tile where nothing is; `moves` says what each letter of a solution does;
-    `budget` is how many nodes a solver looks at if it isn't told.
+    `tiles`: by character; `empty`: the tile that stands for nothing; `moves`: what each letter of a solution does;
+    `budget`: the nodes that a solver searches by default; `legend`: a custom game's description, None for the others.
+    A game is identified by its name and its legend.
     """
 
     name: str
@@ -52,17 +48,23 @@ class Game:
     empty: str
     moves: Mapping[str, str]
     budget: int
+    legend: Any = None  # a Legend of runtime.content.levels.custom, of which the rules know nothing
 
-    def __reduce__(self) -> tuple[Callable[[str], Game], tuple[str]]:
-        return find_game, (self.name,)  # the one that there is, in another process too
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A mapping proxy can't be pickled, so the copy in another process makes its own.
+        return _unpickled, (self.name, dict(self.tiles), self.empty, dict(self.moves), self.budget)
+
+
+def _unpickled(name: str, tiles: dict[str, Tile], empty: str, moves: dict[str, str], budget: int) -> Game:
+    return Game(name, MappingProxyType(tiles), empty, MappingProxyType(moves), budget)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a solver found out.
+    """A solver's result.
 
-    `solved`: `moves` completes the level. `unsolvable`: proved by a search that allows more than the rules do, `why`
-    says which. `unknown`: the budget ran out. `nodes`: how many were looked at.
+    `solved`: `moves` complete the level. `unsolvable`: proved by a search that allows at least what the rules allow;
+    `why` names it. `unknown`: the budget ran out. `nodes`: how many nodes were searched.
     """
 
     status: Literal["solved", "unsolvable", "unknown"]
@@ -75,7 +77,7 @@ State = TypeVar("State")
 
 
 def traced(came: Mapping[State, tuple[State, str]], state: State) -> str:
-    """The moves of a search from its start, which came from itself, to a state."""
+    """The moves from a search's start to a state. `came`: each state's predecessor and move; the start is its own."""
     moves = []
     while came[state][0] != state:
         state, move = came[state]
@@ -83,141 +85,27 @@ def traced(came: Mapping[State, tuple[State, str]], state: State) -> str:
     return "".join(reversed(moves))
 
 
-Prove = Callable[[Sequence[str]], Outcome]  # a solver with its budget, as GAME_repair.py takes it
+Prove = Callable[[Sequence[str]], Outcome]  # a solver with its budget, as a repair takes it
 
 
 class IllegalMove(ValueError):
-    """A move that the rules don't allow, with its place in the moves."""
+    """A move that the rules don't allow. The message has its index."""
 
 
-def _alphabet(*tiles: Tile) -> Mapping[str, Tile]:
+def alphabet(*tiles: Tile) -> Mapping[str, Tile]:
+    """The tiles by character."""
     return MappingProxyType({tile.char: tile for tile in tiles})
 
 
 STEPS = MappingProxyType({"u": "up", "d": "down", "l": "left", "r": "right"})
 OFFSETS = MappingProxyType({"u": (-1, 0), "d": (1, 0), "l": (0, -1), "r": (0, 1)})  # of a step: rows, columns
 
-SOKOBAN = Game(
-    name="sokoban",
-    tiles=_alphabet(
-        Tile(" ", "floor"),
-        Tile("#", "wall", solid=True),
-        Tile(".", "target", goal=True),
-        Tile("$", "box", solid=True, pushable=True),
-        Tile("*", "box on a target", solid=True, pushable=True, goal=True),
-        Tile("@", "player", start=True),
-        Tile("+", "player on a target", start=True, goal=True),
-    ),
-    empty=" ",
-    moves=MappingProxyType({**STEPS, **{c.upper(): f"push {way}" for c, way in STEPS.items()}}),
-    budget=200_000,
-)
-
-DUNGEON = Game(
-    name="dungeon",
-    tiles=_alphabet(
-        Tile(".", "floor"),
-        Tile("-", "void", solid=True),
-        Tile("#", "wall", solid=True),
-        Tile("T", "tree or statue", solid=True),
-        Tile("0", "boulder", solid=True),
-        Tile("+", "door"),
-        Tile("D", "locked door"),
-        Tile("k", "key", collectible=True),
-        Tile("~", "water"),
-        Tile("L", "lava", hazard=True),
-        Tile("^", "trap", hazard=True),
-        Tile("M", "monster", hazard=True, enemy=True),
-        Tile("i", "item", collectible=True),
-        Tile("f", "feature"),
-        Tile("@", "entrance"),
-        Tile("<", "stairs up", start=True),
-        Tile(">", "stairs down", goal=True),
-    ),
-    empty=".",
-    moves=STEPS,
-    budget=2_000_000,
-)
-
-PLATFORMER = Game(
-    name="platformer",
-    tiles=_alphabet(
-        Tile(".", "air"),
-        Tile("#", "ground", solid=True),
-        Tile("/", "slope rising to the right", solid=True),
-        Tile("\\", "slope falling to the right", solid=True),
-        Tile("=", "one-way platform", solid=True, oneway=True),
-        Tile("B", "brick", solid=True),
-        Tile("?", "bonus block", solid=True),
-        Tile("u", "weak block", solid=True),
-        Tile("m", "moving platform", solid=True, oneway=True),
-        Tile("t", "trampoline", solid=True),
-        Tile("r", "rock", solid=True),
-        Tile("o", "coin", collectible=True),
-        Tile("p", "power-up", collectible=True),
-        Tile("^", "spikes", hazard=True),
-        Tile("L", "lava", hazard=True),
-        Tile("x", "trap", hazard=True),
-        Tile("~", "water"),
-        Tile("H", "climbable", climbable=True),
-        Tile("e", "walking enemy", hazard=True, enemy=True),
-        Tile("f", "flying enemy", hazard=True, enemy=True),
-        Tile("k", "enemy that cannot be stomped", hazard=True, enemy=True),
-        Tile("D", "door"),
-        Tile("C", "checkpoint"),
-        Tile("S", "start", start=True),
-        Tile("G", "goal", goal=True),
-    ),
-    empty=".",
-    moves=MappingProxyType(
-        {
-            ".": "nothing, for a tick",
-            "r": "run right",
-            "l": "run left",
-            "J": "jump, or hold it",
-            "R": "run right and jump",
-            "L": "run left and jump",
-        }
-    ),
-    budget=300_000,
-)
-
-HOLE_TICKS = 30  # a hole that a runner digs is open for so many ticks after the dig
-
-RUNNER = Game(
-    name="runner",
-    tiles=_alphabet(
-        Tile(".", "air"),
-        Tile("b", "brick", solid=True, diggable=True),
-        Tile("B", "stone", solid=True),
-        Tile("F", "false brick"),
-        Tile("#", "ladder", climbable=True),
-        Tile("H", "hidden ladder"),
-        Tile("-", "rope"),
-        Tile("G", "gold", collectible=True),
-        Tile("E", "guard", hazard=True, enemy=True),
-        Tile("M", "player", start=True),
-    ),
-    empty=".",
-    moves=MappingProxyType({**STEPS, ".": "wait, or fall", "L": "dig down left", "R": "dig down right"}),
-    budget=500_000,
-)
-
-GAMES: Mapping[str, Game] = MappingProxyType({game.name: game for game in (SOKOBAN, DUNGEON, PLATFORMER, RUNNER)})
-
-
-def find_game(name: str) -> Game:
-    """The game of that name. Raises ValueError with the nearest name there is."""
-    if name not in GAMES:
-        raise ValueError(f"unknown game {shown(name)}{nearest(name, GAMES)}")
-    return GAMES[name]
-
 
 def check_rows(game: Game, rows: Sequence[str]) -> None:
-    """See that rows are a level of the game: a rectangle of its tiles with one start and, if it has such, a goal.
+    """Check that rows are a level: a rectangle of the game's tiles with one start and, if the game has goals, a goal.
 
     Raises:
-        ValueError: as check_tiles; or saying how many starts or goals there are.
+        ValueError: as check_tiles; or the message says how many starts or goals there are.
     """
     check_tiles(game, rows)
     starts = find(rows, starts_of(game))
@@ -228,10 +116,10 @@ def check_rows(game: Game, rows: Sequence[str]) -> None:
 
 
 def check_tiles(game: Game, rows: Sequence[str]) -> None:
-    """See that rows are a rectangle of the game's tiles.
+    """Check that rows are a rectangle of the game's tiles.
 
     Raises:
-        ValueError: naming the row, column (from 0) and tile that is wrong.
+        ValueError: the message names the row, the column (from 0) and the wrong tile.
     """
     if not rows or not rows[0]:
         raise ValueError("a level has at least one row of one tile")
@@ -254,7 +142,7 @@ def _either(chars: Iterable[str]) -> str:
 
 
 def starts_of(game: Game) -> str:
-    """The characters a player starts on."""
+    """The characters that a player starts on."""
     return "".join(tile.char for tile in game.tiles.values() if tile.start)
 
 
@@ -273,7 +161,7 @@ def find(rows: Sequence[str], chars: str) -> list[Cell]:
 
 
 def put(rows: Sequence[str], tiles: Mapping[Cell, str]) -> list[str]:
-    """The rows with other tiles in some places.
+    """A copy of the rows with other tiles in some places.
 
     >>> put(["#.@", ".##"], {(0, 1): ">", (1, 0): "#"})
     ['#>@', '###']

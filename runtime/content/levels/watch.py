@@ -1,8 +1,8 @@
-"""How far a search is, and whether it is still wanted: two whole numbers that a solver looks at as it goes on.
+"""Progress and cancellation of a search: two integers that the solver shares with the thread that waits for it.
 
-A solver may run compiled, in another thread, or in another process, so the numbers lie in a small file that all of them
-map into memory: `DONE`, the nodes looked at so far, written by the solver; `STOP`, not 0 once nobody waits for it.
-Neither changes what a search finds: one that is stopped gives nothing at all.
+A solver can run compiled, in another thread, or in another process, so the integers are in a small file that all of
+them map into memory. The solver writes `DONE`, the nodes searched so far; `STOP` is not 0 once nobody waits for the
+result. Neither changes what a search finds: a stopped search has no result.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from numpy.typing import NDArray
 logger = logging.getLogger(__name__)
 
 DONE, STOP = 0, 1
-EVERY = 1024  # nodes of a search in Python between two looks
-POLL_S = 0.1  # between looks whether a search is still wanted, and tells how far it is
+EVERY = 1024  # nodes of a search in Python between two calls of `look`
+POLL_S = 0.1  # between two checks whether a search is still wanted, each with a progress report
 
 Cells = NDArray[np.int64]
 
 
 class Stopped(Exception):
-    """A search was given up because nobody waits for it any more."""
+    """A search was stopped because nobody waits for its result any more."""
 
 
 _watched: ContextVar[Cells | None] = ContextVar("watched", default=None)
 
 
 def watched() -> Cells:
-    """The numbers of the search that this thread does, int64 (2,); of one that nobody watches, numbers of its own."""
+    """DONE and STOP of this thread's search, int64 (2,); outside `watching` an array that nobody else reads."""
     numbers = _watched.get()
     return np.zeros(2, np.int64) if numbers is None else numbers
 
 
 def look(numbers: Cells, nodes: int) -> None:
-    """Tell how many nodes were looked at. Raises Stopped where the search is not wanted any more."""
+    """Report the nodes searched so far. Raises Stopped if nobody waits for the result any more."""
     numbers[DONE] = nodes
     if numbers[STOP]:
         raise Stopped
@@ -50,7 +50,7 @@ def look(numbers: Cells, nodes: int) -> None:
 
 @contextlib.contextmanager
 def watching(path: str | None) -> Iterator[None]:
-    """Solvers that are called within look at the numbers of this file."""
+    """Solvers that are called within this context use the integers in this file; None: nobody watches them."""
     if path is None:
         yield
         return
@@ -63,15 +63,18 @@ def watching(path: str | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def telling(wanted: Callable[[], bool], report: Callable[[int], object] | None) -> Iterator[str | None]:
-    """A file for `watching`. Meanwhile another thread stops the search once it is not `wanted`, and `report`s the nodes
-    looked at, as often as they have grown. Afterwards what still searches is stopped.
+    """A file for `watching`, polled by another thread. On exit, searches that still use it are stopped.
 
-    None where no temporary file can be written: then the search goes on untold, to its end.
+    The context is None where no temporary file can be written: the search then runs to its end without progress.
+
+    Args:
+        wanted: whether anybody still waits; if not, the search is stopped.
+        report: is called with the nodes searched so far, whenever they have grown.
     """
     try:
         path = _new_file()
     except OSError as error:
-        logger.warning("searches can't be stopped and tell nothing: no temporary file can be written (%s)", error)
+        logger.warning("searches can't be stopped and report no progress: no temporary file can be written (%s)", error)
         yield None
         return
     ended = threading.Event()
@@ -82,13 +85,13 @@ def telling(wanted: Callable[[], bool], report: Callable[[int], object] | None) 
     finally:
         ended.set()
         thread.join()
-        np.memmap(path, np.int64, "r+", shape=(2,))[STOP] = 1  # what still goes on, in a worker, is wanted by nobody
-        with contextlib.suppress(PermissionError):  # Windows, while a worker still has it: it lies in the system's
-            Path(path).unlink()  # folder of temporary files
+        np.memmap(path, np.int64, "r+", shape=(2,))[STOP] = 1  # nobody waits for a search that still runs in a worker
+        with contextlib.suppress(PermissionError):  # Windows refuses it while a worker has the file open; the
+            Path(path).unlink()  # system's folder of temporary files keeps it
 
 
 def _new_file() -> str:
-    """A temporary file of two numbers. Its bytes are written, since a page of a hole can't be had on a full disk."""
+    """A temporary file of two integers. Its bytes are written, since a sparse file can fail later, on a full disk."""
     handle, path = tempfile.mkstemp(prefix="pcg-search-")
     try:
         os.write(handle, bytes(16))

@@ -1,19 +1,20 @@
-"""A user's own game: what a legend says of its tiles and of how one moves. docs/own-games.md has the rules.
+"""A custom game: its tiles and moves, from a legend. docs/custom-games.md has the rules.
 
-A model of such a game carries its legend in its card, so whoever has the model file knows the game.
+The model's card carries the legend, so the model file is all that a game needs.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 
-from runtime.content.levels.rules import FREE, GAMES, STEPS, Game, Tile
+from runtime.content.levels.custom.legend import CustomTile, Legend
+from runtime.content.levels.rules import FREE, STEPS, Game, Tile
 
 BUDGET = 200_000
 WALK = MappingProxyType(
@@ -29,74 +30,42 @@ WALK = MappingProxyType(
 )
 
 
-class OwnTile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a legend says of a character. `count`: the name that its tiles are counted under."""
-
-    name: str
-    solid: bool = False
-    hazard: bool = False
-    oneway: bool = False
-    climbable: bool = False
-    start: bool = False
-    goal: bool = False
-    enemy: bool = False
-    collectible: bool = False
-    count: str = ""
-
-
-class Legend(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A game as its maker describes it.
-
-    `jump`: tiles that a jump rises, where one walks. `order`: what the model writes one after the other. `mirror`:
-    which images of a level are levels as good. Training fills in the rest: `goals`, how many each level has, 0 where
-    that differs; `tenths`, the labour of the levels trained on, from the least to the most; `lengths`, the least length
-    of their solutions and the first tenth (runtime/content/levels/length.py); `start_area` and `goal_area`, where eight
-    of ten starts and goals stand: left, top, right and bottom, in hundredths of the way from a level's first column or
-    row to its last. Each of these is empty in model files from before it was learned.
-    """
-
-    movement: Literal["walk", "four-way"]
-    tiles: dict[str, OwnTile]
-    name: str = "custom"
-    jump: Annotated[int, msgspec.Meta(ge=0, le=32)] = 4
-    order: Literal["rows", "columns"] = "rows"
-    mirror: Literal["none", "sideways", "all"] = "none"
-    licence: str = "not stated"
-    goals: int = 0
-    tenths: list[int] = []
-    lengths: list[int] = []
-    start_area: list[int] = []
-    goal_area: list[int] = []
-
-
 @dataclass(frozen=True)
-class OwnGame(Game):
-    """The game of a legend."""
+class CustomGame(Game):
+    """The game that a legend describes."""
 
     legend: Legend
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return own_game, (msgspec.to_builtins(self.legend),)
+        return _unpickled, (msgspec.to_builtins(self.legend),)
 
     @property
     def four_way(self) -> bool:
-        """Whether one moves up, down, left and right, rather than walks and falls."""
+        """Whether the player moves up, down, left and right, and does not fall."""
         return self.legend.movement == "four-way"
 
 
-def own_game(legend: Mapping[str, Any]) -> OwnGame:
-    """The game that a legend describes.
+def _unpickled(legend: dict[str, Any]) -> CustomGame:
+    return game_of(msgspec.convert(legend, Legend))
+
+
+def read_game(legend: Mapping[str, Any], reserved: Collection[str]) -> CustomGame:
+    """Check a legend and make its game.
+
+    Args:
+        legend: as JSON has it.
+        reserved: names that a custom game can't have.
 
     Raises:
-        ValueError: it lacks something, or says what is not known; the message names it.
+        ValueError: a field is missing, unknown or wrong; the message names it.
     """
     try:
         said = msgspec.convert(legend, Legend)
     except msgspec.ValidationError as error:
         raise ValueError(f"legend: {error}") from error
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", said.name) or said.name in GAMES:
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", said.name) or said.name in reserved:
         raise ValueError(
-            f"legend: name {said.name!r} must be small letters, digits and hyphens, and none of: {', '.join(GAMES)}"
+            f"legend: name {said.name!r} must be small letters, digits and hyphens, and none of: {', '.join(reserved)}"
         )
     for char, tile in said.tiles.items():
         if len(char) != 1 or not char.isprintable() or char == FREE:
@@ -108,26 +77,34 @@ def own_game(legend: Mapping[str, Any]) -> OwnGame:
             raise ValueError(f"legend: exactly one tile must be a {what}")
     if said.mirror == "all" and said.movement == "walk":
         raise ValueError("legend: mirror 'all' also turns levels, and one who walks falls; 'sideways' would do")
-    plain = [char for char, tile in said.tiles.items() if tile == OwnTile(tile.name, count=tile.count)]
-    if not plain:
+    if not _plain(said):
         raise ValueError("legend: one tile must be nothing but a name: the empty one, such as air or floor")
+    return game_of(said)
+
+
+def game_of(legend: Legend) -> CustomGame:
+    """The game of a legend that read_game has checked."""
     tiles = {
         char: Tile(char, **{key: value for key, value in msgspec.structs.asdict(tile).items() if key != "count"})
-        for char, tile in said.tiles.items()
+        for char, tile in legend.tiles.items()
     }
-    return OwnGame(
-        said.name, MappingProxyType(tiles), plain[0], STEPS if said.movement == "four-way" else WALK, BUDGET, said
-    )
+    moves = STEPS if legend.movement == "four-way" else WALK
+    return CustomGame(legend.name, MappingProxyType(tiles), _plain(legend)[0], moves, BUDGET, legend)
 
 
-def with_free_tiles(game: OwnGame) -> OwnGame:
-    """The same game with free tiles that are whatever helps: open, climbed, and a goal."""
+def _plain(legend: Legend) -> list[str]:
+    """The tiles that have no property; the first is the empty one."""
+    return [char for char, tile in legend.tiles.items() if tile == CustomTile(tile.name, count=tile.count)]
+
+
+def with_free_tiles(game: CustomGame) -> CustomGame:
+    """The same game where a free tile is as helpful as a tile can be: open, climbable, and a goal."""
     tiles = {**game.tiles, FREE: Tile(FREE, "free", climbable=True, goal=True)}
     return replace(game, tiles=MappingProxyType(tiles))
 
 
-def counted(game: OwnGame) -> dict[str, str]:
-    """The characters of each counted kind; starts and goals are always counted."""
+def counted(game: CustomGame) -> dict[str, str]:
+    """The characters of each count; starts and goals are always counted."""
     kinds: dict[str, str] = {}
     for char, tile in game.legend.tiles.items():
         name = tile.count or ("starts" if tile.start else "goals" if tile.goal else "")

@@ -1,32 +1,32 @@
-"""A user's own game played move by move, to verify a solution. It shares no code with the search."""
+"""The replay of a custom game, move by move, to verify a solution. It shares no code with the search."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runtime.content.levels.custom.game import OwnGame
+from runtime.content.levels.custom.game import CustomGame
 from runtime.content.levels.rules import TILE, Cell, IllegalMove, Tile, check_rows, find, starts_of
 
 SIDES = {"l": -1, "L": -1, "r": 1, "R": 1}
 NOTHING = Tile("", "nothing")
 
 
-def replay(game: OwnGame, rows: Sequence[str], moves: str) -> bool:
+def replay(game: CustomGame, rows: Sequence[str], moves: str) -> bool:
     """Whether `moves` lead from the start to a goal.
 
     Raises:
-        IllegalMove: into something solid or a hazard, out of the level, a jump without ground, a climb without a hold.
+        IllegalMove: a move into a solid tile or a hazard, or out of the level; a jump or a climb without support.
         ValueError: rows are no level, as check_rows says.
     """
     return any(game.tiles[rows[y][x]].goal for y, x in _play(game, rows, moves))
 
 
-def path(game: OwnGame, rows: Sequence[str], moves: str) -> list[tuple[int, int]]:
+def path(game: CustomGame, rows: Sequence[str], moves: str) -> list[tuple[int, int]]:
     """Where the player's middle is, x and y in pixels, before the first of `moves` and after each. Raises as replay."""
     return [(TILE * x + TILE // 2, TILE * y + TILE // 2) for y, x in _play(game, rows, moves)]
 
 
-def _play(game: OwnGame, rows: Sequence[str], moves: str) -> Iterator[Cell]:
+def _play(game: CustomGame, rows: Sequence[str], moves: str) -> Iterator[Cell]:
     """Where the player is, before the first move and after each."""
     check_rows(game, rows)
     y, x = find(rows, starts_of(game))[0]

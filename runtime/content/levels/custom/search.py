@@ -1,11 +1,11 @@
-"""Completing a level of a user's own game in the fewest moves, by looking at every state (docs/own-games.md)."""
+"""The solver of custom games: a breadth-first search of every state (docs/custom-games.md)."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from runtime.content.levels.custom.game import OwnGame
+from runtime.content.levels.custom.game import CustomGame
 from runtime.content.levels.rules import OFFSETS, Cell, Outcome, check_rows, find, goals_of, starts_of, traced
 from runtime.content.levels.watch import EVERY, look, watched
 
@@ -13,8 +13,8 @@ State = tuple[int, int, int]  # row, column, and how many tiles a jump may still
 Steps = Callable[[State], Iterator[tuple[str, State]]]
 
 
-def solve(game: OwnGame, rows: Sequence[str], budget: int) -> Outcome:
-    """Reach a goal from the start. `budget`: states to look at. Breadth first, so with the fewest moves.
+def solve(game: CustomGame, rows: Sequence[str], budget: int) -> Outcome:
+    """Reach a goal from the start in the fewest moves. `budget`: the states to search.
 
     Raises:
         ValueError: rows are no level of the game.
@@ -30,8 +30,8 @@ def solve(game: OwnGame, rows: Sequence[str], budget: int) -> Outcome:
     return Outcome("unsolvable", "", len(came), f"none of the {len({s[:2] for s in came})} places to get to is a goal")
 
 
-def places(game: OwnGame, rows: Sequence[str]) -> dict[Cell, int]:
-    """Where one can get to and rest, and in how many moves: in reading order of the search, the start first.
+def places(game: CustomGame, rows: Sequence[str]) -> dict[Cell, int]:
+    """The cells that the player can reach and rest in, with the number of moves, in the order of the search.
 
     Raises:
         ValueError: rows have no start.
@@ -48,9 +48,9 @@ def places(game: OwnGame, rows: Sequence[str]) -> dict[Cell, int]:
 
 
 def _search(
-    game: OwnGame, rows: Sequence[str], goals: set[Cell], budget: int
+    game: CustomGame, rows: Sequence[str], goals: set[Cell], budget: int
 ) -> tuple[dict[State, tuple[State, str]], State | None]:
-    """Where each state came from, up to one more than the budget, and the state in a goal if one was found."""
+    """Each state's predecessor and move, up to one more than the budget; and the state in a goal, if one was found."""
     steps = _four_way(game, rows) if game.four_way else _walking(game, rows)
     start = (*find(rows, starts_of(game))[0], 0)
     came: dict[State, tuple[State, str]] = {start: (start, "")}
@@ -70,13 +70,13 @@ def _search(
     return came, None
 
 
-def _open(game: OwnGame, rows: Sequence[str]) -> set[Cell]:
-    """The cells that one may be in."""
+def _open(game: CustomGame, rows: Sequence[str]) -> set[Cell]:
+    """The cells that the player can be in."""
     closed = "".join(c for c, tile in game.tiles.items() if tile.hazard or (tile.solid and not tile.oneway))
     return {(y, x) for y, row in enumerate(rows) for x, char in enumerate(row) if char not in closed}
 
 
-def _four_way(game: OwnGame, rows: Sequence[str]) -> Steps:
+def _four_way(game: CustomGame, rows: Sequence[str]) -> Steps:
     open_ = _open(game, rows)
 
     def steps(state: State) -> Iterator[tuple[str, State]]:
@@ -88,8 +88,8 @@ def _four_way(game: OwnGame, rows: Sequence[str]) -> Steps:
     return steps
 
 
-def _resting(game: OwnGame, rows: Sequence[str]) -> Callable[[int, int], bool]:
-    """Whether one does not fall from a cell."""
+def _resting(game: CustomGame, rows: Sequence[str]) -> Callable[[int, int], bool]:
+    """Whether the player rests in a cell, and does not fall."""
     if game.four_way:
         return lambda _y, _x: True
     tiles = game.tiles.values()
@@ -98,7 +98,7 @@ def _resting(game: OwnGame, rows: Sequence[str]) -> Callable[[int, int], bool]:
     return lambda y, x: rows[y][x] in climbed or (y + 1 < len(rows) and rows[y + 1][x] in holds)
 
 
-def _walking(game: OwnGame, rows: Sequence[str]) -> Steps:
+def _walking(game: CustomGame, rows: Sequence[str]) -> Steps:
     open_, resting = _open(game, rows), _resting(game, rows)
     climbed = set(find(rows, "".join(tile.char for tile in game.tiles.values() if tile.climbable)))
 

@@ -1,6 +1,6 @@
-"""Small edits that let a dungeon be completed, and all of it be reached. A tile that is given is never touched.
+"""Small edits after which a dungeon can be completed and every room entered. Fixed tiles never change.
 
-What is tried, in which order, and how often, follows from the level alone.
+The edits and their order depend on the level alone.
 """
 
 from __future__ import annotations
@@ -9,31 +9,38 @@ from collections import deque
 from collections.abc import Sequence, Set
 
 from runtime.content.levels.dungeon import solver as dungeon
+from runtime.content.levels.dungeon.game import DUNGEON
 from runtime.content.levels.dungeon.places import place_stairs
-from runtime.content.levels.rules import DUNGEON, OFFSETS, Cell, Outcome, Prove, find, put
+from runtime.content.levels.rules import OFFSETS, Cell, Outcome, Prove, find, put
 
-OPENED = 3  # walls opened for one way, at most
+OPENED = 3  # walls opened for one path, at most
 POCKET = 4  # tiles: a closed room so small is filled
-ROOMS = 24  # closed rooms that are mended, at most
+ROOMS = 24  # closed rooms that are repaired, at most
 
 
-def arrange(rows: Sequence[str], kept: Set[Cell]) -> list[str]:
-    """The level with one start and a goal, placed by rule where they are missing. Raises ValueError without floor."""
-    placed = place_stairs(rows, kept)
-    if any(placed[y][x] != rows[y][x] for y, x in kept):
+def arrange(rows: Sequence[str], fixed: Set[Cell]) -> list[str]:
+    """The level with one start and a goal, placed by rule if missing. Raises ValueError if there is no floor."""
+    placed = place_stairs(rows, fixed)
+    if any(placed[y][x] != rows[y][x] for y, x in fixed):
         raise ValueError("the stairs would take the place of what is given")
     return placed
 
 
-def mend(rows: Sequence[str], kept: Set[Cell], prove: Prove) -> tuple[list[str], Outcome] | None:
-    """The level with walls opened, a few for a way: from the start to a goal, and to every closed room; closed rooms of
-    a few tiles are filled. None if that is not enough.
+def mend(rows: Sequence[str], fixed: Set[Cell], prove: Prove) -> tuple[list[str], Outcome] | None:
+    """The level with a few walls opened for a path to a goal and to every closed room, and its solution.
+
+    Closed rooms of a few tiles are filled. None if that is not enough.
+
+    Args:
+        rows: the level, with start and goal.
+        fixed: the places of fixed tiles.
+        prove: a solver with its budget.
     """
     start = find(rows, "<")
     known = dungeon.reached(rows, start)
     goals = set(find(rows, ">"))
     if not goals & known.keys():
-        way = _way(rows, start, goals, kept)
+        way = _way(rows, start, goals, fixed)
         if way is None:
             return None
         rows = _open(rows, way)
@@ -42,10 +49,10 @@ def mend(rows: Sequence[str], kept: Set[Cell], prove: Prove) -> tuple[list[str],
         if not closed:
             break
         room = closed[0]
-        way = _way(rows, room, dungeon.reached(rows, start).keys(), kept)
+        way = _way(rows, room, dungeon.reached(rows, start).keys(), fixed)
         if way is not None:
             rows = _open(rows, way)
-        elif len(room) <= POCKET and not kept & set(room) and not goals & set(room):
+        elif len(room) <= POCKET and not fixed & set(room) and not goals & set(room):
             rows = put(rows, dict.fromkeys(room, "#"))
         else:
             return None
@@ -53,8 +60,8 @@ def mend(rows: Sequence[str], kept: Set[Cell], prove: Prove) -> tuple[list[str],
     return (list(rows), outcome) if outcome.status == "solved" and not dungeon.unreached(rows) else None
 
 
-def _way(rows: Sequence[str], starts: Sequence[Cell], ends: Set[Cell], kept: Set[Cell]) -> list[Cell] | None:
-    """What must be opened on the way that needs the fewest openings; None if it needs more than OPENED."""
+def _way(rows: Sequence[str], starts: Sequence[Cell], ends: Set[Cell], fixed: Set[Cell]) -> list[Cell] | None:
+    """The tiles to open on the path that needs the fewest of them; None if it needs more than OPENED."""
     came: dict[Cell, Cell | None] = dict.fromkeys(starts)
     cost = dict.fromkeys(starts, 0)
     queue = deque(starts)
@@ -78,7 +85,7 @@ def _way(rows: Sequence[str], starts: Sequence[Cell], ends: Set[Cell], kept: Set
                 continue
             shut = rows[y][x] not in dungeon.ENTERED
             total = cost[cell] + shut
-            if (shut and (y, x) in kept) or total > OPENED or total >= cost.get((y, x), OPENED + 1):
+            if (shut and (y, x) in fixed) or total > OPENED or total >= cost.get((y, x), OPENED + 1):
                 continue
             cost[y, x], came[y, x] = total, cell
             if shut:
@@ -89,5 +96,5 @@ def _way(rows: Sequence[str], starts: Sequence[Cell], ends: Set[Cell], kept: Set
 
 
 def _open(rows: Sequence[str], cells: Sequence[Cell]) -> list[str]:
-    """Doors in walls, floor in place of all else."""
+    """The level with the cells opened: a wall becomes a door, any other tile floor."""
     return put(rows, {(y, x): "+" if rows[y][x] == "#" else DUNGEON.empty for y, x in cells})

@@ -1,10 +1,11 @@
-"""The dungeon walked step by step, to verify a solution. It shares no code with the search."""
+"""The replay of the dungeon, step by step, to verify a solution. It shares no code with the search."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runtime.content.levels.rules import DUNGEON, OFFSETS, TILE, IllegalMove, check_rows, find
+from runtime.content.levels.dungeon.game import DUNGEON
+from runtime.content.levels.rules import OFFSETS, TILE, IllegalMove, check_rows, find
 
 
 def replay(rows: Sequence[str], moves: str) -> bool:

@@ -1,4 +1,4 @@
-"""Walking through a dungeon with as few hurts as can be, and finding what nobody can reach (docs/levels.md)."""
+"""The dungeon's solver, and the rooms that nobody can reach (docs/levels.md)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 
-from runtime.content.levels.rules import DUNGEON, OFFSETS, Cell, Outcome, check_rows, find, traced
+from runtime.content.levels.dungeon.game import DUNGEON
+from runtime.content.levels.rules import OFFSETS, Cell, Outcome, check_rows, find, traced
 from runtime.content.levels.watch import EVERY, look, watched
 
 State = tuple[int, int, bool]  # row, column, whether the player has a key
@@ -15,9 +16,9 @@ HURTS = frozenset(c for c in ENTERED if DUNGEON.tiles[c].hazard)
 
 
 def solve(rows: Sequence[str], budget: int = DUNGEON.budget) -> Outcome:
-    """Walk from the start to the nearest goal: through as few monsters and traps as possible, then the shortest way.
+    """Find the path from the start to a goal through the fewest monsters and traps; of several, the shortest.
 
-    Dijkstra's search over places, each with and without a key; `budget`: of those, how many to look at.
+    Dijkstra's algorithm over places, each with and without a key; `budget`: how many of these to search.
 
     Raises:
         ValueError: rows are no level.
@@ -53,7 +54,7 @@ def solve(rows: Sequence[str], budget: int = DUNGEON.budget) -> Outcome:
 
 
 def reached(rows: Sequence[str], starts: Sequence[Cell], has_key: bool = False) -> dict[Cell, int]:
-    """Each tile that can be walked to from one of `starts`, and in how many steps, keys and locked doors minded."""
+    """Each tile that can be reached from one of `starts`, with the number of steps. Locked doors need a key."""
     steps: dict[State, int] = {(y, x, has_key or rows[y][x] == "k"): 0 for y, x in starts}
     distance: dict[Cell, int] = {}
     queue = deque(steps)
@@ -68,7 +69,7 @@ def reached(rows: Sequence[str], starts: Sequence[Cell], has_key: bool = False) 
 
 
 def places(start: Cell, moves: str) -> list[Cell]:
-    """Where a player is who makes these moves from `start`: there, and after each."""
+    """The cells of a player who makes these moves from `start`: before the first and after each."""
     passed = [start]
     for move in moves:
         (y, x), (dy, dx) = passed[-1], OFFSETS[move]
@@ -77,7 +78,7 @@ def places(start: Cell, moves: str) -> list[Cell]:
 
 
 def unreached(rows: Sequence[str]) -> list[list[Cell]]:
-    """Rooms that no walk from the start enters: areas of adjacent tiles that could be entered, the largest first.
+    """Rooms that can't be reached from the start: areas of adjacent enterable tiles, the largest first.
 
     Raises:
         ValueError: rows are no level.
@@ -88,7 +89,7 @@ def unreached(rows: Sequence[str]) -> list[list[Cell]]:
 
 
 def areas(rows: Sequence[str], without: set[Cell]) -> Iterator[list[Cell]]:
-    """Areas of adjacent tiles that can be entered, locked doors included, but for those in `without`."""
+    """Areas of adjacent enterable tiles, locked doors included, without the cells in `without`."""
     seen = set(without)
     for cell in find(rows, "".join(ENTERED)):
         if cell not in seen:
@@ -98,7 +99,7 @@ def areas(rows: Sequence[str], without: set[Cell]) -> Iterator[list[Cell]]:
 
 
 def _steps(rows: Sequence[str], state: State) -> Iterator[tuple[str, State]]:
-    """The moves a player has, and where each leads."""
+    """The player's moves, and the state after each."""
     y, x, has_key = state
     for move, (dy, dx) in OFFSETS.items():
         row, column = y + dy, x + dx
@@ -109,6 +110,6 @@ def _steps(rows: Sequence[str], state: State) -> Iterator[tuple[str, State]]:
 
 
 def _open(rows: Sequence[str]) -> bool:
-    """Whether there would be a way if no door were locked."""
+    """Whether there is a path if no door is locked."""
     known = reached(rows, find(rows, "<"), has_key=True)
     return any(rows[y][x] == ">" for y, x in known)

@@ -1,4 +1,4 @@
-"""A platformer level as the rules see it: tiles and what is beyond them, slopes, and the ways of enemies."""
+"""A platformer level for the rules: its tiles and what is beyond its borders, slopes, and the paths of enemies."""
 
 from __future__ import annotations
 

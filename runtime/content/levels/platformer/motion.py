@@ -1,8 +1,7 @@
-"""The platformer's physics compiled, for the search: a tick among tiles, and where enemies are.
+"""The platformer's physics, compiled for the search: a tick among tiles, and the places of enemies.
 
-These are the rules of platformer_step, by which the search's solutions are verified, implemented once more for speed: a
-level is an array of flags with a margin, so that nothing here asks for its borders. Coordinates count from the margin's
-corner.
+The rules are those of step.py, which verifies the search's solutions, implemented a second time for speed. A level is
+an array of flags with a margin, so that no function checks its borders. Coordinates count from the margin's corner.
 """
 
 from __future__ import annotations
@@ -167,7 +166,7 @@ def _feet(tiles: NDArray[np.int32], x: int, y: int, lowest: int, grounded: bool)
 def move(
     tiles: NDArray[np.int32], x: int, y: int, vx: int, vy: int, grounded: bool, direction: int, jump: bool
 ) -> tuple[int, int, int, int, bool]:
-    """One tick among tiles: the player's x, y, speeds, and whether they stand. Arguments as in platformer_step."""
+    """One tick among tiles: the player's x, y, speeds, and whether they stand. Arguments as in step.py."""
     old_x = x
     column, middle = x >> 4, (y - HEIGHT // 2) >> 4
     swims = tiles[middle, column] & FLUID != 0

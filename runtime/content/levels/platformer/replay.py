@@ -1,20 +1,21 @@
-"""The platformer played by its rules, to verify a solution. It shares no code with the search."""
+"""The replay of the platformer, tick by tick, to verify a solution. It shares no code with the search."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from runtime.content.levels.platformer.game import PLATFORMER
 from runtime.content.levels.platformer.level import read_level
 from runtime.content.levels.platformer.physics import DIRECTIONS, HEIGHT
 from runtime.content.levels.platformer.step import COMPLETE, DEATHS, State, first_state, step
-from runtime.content.levels.rules import PLATFORMER, IllegalMove, check_rows
+from runtime.content.levels.rules import IllegalMove, check_rows
 
 
 def replay(rows: Sequence[str], moves: str) -> bool:
     """Whether `moves` lead from the start to a goal.
 
     Raises:
-        IllegalMove: a letter that is none, or a tick in which the player is hurt or falls out of the level.
+        IllegalMove: an unknown letter, or a tick in which the player is hurt or falls out of the level.
         ValueError: rows are no level, as check_rows says.
     """
     *_, last = play(rows, moves)

@@ -2,8 +2,7 @@
 
 A node is the player after the same keys were held for a few ticks. Nodes that are alike (within half a tile, with
 similar speeds, and the same enemy near) count as one, so the search is fast and not complete: where it finds nothing,
-only platformer_reach can prove that there is nothing. On levels made by people a search four times as fine found
-nothing more.
+only reach.py can prove that there is nothing. On levels made by people a search four times as fine found nothing more.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from runtime.content.levels.platformer.game import PLATFORMER
 from runtime.content.levels.platformer.motion import (
     ABOVE,
     ACROSS,
@@ -39,7 +39,7 @@ from runtime.content.levels.platformer.motion import (
 from runtime.content.levels.platformer.physics import HEIGHT, RUN
 from runtime.content.levels.platformer.reach import reach
 from runtime.content.levels.queue import add, pop, push, table_for
-from runtime.content.levels.rules import PLATFORMER, TILE, Outcome, check_rows
+from runtime.content.levels.rules import TILE, Outcome, check_rows
 from runtime.content.levels.watch import DONE, STOP, look, watched
 
 LETTERS = ".rlJRL"  # the keys of an action: sideways (none, right, left) + 3 * jump
@@ -104,7 +104,7 @@ def _moves(
 
 
 def _why_not(reached: NDArray[np.bool_], steps: NDArray[np.int32]) -> str:
-    """What keeps a player who can get to these tiles from every goal."""
+    """Why a player who can reach these tiles reaches no goal."""
     nearest = np.argmin(np.where(reached, steps, FAR))
     row, column = np.unravel_index(nearest, steps.shape)
     if steps[row, column] == FAR:
@@ -162,9 +162,9 @@ def _search(
     budget: int,
     numbers: NDArray[np.int64],
 ) -> tuple[NDArray[np.int8], int, bool]:
-    """The action of every tick to a goal or to the node nearest to one, the count of nodes, whether it is a goal.
+    """The action of every tick to a goal or to the node nearest to one, the number of nodes, whether it is a goal.
 
-    `numbers`: how far it is, and whether it is to stop (runtime/content/levels/watch.py).
+    `numbers`: progress, and whether to stop (runtime/content/levels/watch.py).
     """
     nodes = np.empty((budget, 10), np.int64)
     nodes[0] = np.array((x, y, 0, 0, 0, 0, 0, 0, 0, 0))

@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from runtime.content.levels.queue import add, table_for
-from runtime.content.levels.rules import HOLE_TICKS
+from runtime.content.levels.runner.game import HOLE_TICKS
 from runtime.content.levels.watch import look, watched
 
 FREE, BRICK, STONE, LADDER, ROPE = range(5)

@@ -1,7 +1,7 @@
-"""Guards of the Lode Runner kind: on the ground beside a solution's way, each with a role.
+"""Places the guards of the Lode Runner kind: on the ground beside the solution's path, each with a role.
 
-The solver takes guards for air, so what holds of them is only this: the player who makes the moves of the solution
-passes no tile that a guard starts on, but for guards that are given. How a game moves its guards is its own affair.
+To the solver guards are air. So only this is guaranteed: the player who makes the moves of the solution passes no tile
+that a guard starts on, except fixed guards. How guards move is up to the game.
 """
 
 from __future__ import annotations
@@ -9,41 +9,47 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence, Set
 
-from runtime.content.levels.rules import OFFSETS, RUNNER, TILE, Cell, find, put
+from runtime.content.levels.rules import OFFSETS, TILE, Cell, find, put
+from runtime.content.levels.runner.game import RUNNER
 from runtime.content.levels.runner.graph import Graph, kinds, step_graph
 from runtime.content.levels.runner.replay import path
 
-AHEAD = 3  # steps that a guard has to the way, if it can be: so much of a start the player gets
-START = 8  # steps from where the player starts, across whatever is between, that a guard stands at least
-APART = (8, 5, 3)  # the same from the next guard, where there is room; else less
+AHEAD = 3  # steps from a guard to the path, where possible: the player's head start
+START = 8  # steps from the player's start to a guard at least, walls ignored
+APART = (8, 5, 3)  # steps between guards, walls ignored; the next number where there is no room
 CORNER = 3  # rows and columns
-EDGE, EDGE_COSTS = 2, 4  # columns at the sides, and how many steps farther off a place there counts as
-FAR = 12  # steps beyond which it makes no difference how far a thing is
+EDGE, EDGE_COSTS = 2, 4  # columns at the sides, and the steps that a place there costs extra
+FAR = 12  # steps: longer distances count as this
 
 
 def place_guards(
-    rows: Sequence[str], moves: str, count: int | None = None, kept: Set[Cell] = frozenset(), least: int = 0
+    rows: Sequence[str], moves: str, count: int | None = None, fixed: Set[Cell] = frozenset(), least: int = 0
 ) -> list[str]:
-    """The level with `count` guards (by default as many as it has) beside the way of its solution.
+    """The level with guards beside the path of its solution.
 
-    A guard's place is on ground, off the way, and leads to it by steps; it is neither near the start nor in a corner.
-    Guards that stand so already stay, the first of them if there are more. The others take turns: one guards gold, one
-    a ladder, one the way, each at the place that is nearest to that, apart from other guards. Where there is no room
-    for all there are fewer; for up to `least` any ground off the way will do. Tiles in `kept` stay as they are, guards
-    among them.
+    A guard stands on ground off the path, from where steps lead to the path; not near the start, and not in a corner.
+    Guards that stand like this already stay. The others take turns: one guards gold, one a ladder, one the path, each
+    at the nearest place, apart from other guards. Where there is no room for all there are fewer.
+
+    Args:
+        rows: the level.
+        moves: its solution.
+        count: the number of guards; by default as many as the level has.
+        fixed: the places of fixed tiles, which stay as they are.
+        least: up to so many guards are placed on any ground off the path, if there is no better place.
 
     Raises:
-        IllegalMove, ValueError: as runner_replay.path.
+        IllegalMove, ValueError: as replay.path.
     """
     height, width = len(rows), len(rows[0])
     way = {(y // TILE, x // TILE) for x, y in path(rows, moves)}
     guards = find(rows, "E")
     wanted = len(guards) if count is None else count
-    clear = [at for at in find(rows, ".E") if at not in kept and at not in way and bears(rows, *at)]
+    clear = [at for at in find(rows, ".E") if at not in fixed and at not in way and bears(rows, *at)]
     walked = steps_to(step_graph(kinds(rows, False), []), way, width)
     start = steps_from(find(rows, "M"), height, width)
     good = [at for at in clear if at in walked and start[at] >= START and not in_corner(*at, height, width)]
-    placed = [at for at in guards if at in kept]
+    placed = [at for at in guards if at in fixed]
     placed += [at for at in good if rows[at[0]][at[1]] == "E"][: max(0, wanted - len(placed))]
     roles = [_near(steps_from(find(rows, char), height, width), walked, width) for char in "G#"]
     roles.append(_near(walked, walked, width))
@@ -62,7 +68,7 @@ def place_guards(
 
 
 def _near(to: dict[Cell, int], walked: dict[Cell, int], width: int) -> Callable[[Cell], tuple[int, Cell]]:
-    """How ill a place suits a role: twice the steps to what it guards, and how far off its steps to the way are."""
+    """The cost of a place in a role: twice the steps to what it guards, and the deviation of its steps to the path."""
 
     def cost(at: Cell) -> tuple[int, Cell]:
         edge = EDGE_COSTS if not EDGE <= at[1] < width - EDGE else 0
@@ -74,7 +80,7 @@ def _near(to: dict[Cell, int], walked: dict[Cell, int], width: int) -> Callable[
 def _best(
     places: Sequence[Cell], placed: Sequence[Cell], cost: Callable[[Cell], tuple[int, Cell]], height: int, width: int
 ) -> Cell | None:
-    """The place that suits best of those far enough from other guards; None where there is none."""
+    """The cheapest place far enough from other guards; None where there is none."""
     apart = steps_from(placed, height, width)
     for least in APART:
         free = [at for at in places if apart.get(at, least) >= least]
@@ -89,12 +95,12 @@ def in_corner(y: int, x: int, height: int, width: int) -> bool:
 
 
 def bears(rows: Sequence[str], y: int, x: int) -> bool:
-    """Whether a guard stands there rather than falls."""
+    """Whether a guard can stand there."""
     return y + 1 == len(rows) or rows[y + 1][x] in "bB#"
 
 
 def steps_from(places: Iterable[Cell], height: int, width: int) -> dict[Cell, int]:
-    """Steps from the nearest of the places to each, whatever is between."""
+    """Each cell's distance in steps from the nearest of the places, walls ignored."""
     steps = dict.fromkeys(places, 0)
     queue = deque(steps)
     while queue:
@@ -108,7 +114,7 @@ def steps_from(places: Iterable[Cell], height: int, width: int) -> dict[Cell, in
 
 
 def steps_to(graph: Graph, places: Iterable[Cell], width: int) -> dict[Cell, int]:
-    """Steps and falls that lead from each tile to the nearest of the places, where some do; nothing is dug."""
+    """Each tile's distance in steps and falls to the nearest of the places, if there is a path; nothing is dug."""
     sources: dict[int, list[int]] = {}
     first, to = graph.first.tolist(), graph.to.tolist()
     for node in range(graph.tiles):
@@ -126,5 +132,5 @@ def steps_to(graph: Graph, places: Iterable[Cell], width: int) -> dict[Cell, int
 
 
 def divide(node: int, width: int) -> Cell:
-    """The row and column of a node of runner_graph, of a level so wide."""
+    """The row and column of a node of graph.py, in a level so wide."""
     return node // (width + 2), node % (width + 2) - 1

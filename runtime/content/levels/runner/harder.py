@@ -1,8 +1,7 @@
 """Makes a solved level of the Lode Runner kind harder: gold goes where it takes the longest detours and digs, and
-ladders join parts that nobody gets to.
+ladders lead to parts that could not be reached.
 
-What is tried, in which order, and how often, follows from the level alone. Every level that is given back was solved
-as it is.
+The edits and their order depend on the level alone. Every level that is returned was solved as it is.
 """
 
 from __future__ import annotations
@@ -13,22 +12,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.content.levels.difficulty import DIG_COSTS
 from runtime.content.levels.graphs import components, distances, reversed_edges
-from runtime.content.levels.rules import RUNNER, TILE, Cell, Outcome, Prove, find, put
+from runtime.content.levels.rules import TILE, Cell, Outcome, Prove, find, put
+from runtime.content.levels.runner.game import RUNNER
 from runtime.content.levels.runner.graph import Graph, dig_graph, kinds, step_graph
 from runtime.content.levels.runner.guards import bears, divide
+from runtime.content.levels.runner.measures import DIG_COSTS
 from runtime.content.levels.runner.repair import LADDER, STATES, shortest_ladder
 from runtime.content.levels.runner.replay import path
 
 ROUNDS = 16  # of edits, each followed by a proof
 PIECES = 8  # of gold in each
 DETOUR = 3  # steps that a piece takes at least
-NEAR = 2  # steps from another piece: such a piece is moved first
-PART = 5  # tiles that a part has at least that is worth a ladder
-PARTS = 16  # the largest parts, that a ladder is looked for to
+NEAR = 2  # steps: a piece so near to another one is moved first
+PART = 5  # tiles: a smaller part gets no ladder
+PARTS = 16  # the largest parts, for which a ladder is tried
 LONGEST = 10  # tiles of that ladder
-IDLE = 2  # ladders one after the other that make a level no harder
+IDLE = 2  # successive ladders that make the level no harder, at most
 POCKETS = 4  # dug into bricks at a time
 BETWEEN = 5  # steps between two of them
 
@@ -39,16 +39,21 @@ Measure = Callable[[Sequence[str], Outcome], int]
 def harden(
     rows: Sequence[str],
     outcome: Outcome,
-    kept: Set[Cell],
+    fixed: Set[Cell],
     wanted: tuple[int, int],
     most_gold: int,
     measure: Measure,
     prove: Prove,
 ) -> tuple[list[str], Outcome] | None:
-    """A level as hard as `wanted`, least and most, with its solution; None if these edits don't make it so.
+    """A level as hard as wanted with its solution; None if these edits are not enough.
 
-    `most_gold`: pieces are added up to so many, then those beside other pieces are moved. `measure`: the difficulty of
-    a level with its solution. Tiles in `kept` stay as they are.
+    Args:
+        rows, outcome: the level and its solution.
+        fixed: the places of fixed tiles, which stay as they are.
+        wanted: the least and the most difficulty, in hundredths.
+        most_gold: pieces are added up to this number; then pieces beside others are moved.
+        measure: the difficulty of a level with its solution.
+        prove: a solver with its budget.
     """
     level, hard = list(rows), measure(rows, outcome)
     ways, edit, idle = _ways(level), 0, 0
@@ -57,7 +62,7 @@ def harden(
         while tried is None:
             if edit == len(EDITS):
                 return None
-            tried = EDITS[edit](level, outcome, ways, kept, most_gold)
+            tried = EDITS[edit](level, outcome, ways, fixed, most_gold)
             edit += tried is None
         found = prove(tried)
         reached = measure(tried, found) if found.status == "solved" else None
@@ -114,9 +119,9 @@ def _core(rows: Sequence[str], outcome: Outcome, ways: _Ways) -> frozenset[Cell]
     return frozenset(divide(node, len(rows[0])) for node in nodes.tolist())
 
 
-def _pocketed(rows: Sequence[str], outcome: Outcome, ways: _Ways, kept: Set[Cell], most: int) -> list[str] | None:
-    """The level with gold in pockets of two tiles within bricks, above a place that the player gets back from: one digs
-    in from the top, and out through the bottom.
+def _pocketed(rows: Sequence[str], outcome: Outcome, ways: _Ways, fixed: Set[Cell], most: int) -> list[str] | None:
+    """The level with gold in pockets of two tiles within bricks, above a place from which the player gets back. The
+    player digs in from the top, and out through the bottom.
     """
     height, width = len(rows), len(rows[0])
     core = _core(rows, outcome, ways)
@@ -128,7 +133,7 @@ def _pocketed(rows: Sequence[str], outcome: Outcome, ways: _Ways, kept: Set[Cell
             for side in (-1, 1):
                 out = x + side
                 block = [(v, u) for v in range(y, y + 3) for u in (x, out)]
-                if len(places) >= min(POCKETS, room) or not 0 <= out < width or kept & set(block):
+                if len(places) >= min(POCKETS, room) or not 0 <= out < width or fixed & set(block):
                     continue
                 if any(rows[v][u] != "b" for v, u in block) or (y + 3, out) not in core:
                     continue
@@ -140,29 +145,29 @@ def _pocketed(rows: Sequence[str], outcome: Outcome, ways: _Ways, kept: Set[Cell
     return put(rows, changed) if changed else None
 
 
-def _buried(rows: Sequence[str], outcome: Outcome, ways: _Ways, kept: Set[Cell], most: int) -> list[str] | None:
-    """The level with some more gold, also where one has to dig for it."""
-    return _spread(rows, outcome, ways.digs, kept, most)
+def _buried(rows: Sequence[str], outcome: Outcome, ways: _Ways, fixed: Set[Cell], most: int) -> list[str] | None:
+    """The level with more gold, also where the player has to dig for it."""
+    return _spread(rows, outcome, ways.digs, fixed, most)
 
 
-def _strewn(rows: Sequence[str], outcome: Outcome, ways: _Ways, kept: Set[Cell], most: int) -> list[str] | None:
-    """The level with some more gold where one walks for it, which takes less but seldom makes it unsolvable."""
-    return _spread(rows, outcome, ways.steps, kept, most)
+def _strewn(rows: Sequence[str], outcome: Outcome, ways: _Ways, fixed: Set[Cell], most: int) -> list[str] | None:
+    """The level with more gold where the player can walk: less labour, but it seldom becomes unsolvable."""
+    return _spread(rows, outcome, ways.steps, fixed, most)
 
 
-def _spread(rows: Sequence[str], outcome: Outcome, ways: Arrays, kept: Set[Cell], most: int) -> list[str] | None:
-    """The level with some more pieces where the way is farthest; None where no place takes a detour."""
+def _spread(rows: Sequence[str], outcome: Outcome, ways: Arrays, fixed: Set[Cell], most: int) -> list[str] | None:
+    """The level with more pieces where the detour is longest; None where there is no detour."""
     width = len(rows[0])
     known = np.zeros(len(ways[0]) - 1, np.bool_)
     known[_way_of(rows, outcome)] = True
     backwards, part = reversed_edges(*ways), components(*ways[:2])
     passed = np.isin(part, part[known])  # from these parts one gets to and fro, so that gold there is no trap
-    cells = [at for at in find(rows, RUNNER.empty) if at not in kept and bears(rows, *at)]
+    cells = [at for at in find(rows, RUNNER.empty) if at not in fixed and bears(rows, *at)]
     places = np.array([y * (width + 2) + x + 1 for y, x in cells], np.int64)
     gold = find(rows, "G")
     changed: dict[Cell, str] = {}
     for _ in range(PIECES if cells else 0):
-        spare = _spare(gold, kept) if len(gold) >= most else None
+        spare = _spare(gold, fixed) if len(gold) >= most else None
         if spare is None and len(gold) >= most:
             break
         there, before = distances(*ways, known)
@@ -183,25 +188,25 @@ def _spread(rows: Sequence[str], outcome: Outcome, ways: Arrays, kept: Set[Cell]
     return put(rows, changed) if changed else None
 
 
-def _spare(gold: Sequence[Cell], kept: Set[Cell]) -> Cell | None:
+def _spare(gold: Sequence[Cell], fixed: Set[Cell]) -> Cell | None:
     """The last of the pieces that lie beside others."""
     for at in sorted(gold, reverse=True):
-        if at not in kept and any(
+        if at not in fixed and any(
             other != at and abs(other[0] - at[0]) + abs(other[1] - at[1]) <= NEAR for other in gold
         ):
             return at
     return None
 
 
-def _joined(rows: Sequence[str], outcome: Outcome, ways: _Ways, kept: Set[Cell], _most: int) -> list[str] | None:
-    """The level with a ladder from where the solution leads to the largest part that one can be laid to."""
+def _joined(rows: Sequence[str], outcome: Outcome, ways: _Ways, fixed: Set[Cell], _most: int) -> list[str] | None:
+    """The level with a ladder from the solution's part to the largest part that a ladder can join."""
     width = len(rows[0])
     cells, sizes = _core(rows, outcome, ways), np.bincount(ways.part)
     core = _main(rows, outcome, ways)
     others = [int(n) for n in np.argsort(-sizes, kind="stable")[:PARTS] if n != core and sizes[n] >= PART]
     for other in others:
         part = [divide(node, width) for node in np.flatnonzero(ways.part == other).tolist()]
-        ladder = shortest_ladder(rows, kept, cells, part, LONGEST)
+        ladder = shortest_ladder(rows, fixed, cells, part, LONGEST)
         if ladder is not None:
             return put(rows, dict.fromkeys(ladder, LADDER))
     return None

@@ -1,6 +1,6 @@
-"""Small edits that let a level of the Lode Runner kind be completed. A tile that is given is never touched.
+"""Small edits after which a level of the Lode Runner kind can be completed. Fixed tiles never change.
 
-What is tried, in which order, and how often, follows from the level alone.
+The edits and their order depend on the level alone.
 """
 
 from __future__ import annotations
@@ -11,77 +11,90 @@ from dataclasses import dataclass
 import numpy as np
 
 from runtime.content.levels.graphs import components
-from runtime.content.levels.rules import RUNNER, Cell, Outcome, Prove, find, put
+from runtime.content.levels.rules import Cell, Outcome, Prove, find, put
+from runtime.content.levels.runner.game import RUNNER
 from runtime.content.levels.runner.graph import dig_graph, kinds, reached, step_graph
 from runtime.content.levels.runner.guards import bears, steps_from
 
 LADDER, HIDDEN, AIR = "#", "H", RUNNER.empty
 LONGEST = 6  # tiles of a ladder that is added
 PIECES = 6  # of gold that are moved, at most
-FEW = 2  # pieces outside are moved without a look for a ladder
+FEW = 2  # pieces outside the core are moved, without trying a ladder
 ROUNDS = 4  # of edits; each but the last may add a ladder
-STATES = 30_000  # of digging, looked at in each round
+STATES = 30_000  # of digging, searched in each round
 FAR_LARGER = 2  # times as many tiles
-SOLID_COSTS = 4  # times as much as air, for a hidden ladder to take its place
+SOLID_COSTS = 4  # the cost of a hidden ladder in a solid tile; in air it is 1
 
 
-def arrange(rows: Sequence[str], kept: Set[Cell], gold: bool, guards: tuple[int, int] | None) -> list[str]:
-    """The level with one player, some `gold`, and so many `guards` at least and at most; None leaves them.
+def arrange(rows: Sequence[str], fixed: Set[Cell], gold: bool, guards: tuple[int, int] | None) -> list[str]:
+    """The level with one player, and the gold and guards that it needs.
 
-    Too many players or guards become air, the last ones first. A player that is missing goes to the first place to
-    stand on, gold and guards to the place farthest from all players, gold and guards there are.
+    Surplus players or guards become air, the last ones first. A missing player goes to the first place to stand on,
+    gold and guards to the place farthest from all players, gold and guards.
+
+    Args:
+        rows: the level.
+        fixed: the places of fixed tiles.
+        gold: whether there must be some.
+        guards: the least and the most of them; None: as many as there are.
 
     Raises:
-        ValueError: there is no place to stand on for what is missing, or too many are given.
+        ValueError: there is no place for what is missing, or too many are fixed.
     """
-    rows = _thinned(rows, kept, "M", 1)
+    rows = _thinned(rows, fixed, "M", 1)
     if not find(rows, "M"):
-        rows = put(rows, {_places(rows, kept)[0]: "M"})
+        rows = put(rows, {_places(rows, fixed)[0]: "M"})
     if gold and not find(rows, "G"):
-        rows = put(rows, {_apart(rows, kept, "M"): "G"})
+        rows = put(rows, {_apart(rows, fixed, "M"): "G"})
     if guards is not None:
-        rows = _thinned(rows, kept, "E", guards[1])
+        rows = _thinned(rows, fixed, "E", guards[1])
         while len(find(rows, "E")) < guards[0]:
-            rows = put(rows, {_apart(rows, kept, "MGE"): "E"})
+            rows = put(rows, {_apart(rows, fixed, "MGE"): "E"})
     return list(rows)
 
 
-def _thinned(rows: Sequence[str], kept: Set[Cell], char: str, most: int) -> list[str]:
+def _thinned(rows: Sequence[str], fixed: Set[Cell], char: str, most: int) -> list[str]:
     found = find(rows, char)
-    spare = [cell for cell in found if cell not in kept][::-1][: max(0, len(found) - most)]
+    spare = [cell for cell in found if cell not in fixed][::-1][: max(0, len(found) - most)]
     if len(found) - len(spare) > most:
         raise ValueError(f"too many {char!r} are given")
     return put(rows, dict.fromkeys(spare, AIR))
 
 
-def _places(rows: Sequence[str], kept: Set[Cell]) -> list[Cell]:
-    """Air that one stands in. Raises ValueError if there is none."""
-    found = [cell for cell in find(rows, AIR) if cell not in kept and bears(rows, *cell)]
+def _places(rows: Sequence[str], fixed: Set[Cell]) -> list[Cell]:
+    """Cells of air to stand in. Raises ValueError if there are none."""
+    found = [cell for cell in find(rows, AIR) if cell not in fixed and bears(rows, *cell)]
     if not found:
         raise ValueError("no place to stand on")
     return found
 
 
-def _apart(rows: Sequence[str], kept: Set[Cell], chars: str) -> Cell:
+def _apart(rows: Sequence[str], fixed: Set[Cell], chars: str) -> Cell:
     away = steps_from(find(rows, chars), len(rows), len(rows[0]))
-    return min(_places(rows, kept), key=lambda cell: (-away[cell], cell))
+    return min(_places(rows, fixed), key=lambda cell: (-away[cell], cell))
 
 
-def mend(rows: Sequence[str], kept: Set[Cell], prove: Prove) -> tuple[list[str], Outcome] | None:
-    """The level after a few edits, with its solution; None if nothing of it helps.
+def mend(rows: Sequence[str], fixed: Set[Cell], prove: Prove) -> tuple[list[str], Outcome] | None:
+    """The level after a few edits, with its solution; None if they are not enough.
 
-    The core is where one gets to and fro in most of the level. A player who can't get there starts there; hidden
-    ladders lead up from it where no way does; gold outside is moved into it, or joined to it by a ladder if it is much.
+    The core is the largest part in which each tile can be reached from each. A player who can't get there starts there;
+    hidden ladders lead up from it where no path does; gold outside is moved into it or, if there is much, joined to it
+    by a ladder.
+
+    Args:
+        rows: the level, with its player.
+        fixed: the places of fixed tiles.
+        prove: a solver with its budget.
     """
     for last in (*[False] * (ROUNDS - 1), True):
-        core = _core_of(rows, kept)
+        core = _core_of(rows, fixed)
         if core is None:
             return None
         before = list(rows)
-        rows = _with_exit(_with_player(rows, kept, core), kept, core)
+        rows = _with_exit(_with_player(rows, fixed, core), fixed, core)
         outside = [piece for piece in find(rows, "G") if piece not in core.gold]
-        ladder = None if last or len(outside) <= FEW else _ladder(rows, kept, core, outside)
-        rows = _with_gold(rows, kept, core, outside) if ladder is None else put(rows, dict.fromkeys(ladder, LADDER))
+        ladder = None if last or len(outside) <= FEW else _ladder(rows, fixed, core, outside)
+        rows = _with_gold(rows, fixed, core, outside) if ladder is None else put(rows, dict.fromkeys(ladder, LADDER))
         if rows == before:
             return None
         outcome = prove(rows)
@@ -104,14 +117,14 @@ class _Core:
     exit: bool
     parts: Mapping[Cell, int]
 
-    def floor(self, rows: Sequence[str], kept: Set[Cell], near: Cell) -> Cell | None:
+    def floor(self, rows: Sequence[str], fixed: Set[Cell], near: Cell) -> Cell | None:
         """Air to stand in, the nearest, if there is some not beside gold."""
-        found = [at for at in self.cells if rows[at[0]][at[1]] == AIR and at not in kept and bears(rows, *at)]
+        found = [at for at in self.cells if rows[at[0]][at[1]] == AIR and at not in fixed and bears(rows, *at)]
         alone = [(y, x) for y, x in found if "G" not in rows[y][max(x - 1, 0) : x + 2]]
         return min(alone or found, key=lambda at: (abs(at[0] - near[0]) + abs(at[1] - near[1]), at), default=None)
 
 
-def _core_of(rows: Sequence[str], kept: Set[Cell]) -> _Core | None:
+def _core_of(rows: Sequence[str], fixed: Set[Cell]) -> _Core | None:
     """The largest part that the player can get to; or the largest of all, if that is far larger and they may start
     there. None if there is none of two tiles.
     """
@@ -125,7 +138,7 @@ def _core_of(rows: Sequence[str], kept: Set[Cell]) -> _Core | None:
     rank = sizes * len(sizes) + np.arange(len(sizes))  # of parts as large, one that leads to the others
     best = int(np.where(np.isin(np.arange(len(sizes)), part[known]), rank, -1).argmax())
     largest = int(rank.argmax())
-    if player not in kept and sizes[largest] > FAR_LARGER * sizes[best]:
+    if player not in fixed and sizes[largest] > FAR_LARGER * sizes[best]:
         best = largest
     if sizes[best] < 2:
         return None
@@ -145,43 +158,43 @@ def _core_of(rows: Sequence[str], kept: Set[Cell]) -> _Core | None:
     )
 
 
-def _with_player(rows: Sequence[str], kept: Set[Cell], core: _Core) -> list[str]:
+def _with_player(rows: Sequence[str], fixed: Set[Cell], core: _Core) -> list[str]:
     """The player starts in the core if they can't get there."""
     (player,) = find(rows, "M")
-    place = None if core.player or player in kept else core.floor(rows, kept, player)
+    place = None if core.player or player in fixed else core.floor(rows, fixed, player)
     return put(rows, {} if place is None else {player: AIR, place: "M"})
 
 
-def _with_exit(rows: Sequence[str], kept: Set[Cell], core: _Core) -> list[str]:
+def _with_exit(rows: Sequence[str], fixed: Set[Cell], core: _Core) -> list[str]:
     """Hidden ladders up from the core, where they change the least, unless a way leads to the top row."""
     if core.exit:
         return list(rows)
     ways = []
     for y, x in core.cells:
         way = [(v, x) for v in range(y + 1) if rows[v][x] not in LADDER + HIDDEN]
-        if not any(at in kept or rows[at[0]][at[1]] in "MG" for at in way):
+        if not any(at in fixed or rows[at[0]][at[1]] in "MG" for at in way):
             costs = sum(1 if rows[v][x] in AIR + "E" else SOLID_COSTS for v, _ in way)
             ways.append((costs, (y, x), way))
     return put(rows, dict.fromkeys(min(ways)[2], HIDDEN) if ways else {})
 
 
-def _with_gold(rows: Sequence[str], kept: Set[Cell], core: _Core, outside: Sequence[Cell]) -> list[str]:
+def _with_gold(rows: Sequence[str], fixed: Set[Cell], core: _Core, outside: Sequence[Cell]) -> list[str]:
     """The first few pieces outside the core moved to the nearest floor inside."""
-    for piece in [piece for piece in outside if piece not in kept][:PIECES]:
-        place = core.floor(rows, kept, piece)
+    for piece in [piece for piece in outside if piece not in fixed][:PIECES]:
+        place = core.floor(rows, fixed, piece)
         if place is not None:
             rows = put(rows, {piece: AIR, place: "G"})
     return list(rows)
 
 
-def _ladder(rows: Sequence[str], kept: Set[Cell], core: _Core, outside: Sequence[Cell]) -> list[Cell] | None:
+def _ladder(rows: Sequence[str], fixed: Set[Cell], core: _Core, outside: Sequence[Cell]) -> list[Cell] | None:
     """The tiles of the shortest ladder between the core and a part that has gold outside it."""
     parts = {core.parts[piece] for piece in outside if piece in core.parts}
-    return shortest_ladder(rows, kept, core.cells, [at for at, number in core.parts.items() if number in parts])
+    return shortest_ladder(rows, fixed, core.cells, [at for at, number in core.parts.items() if number in parts])
 
 
 def shortest_ladder(
-    rows: Sequence[str], kept: Set[Cell], core: Set[Cell], part: Sequence[Cell], longest: int = LONGEST
+    rows: Sequence[str], fixed: Set[Cell], core: Set[Cell], part: Sequence[Cell], longest: int = LONGEST
 ) -> list[Cell] | None:
     """The tiles of the shortest ladder between a tile of the core and one of a part; None if it takes more tiles."""
     ladders = []
@@ -190,6 +203,6 @@ def shortest_ladder(
             up, down = [(y - k, x) for k in range(length)], [(y + 1 + k, x) for k in range(length)]
             for end, (v, u), way in (((y - length, x), up[-1], up), (down[-1], down[-1], down)):
                 joins = core & {end, (v, u - 1), (v, u + 1)}
-                if joins and not any(at in kept or rows[at[0]][at[1]] in "MG" for at in way):
+                if joins and not any(at in fixed or rows[at[0]][at[1]] in "MG" for at in way):
                     ladders.append((length, way))
     return min(ladders)[1] if ladders else None

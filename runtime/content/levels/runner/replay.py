@@ -1,16 +1,17 @@
-"""The Lode Runner kind played move by move, to verify a solution. It shares no code with the search."""
+"""The replay of the Lode Runner kind, move by move, to verify a solution. It shares no code with the search."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runtime.content.levels.rules import HOLE_TICKS, OFFSETS, RUNNER, TILE, IllegalMove, check_rows
+from runtime.content.levels.rules import OFFSETS, TILE, IllegalMove, check_rows
+from runtime.content.levels.runner.game import HOLE_TICKS, RUNNER
 
 WAYS = {**OFFSETS, ".": (0, 0), "L": OFFSETS["l"], "R": OFFSETS["r"]}  # for digs: of the tile above the brick
 
 
 def replay(rows: Sequence[str], moves: str) -> bool:
-    """Whether `moves` fetch all gold and then lead to the top row; nothing is asked of guards.
+    """Whether `moves` take all gold and then lead to the top row. Guards are ignored.
 
     Raises:
         IllegalMove: a move into something solid, up without a ladder, any but `.` in a fall, a hole that can't be dug,

@@ -1,4 +1,4 @@
-"""Complete a level of the Lode Runner kind: all gold, then the top row. docs/levels.md has the rules."""
+"""The solver of the Lode Runner kind: take all gold, then reach the top row. docs/levels.md has the rules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from itertools import pairwise
 import numpy as np
 
 from runtime.content.levels.graphs import components, nearest
-from runtime.content.levels.rules import RUNNER, IllegalMove, Outcome, check_rows, find
+from runtime.content.levels.rules import IllegalMove, Outcome, check_rows, find
+from runtime.content.levels.runner.game import RUNNER
 from runtime.content.levels.runner.graph import Graph, closing, dig_graph, kinds, relaxed_graph, step_graph
 from runtime.content.levels.runner.replay import replay
 from runtime.content.levels.watch import EVERY, look, watched
@@ -21,7 +22,7 @@ TRIALS = 20  # pieces of gold tried as the last, and waits tried to leave out
 def solve(rows: Sequence[str], budget: int = RUNNER.budget) -> Outcome:
     """Fetch all gold and reach the top row, or prove that it can't be done. Guards count as air.
 
-    `budget`: how many nodes of the level's graph and states of digging may be looked at.
+    `budget`: the nodes of the level's graph and the states of digging that it may search.
 
     >>> solve(["..#....", "M.#..G.", "bbbbbbb"]).moves
     'rrrrrlllu'
@@ -42,14 +43,14 @@ def solve(rows: Sequence[str], budget: int = RUNNER.budget) -> Outcome:
 
 
 def impossible(rows: Sequence[str]) -> str:
-    """Why nobody can complete the level, whatever they dig; "" if that isn't proved. Raises ValueError as solve."""
+    """Why the level can't be completed, with any digging; "" if that isn't proved. Raises ValueError as solve."""
     check_rows(RUNNER, rows)
     return _impossible(_Level(rows, RUNNER.budget))
 
 
 @dataclass
 class _Level:
-    """A level's places as nodes of its graphs, and what has been looked at of the budget."""
+    """A level's places as nodes of its graphs, and the nodes searched so far."""
 
     rows: Sequence[str]
     budget: int

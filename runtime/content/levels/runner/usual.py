@@ -1,7 +1,7 @@
-"""What a level of the Lode Runner kind gets where nobody says: as much built, gold and guards as people's levels have.
+"""Draws a density, gold and guards for a level of the Lode Runner kind where the request has none.
 
-Drawn by the seed from the quantiles of the levels that the model learned from, so that generated levels vary as these
-do. Left alone the model writes emptier levels, and those with least in them are the most likely to be completed.
+The seed draws from the quantiles of the training levels, so that generated levels vary as they do. Otherwise the model
+generates emptier levels, and the emptiest are the most likely to be completed.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runtime.content.levels.picking import pick
+from runtime.content.levels.candidates import pick
 from runtime.content.levels.requests import Wishes
-from runtime.content.levels.rules import RUNNER
+from runtime.content.levels.runner.game import RUNNER
 
 # Deciles, 0 to 100 %, of the 258 training levels, 28x20 tiles each: a row for each fifth of difficulty. The tiles that
 # are not air, in a thousand; and the pieces of gold.
@@ -29,17 +29,17 @@ GOLD = (
     (3, 10, 12, 18, 22, 27, 39, 45, 69, 102, 221),
     (9, 14, 16, 22, 28, 35, 42, 49, 73, 106, 385),
 )
-GUARDS = (0, 1, 2, 3, 3, 4, 4, 5, 6, 9, 27)  # of all levels; a draw's half follows the difficulty
+GUARDS = (0, 1, 2, 3, 3, 4, 4, 5, 6, 9, 27)  # of all levels; half of a draw follows the difficulty
 TILES = 28 * 20
 TAIL = 8  # percent at either end that are not drawn: levels of one idea, such as 385 pieces of gold
-SLACK = ((4, 100), (2, 200))  # the first quarter, and half, of the candidates keep so close to the density drawn
-FEWER = 4  # a candidate of the same first ones has at least three quarters of the gold drawn
+SLACK = ((4, 100), (2, 200))  # the first quarter, and half, of the candidates: deviation from the density drawn
+FEWER = 4  # these candidates have at least three quarters of the gold drawn
 
 
 @dataclass(frozen=True)
 class Usual:
-    """What is drawn for a request. `difficulty` in hundredths, as asked for or drawn; `density`: tiles that are not
-    air, in a thousand; `gold` and `guards`: how many; `most_gold`: what nine tenths of such levels have at most.
+    """What is drawn for a request. `difficulty`: requested or drawn, in hundredths; `density`: tiles that are not air,
+    in a thousand; `gold` and `guards`: their number; `most_gold`: the ninth decile of such levels.
     """
 
     difficulty: int
@@ -50,8 +50,8 @@ class Usual:
 
 
 def usual_of(wishes: Wishes) -> Usual | None:
-    """What is drawn for a request; None for another game, and where tiles are given, which say what is wanted."""
-    if wishes.game is not RUNNER or wishes.base is not None or (wishes.fixed >= 0).any():
+    """What is drawn for a request; None where tiles are given, since these show what is wanted."""
+    if wishes.base is not None or (wishes.fixed >= 0).any():
         return None
     asked = wishes.difficulty
     hard = pick(wishes.seed, 0, "usual difficulty", 101) if asked is None else asked[2]
@@ -71,7 +71,7 @@ def usual_of(wishes: Wishes) -> Usual | None:
 
 
 def quantile(deciles: Sequence[int], percent: int) -> int:
-    """The value that so many percent are at most, between deciles by straight lines, rounded down.
+    """A percentile: linear between deciles, rounded down.
 
     >>> quantile((0, 10, 20), 5), quantile((0, 10, 20), 20)
     (5, 20)
@@ -83,15 +83,21 @@ def quantile(deciles: Sequence[int], percent: int) -> int:
 
 
 def scaled(count: int, tiles: int) -> int:
-    """A count of a level of 28x20 for one of so many tiles, rounded; at least 1 where there is one."""
+    """A count of a level of 28x20 tiles, scaled to one of so many tiles and rounded; at least 1 if it was not 0."""
     return max(min(count, 1), (count * tiles + TILES // 2) // TILES)
 
 
 def lacks(rows: Sequence[str], usual: Usual, wishes: Wishes, number: int) -> str:
-    """In which of the draws a candidate falls short, or "".
+    """Which of the draws a candidate does not meet, or "".
 
-    The last candidates do in none, since nobody asked for them; nor does any where a difficulty is asked for, which few
-    candidates have, and which goes with density and gold anyway.
+    The last candidates need not meet them, since they were not requested; and none needs to where a difficulty is
+    requested, which few candidates have, and which depends on density and gold.
+
+    Args:
+        rows: the candidate.
+        usual: the draws.
+        wishes: the request.
+        number: of the candidate.
     """
     if wishes.difficulty is not None:
         return ""

@@ -1,10 +1,11 @@
-"""Sokoban played move by move, to verify a solution. It shares no code with the search."""
+"""The replay of Sokoban, move by move, to verify a solution. It shares no code with the search."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runtime.content.levels.rules import OFFSETS, SOKOBAN, TILE, IllegalMove, check_rows
+from runtime.content.levels.rules import OFFSETS, TILE, IllegalMove, check_rows
+from runtime.content.levels.sokoban.game import SOKOBAN
 
 
 def replay(rows: Sequence[str], moves: str) -> bool:

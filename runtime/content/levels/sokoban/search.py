@@ -163,7 +163,7 @@ def search(
     """Find the fewest pushes that fill all targets: (SOLVED, UNSOLVABLE or UNKNOWN, positions, pushes).
 
     `start`: the boxes' cells, ascending. `dead`: cells a box must not be pushed to. `budget`: positions to keep, at
-    most. `numbers`: how far it is, and whether it is to stop, which gives UNKNOWN (runtime/content/levels/watch.py). A
+    most. `numbers`: progress, and whether to stop, which gives UNKNOWN (runtime/content/levels/watch.py). A
     push is 4 * (the box's cell before it) + the way it goes, 0 to 3.
     """
     count, cells = len(start), len(neighbours)

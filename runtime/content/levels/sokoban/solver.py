@@ -1,4 +1,4 @@
-"""Solving Sokoban with the fewest pushes, or proving that it can't be done (docs/levels.md)."""
+"""Sokoban's solver: the fewest pushes, or a proof that there is no solution (docs/levels.md)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from runtime.content.levels.rules import OFFSETS, SOKOBAN, Cell, Outcome, check_rows
+from runtime.content.levels.rules import OFFSETS, Cell, Outcome, check_rows
 from runtime.content.levels.sokoban import search
+from runtime.content.levels.sokoban.game import SOKOBAN
 from runtime.content.levels.watch import look, watched
 
 LARGEST, MOST_BOXES = 2_500, 50  # tiles, boxes: each position costs more the more there are
@@ -19,7 +20,7 @@ WAYS = "".join(OFFSETS)
 def solve(rows: Sequence[str], budget: int = SOKOBAN.budget) -> Outcome:
     """Solve a level with the fewest pushes; the walks between them are the shortest for those pushes.
 
-    `budget`: positions to look at. They are told apart by where the boxes are and which region the player is in.
+    `budget`: the positions to search. A position is the cells of the boxes and the region of the player.
 
     Raises:
         ValueError: rows are no level, or one of more than 2,500 tiles or 50 boxes.
@@ -44,7 +45,7 @@ def solve(rows: Sequence[str], budget: int = SOKOBAN.budget) -> Outcome:
     kept = min(budget, FIRST_POSITIONS)
     numbers = watched()
     status, nodes, found = search.search(neighbours, distances, dead, boxes, player, kept, numbers)
-    while status == search.UNKNOWN and kept < budget:  # begin anew with more memory, which easy levels never need
+    while status == search.UNKNOWN and kept < budget:  # again with more memory, which easy levels don't need
         look(numbers, nodes)
         kept = min(budget, kept * GROWTH)
         status, nodes, found = search.search(neighbours, distances, dead, boxes, player, kept, numbers)
