@@ -115,8 +115,8 @@ def _front_parameters(known: Catalogue, about: dict[str, Any]) -> dict[str, Para
         for attribute in known.attributes
     }
     names: dict[tuple[str, str], set[str]] = {}
-    for (attribute, value, _), looks in zip(known.rows, about["looks"], strict=True):
-        names.setdefault((attribute, value), set()).update(look["name"] for look in looks if look["ramps"])
+    for (attribute, value, _), colourways in zip(known.rows, about["looks"], strict=True):
+        names.setdefault((attribute, value), set()).update(c["name"] for c in colourways if c["ramps"])
     for attribute in known.attributes:
         # A value that comes in one colour leaves nothing to wish for: a species' head is the colour of its skin.
         colours = {name for (a, _), own in names.items() if a == attribute and len(own) > 1 for name in own}

@@ -20,8 +20,8 @@ MARGIN_CELLS = 8  # what the generator needs of the control map beyond what it d
 
 # Never trained on: one states no licence, and both are kept to validate on.
 VALIDATION = ("nz_southern_alps_75m", "bc_coast_mountains")
-FINE_PIXEL_MAX_M = 120.0  # a coarser file has nothing to teach at 90 m
-SEA_FRACTION_MAX = 0.6  # of a crop; a plain sea teaches nothing
+FINE_PIXEL_MAX_M = 120.0  # a coarser file has no detail at 90 m to learn from
+SEA_FRACTION_MAX = 0.6  # of a crop; there is nothing to learn from open sea
 TRIES_A_CROP = 2000  # before the data is called unusable
 LARGE_REGION_PX = 1_000_000  # a region larger than this is seen no more often than one of this size
 # Speckle (rainforest canopy, towns) and filled voids are faults of the instrument, not land: seen less often. Ranges
@@ -77,7 +77,7 @@ def resample(
 
 
 def load_region(path: Path) -> Region | None:
-    """Read and resample one file; None for one whose pixels are too coarse to teach anything at 90 m.
+    """Read and resample one file; None for one whose pixels are too coarse to learn detail at 90 m from.
 
     Raises:
         ValueError: a field is missing or wrong; names the file.

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from pcg.terrain import data, grain
-from pcg.terrain.figures import AUC, CNN_STEPS, FILL, PITS, Array, aucs, compare, floors, measure
+from pcg.terrain.metrics import AUC, CNN_STEPS, FILL, PITS, Array, aucs, compare, floors, measure
 from pcg.terrain.world import STEPS_A_METRE
 from runtime.card import Quality
 from runtime.engine import Engine
@@ -207,7 +207,7 @@ def against_real(
     """All figures of generated patches against real ones, `paired` if of the same places, and a few of plain noise."""
     say("measuring slopes, spectra and drainage")
     real_measured = measure(real)
-    figures, floor = compare(measure(land), real_measured), floors(real_measured, rng)
+    values, floor = compare(measure(land), real_measured), floors(real_measured, rng)
     say("training small CNNs to tell land apart")
     # Real against real: with the same places on both sides where the generated land has them too, else other places.
     half = len(real) // 2
@@ -218,13 +218,13 @@ def against_real(
     if plain is not None:
         rivals["fBm"] = (real, plain)
     told = aucs(rivals, seeds, steps)
-    floor[AUC], figures[AUC] = (float(np.mean(told[k])) for k in ("real", "generated"))
-    rows = [Quality(metric, value, against, floor[metric]) for metric, value in figures.items()]
+    floor[AUC], values[AUC] = (float(np.mean(told[k])) for k in ("real", "generated"))
+    rows = [Quality(metric, value, against, floor[metric]) for metric, value in values.items()]
     spread, spread_floor = (float(np.std(told[k])) for k in ("generated", "real"))
     rows.append(Quality(f"{AUC}, deviation of {seeds} seeds", spread, against, spread_floor))
     if plain is not None:
-        plain_figures = compare(measure(plain), real_measured) | {AUC: float(np.mean(told["fBm"]))}
-        rows += [Quality(f"fBm: {k}", plain_figures[k], against, floor[k]) for k in (PITS, FILL, AUC)]
+        plain_values = compare(measure(plain), real_measured) | {AUC: float(np.mean(told["fBm"]))}
+        rows += [Quality(f"fBm: {k}", plain_values[k], against, floor[k]) for k in (PITS, FILL, AUC)]
     return rows
 
 

@@ -1,4 +1,4 @@
-"""What the two terrain levels are taught: each lesson's networks, its data, how land is made and looked at."""
+"""What the two terrain levels are taught: each objective's networks, its data, how land is made and looked at."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def cut(land: Tensor, condition: Tensor, side: int) -> tuple[Tensor, Tensor]:
     return lands.flatten(0, 2), conditions.flatten(0, 2)
 
 
-class Lesson(ABC):
+class Objective(ABC):
     """One level. Land is (N, S, S) and its condition what the generator is given beside the latents."""
 
     dither: float
@@ -96,7 +96,7 @@ class Lesson(ABC):
         return np.hstack([np.vstack(rows[: len(rows) // 2]), np.vstack(rows[len(rows) // 2 :])])
 
 
-class DetailLesson(Lesson):
+class DetailObjective(Objective):
     """Heights at 90 m (N, 16 cells + 8, ...), in metres, of a control map and its grain (N, 2, cells + 16, ...)."""
 
     dither, puddle_m = 0.3, 0.05
@@ -159,7 +159,7 @@ class DetailLesson(Lesson):
         return [hillshade(heights, data.METRES_PER_PIXEL, 2.0) for heights in land.cpu().numpy()]
 
 
-class CoarseLesson(Lesson):
+class CoarseObjective(Objective):
     """Signed roots at 1,440 m (N, 16 base + 8, ...) of plans (N, 6, base + 12, ...)."""
 
     dither, puddle_m = 0.004, 1.0
@@ -213,7 +213,7 @@ class CoarseLesson(Lesson):
         return shades
 
 
-LESSONS: dict[str, type[DetailLesson] | type[CoarseLesson]] = {
-    "terrain-detail": DetailLesson,
-    "terrain-coarse": CoarseLesson,
+OBJECTIVES: dict[str, type[DetailObjective] | type[CoarseObjective]] = {
+    "terrain-detail": DetailObjective,
+    "terrain-coarse": CoarseObjective,
 }

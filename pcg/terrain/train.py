@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pcg.learning.gan import Gan, GanConfig, train_gan
-from pcg.terrain.objectives import LESSONS, Lesson, cut
+from pcg.terrain.objectives import OBJECTIVES, Objective, cut
 
 DISCRIMINATOR_LEAD = 300  # steps over which the generator's rate rises: it has little to learn from a fresh critic
 # Steps from which depressions weigh anything, and until they weigh what they should. Valleys come in pieces at first;
@@ -61,28 +61,31 @@ def train(config: TerrainConfig, data_folder: Path, folder: Path, device: str = 
             f"crops {config.wide} wide can't be cut into pieces of {config.cells}; a multiple of it would do"
         )
 
-    def teach(
-        gan: Gan, lesson: Lesson, step: int, rng: np.random.Generator, random: torch.Generator
+    def train_step(
+        gan: Gan, objective: Objective, step: int, rng: np.random.Generator, random: torch.Generator
     ) -> dict[str, float]:
-        side = config.wide if step % 2 and lesson.fits(config.wide) else config.cells
+        side = config.wide if step % 2 and objective.fits(config.wide) else config.cells
         count = max(1, gan.count // (side // config.cells) ** 2)
-        condition, real = (t.to(gan.place.device) for t in lesson.draw(count, rng, side))
+        condition, real = (t.to(gan.place.device) for t in objective.draw(count, rng, side))
         gan.set_rates(step, lead=min(1.0, (step + 1) / DISCRIMINATOR_LEAD))
 
         def view(land: Tensor) -> Tensor:
-            dither = lesson.dither * torch.randn(land.shape, generator=random, device=land.device)
+            dither = objective.dither * torch.randn(land.shape, generator=random, device=land.device)
             seen: Tensor = gan.discriminator.view(*cut(land + dither, condition, config.cells))
             return seen
 
         with gan.autocast():
-            fake = lesson.make(gan.generator, condition, random)
+            fake = objective.make(gan.generator, condition, random)
             real_view, fake_view = view(real), view(fake)
-        stats = gan.teach_discriminator(step, gan.discriminator, real_view, fake_view)
+        stats = gan.train_discriminator(step, gan.discriminator, real_view, fake_view)
         adversarial = gan.generator_loss(gan.discriminator, real_view, fake_view)
         flooded = slice(None, None, DRAINED if side == config.cells else 1)
-        dammed = lesson.excess(fake[flooded], real[flooded])
-        gan.teach_generator(step, adversarial + config.drainage * drainage_share(step) * dammed)
+        dammed = objective.excess(fake[flooded], real[flooded])
+        gan.train_generator(step, adversarial + config.drainage * drainage_share(step) * dammed)
         relief = fake_view[:, 0].detach().std() / real_view[:, 0].std()  # over the map, to the real one's
         return stats | {"g_loss": adversarial.item(), "dammed": dammed.item(), "relief": relief.item()}
 
-    return train_gan(config, lambda: LESSONS[config.model](data_folder, config.cells), teach, folder, device, resume)
+    def open_objective() -> Objective:
+        return OBJECTIVES[config.model](data_folder, config.cells)
+
+    return train_gan(config, open_objective, train_step, folder, device, resume)

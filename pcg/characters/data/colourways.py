@@ -1,4 +1,4 @@
-"""The colours that each row of a catalogue comes in, as an exported model carries them: ramps and looks."""
+"""The colours that each row of a catalogue comes in, as an exported model carries them: ramps and colourways."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHARED = {"body": "skin", "hair": "hair", "eye": "eyes"}  # materials that a cha
 EYE_WHITE = (242, 247, 248)
 
 
-def describe_looks(data: CharacterData) -> dict[str, Any]:
+def describe_colourways(data: CharacterData) -> dict[str, Any]:
     """What data.json says of colours.
 
     `ramps`: eight colours each as 48 hexadecimal digits. `shared`: for skin, hair and eyes the names of their colours
@@ -35,10 +35,10 @@ def describe_looks(data: CharacterData) -> dict[str, Any]:
         slot: {name: number(shared_ramp(material, table)) for name, table in tables[material].items()}
         for material, slot in SHARED.items()
     }
-    looks, skin_names, hair_names = [], {}, {}
+    colourways, skin_names, hair_names = [], {}, {}
     for k, (attribute, value, item) in enumerate(data.training.catalogue.rows):
         if item == NONE:
-            looks.append([{"name": NONE, "ramps": {}}])
+            colourways.append([{"name": NONE, "ramps": {}}])
             continue
         if attribute == "species":
             own = data.layers.items[item].recolours
@@ -46,13 +46,13 @@ def describe_looks(data: CharacterData) -> dict[str, Any]:
             grey = [name for name in GREYS if name in tables["hair"]]
             hair_names[k] = grey if value == "elder" and grey else list(tables["hair"])
         drawn = data.layers.items["body" if attribute == "body" else item]
-        looks.append(
+        colourways.append(
             [
                 {"name": n, "ramps": {slot: number(r) for slot, r in ramps.items()}}
-                for n, ramps in item_looks(data, drawn)
+                for n, ramps in item_colourways(data, drawn)
             ]
         )
-    return {"shared": shared, "looks": looks, "skins": skin_names, "hairs": hair_names, "ramps": list(numbers)}
+    return {"shared": shared, "looks": colourways, "skins": skin_names, "hairs": hair_names, "ramps": list(numbers)}
 
 
 def shared_ramp(material: str, table: Table) -> NDArray[np.uint8]:
@@ -63,14 +63,14 @@ def shared_ramp(material: str, table: Table) -> NDArray[np.uint8]:
     return complete(ramp[None], known[None])[0]
 
 
-def item_looks(data: CharacterData, item: Item) -> list[tuple[str, dict[str, NDArray[np.uint8]]]]:
+def item_colourways(data: CharacterData, item: Item) -> list[tuple[str, dict[str, NDArray[np.uint8]]]]:
     """All that an item comes in: a name, and a ramp (8, 3) for each slot that is its own.
 
     Where an item may be recoloured in two materials, every colour of the first goes with one of the second.
     """
     own = [r for r in item.recolours if r.material not in SHARED]
     tables = data.layers.tables
-    looks = []
+    colourways = []
     for v, variant in enumerate(item.variants):
         names = list(tables[own[0].material]) if own else [variant]
         for k, name in enumerate(names):
@@ -82,8 +82,8 @@ def item_looks(data: CharacterData, item: Item) -> list[tuple[str, dict[str, NDA
             whole = complete(ramps, known)
             shared = {SLOTS.index(slot) for slot in _shared_slots(item)}
             slots = zip(data.parts[item.name].slots, whole, known, strict=True)
-            looks.append((name, {SLOTS[s]: ramp for s, ramp, has in slots if has.any() and s not in shared}))
-    return looks
+            colourways.append((name, {SLOTS[s]: ramp for s, ramp, has in slots if has.any() and s not in shared}))
+    return colourways
 
 
 def _shared_slots(item: Item) -> list[str]:

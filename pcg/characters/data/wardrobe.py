@@ -13,7 +13,6 @@ from pcg.characters.data import rules
 from pcg.characters.data.attributes import BODIES, NONE
 from pcg.characters.data.catalogue import catalogue
 from pcg.characters.data.layers import Item, Layers
-from pcg.characters.data.ramps import item_slots
 
 T = TypeVar("T")
 
@@ -114,18 +113,6 @@ class Wardrobe:
     def labels(self, outfit: Outfit) -> dict[str, str]:
         """What a designer would call an outfit: the value of every attribute, "none" where nothing is worn."""
         return {attribute: value for attribute, value, _ in (self.catalogue.rows[row] for row in outfit.rows)}
-
-    def colour_labels(self, outfit: Outfit) -> dict[str, str]:
-        """The name of each main slot's colour: a table's, or the variant's of what comes ready-made."""
-        names: dict[str, str] = {}
-        for worn in outfit.worn.values():
-            item = self.layers.items[worn.item]
-            for slot, recolour in zip(item_slots(item), item.recolours, strict=False):
-                if recolour.material in worn.colours:
-                    names.setdefault(slot, worn.colours[recolour.material])
-            if not item.recolours:
-                names.setdefault(item_slots(item)[0], worn.variant)
-        return names
 
     def _species_shares(self, values: list[int]) -> NDArray[np.float64]:
         names = [self.catalogue.values[k][1] for k in values]

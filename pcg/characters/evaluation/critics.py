@@ -18,7 +18,7 @@ from pcg.learning.critic import rank_auc, seeded, small_cnn
 
 Pictures = NDArray[np.uint8]
 
-BATCH, TRAINED_STEPS, TOLD_STEPS = 64, 1200, 300
+BATCH, TRAINED_STEPS, TWO_SAMPLE_STEPS = 64, 1200, 300
 FEATURES = 128
 KID_SUBSETS = 50
 
@@ -119,7 +119,7 @@ def kid(real: Tensor, other: Tensor) -> float:
         return 1000 * float(distance.compute()[0])
 
 
-def told_apart(real: Pictures, other: Pictures, groups: int, seed: int, steps: int = TOLD_STEPS) -> float:
+def two_sample_auc(real: Pictures, other: Pictures, groups: int, seed: int, steps: int = TWO_SAMPLE_STEPS) -> float:
     """The AUC of a fresh small CNN that learns to tell two sets of pictures (N, S, S, 4) apart: 0.5 not at all.
 
     A classifier two-sample test (Lopez-Paz and Oquab 2017): it learns on two thirds of the groups and is judged on the
@@ -127,17 +127,17 @@ def told_apart(real: Pictures, other: Pictures, groups: int, seed: int, steps: i
     """
     rng = np.random.default_rng(seed)
     order = rng.permutation(groups)
-    taught, judged = order[: groups * 2 // 3], order[groups * 2 // 3 :]
+    trained, tested = order[: groups * 2 // 3], order[groups * 2 // 3 :]
     sets = [to_tensor(p).unflatten(0, (groups, -1)) for p in (real, other)]
     network = small_cnn(4, seed)
     optimiser = torch.optim.AdamW(network.parameters(), 1e-3, weight_decay=1e-2)
     target = torch.tensor([1.0, 0.0]).repeat_interleave(BATCH // 2)
     for _ in range(steps):
-        chosen = rng.choice(taught, BATCH // 2), rng.integers(0, sets[0].shape[1], BATCH // 2)
+        chosen = rng.choice(trained, BATCH // 2), rng.integers(0, sets[0].shape[1], BATCH // 2)
         logits = network(torch.cat([pictures[chosen] for pictures in sets]))[:, 0]
         optimiser.zero_grad()
         F.binary_cross_entropy_with_logits(logits, target).backward()
         optimiser.step()
     with torch.no_grad():
-        a, b = (network(pictures[judged].flatten(0, 1)).numpy() for pictures in sets)
+        a, b = (network(pictures[tested].flatten(0, 1)).numpy() for pictures in sets)
     return rank_auc(a, b)

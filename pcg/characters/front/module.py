@@ -10,7 +10,7 @@ from pcg.characters.blends import UNIT, blend, lerp, noise_scale
 from pcg.characters.data.colourways import read_ramps
 from pcg.characters.data.slots import SLOTS
 from pcg.characters.exact_layers import first_largest, in_precision, integer_chain, padded, paint, weights_of
-from pcg.characters.front.cast import LOOK_SLOTS, SHARED, Cast
+from pcg.characters.front.cast import COLOURWAY_SLOTS, SHARED, Cast
 from pcg.characters.front.networks import CHANNELS, SLOT_COUNT, WANDER, FrontGenerator, from_blocks
 from pcg.exact import ACTIVATION_MAX, ExactConv, mix, steps_of
 
@@ -78,9 +78,9 @@ class FrontModule(nn.Module):
         self.register_buffer("items", items.round().long())
         self.register_buffer("ramps", torch.from_numpy(read_ramps(described).astype(np.int64)))
         usual = torch.zeros(len(SLOTS), dtype=torch.int64)
-        looks = self.caster.looks
-        for k in range(LOOK_SLOTS):
-            usual[looks[:, 1 + k]] = looks[:, 1 + LOOK_SLOTS + k]
+        colourways = self.caster.colourways
+        for k in range(COLOURWAY_SLOTS):
+            usual[colourways[:, 1 + k]] = colourways[:, 1 + COLOURWAY_SLOTS + k]
         self.register_buffer("usual", usual)  # a ramp for every slot, for a pixel whose slot nothing worn has
         self.register_buffer("shared", torch.tensor([SLOTS.index(slot) for slot in SHARED]))
         wishes = torch.full((CALIBRATION_SEEDS, 2 * self.caster.attributes + 3), -1)
@@ -101,7 +101,7 @@ class FrontModule(nn.Module):
     def values(self, casts: Tensor) -> Tensor:
         """What casts are, as a wish for all of it would say it: (N, 2 attributes + 3)."""
         numbers = self.caster.numbers(casts)
-        names = self.caster.looks[numbers[:, :, 3], 0]
+        names = self.caster.colourways[numbers[:, :, 3], 0]
         return torch.cat([self.caster.value_of[numbers[:, :, 0]], names, self.caster.shared_names(casts)], 1)
 
     @torch.jit.export
@@ -122,15 +122,15 @@ class FrontModule(nn.Module):
         numbers = self.caster.numbers(casts)
         ramps = self.usual.unsqueeze(0).repeat(casts.shape[0], 1)
         # The other half of a blend first, then what all share, then the items themselves, the first drawn last.
-        partners = self.caster.look_starts[numbers[:, :, 1]]
+        partners = self.caster.colourway_starts[numbers[:, :, 1]]
         for a in range(self.caster.attributes - 1, -1, -1):
-            look = self.caster.looks[partners[:, a]]
-            ramps.scatter_(1, look[:, 1:4], look[:, 4:7])
+            colourway = self.caster.colourways[partners[:, a]]
+            ramps.scatter_(1, colourway[:, 1:4], colourway[:, 4:7])
         for k in range(3):
             ramps[:, self.shared[k]] = casts[:, 4 * self.caster.attributes + k]
         for a in range(self.caster.attributes - 1, -1, -1):
-            look = self.caster.looks[numbers[:, a, 3]]
-            ramps.scatter_(1, look[:, 1:4], look[:, 4:7])
+            colourway = self.caster.colourways[numbers[:, a, 3]]
+            ramps.scatter_(1, colourway[:, 1:4], colourway[:, 4:7])
         return self.ramps[ramps]
 
     def forward(self, one: Tensor, other: Tensor, share: Tensor, truncation: int) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pcg.characters.data.colourways import describe_looks
+from pcg.characters.data.colourways import describe_colourways
 from pcg.characters.data.credits import describe_layers
 from pcg.characters.data.outfits import CharacterData
 from pcg.characters.data.slots import paint
@@ -26,14 +26,14 @@ from pcg.characters.front.networks import (
     view_logits,
     view_maps,
 )
-from pcg.characters.grading import BACKGROUND_WEIGHT, Batch, Play, graded, loose, on_ground
+from pcg.characters.losses import BACKGROUND_WEIGHT, Batch, ForwardPass, loose, on_ground, pixel_loss
 
 SAMPLES = 12
 BLENDED = 0.5  # share of the attributes that are a blend of two items, where there is no drawing to be true to
 TREMBLE = 0.03  # noise on those of the characters that were drawn
 
 
-class FrontLesson:
+class FrontObjective:
     """Fronts of the standing character: true to the drawing for outfits that exist, and in between like drawings."""
 
     def __init__(self, folder: Path) -> None:
@@ -74,7 +74,7 @@ class FrontLesson:
         noise = torch.randn(one.shape, generator=random, device=one.device) * WANDER
         return (torch.lerp(one, other, share) + noise).clamp(-1, 1)
 
-    def play(self, generator: FrontGenerator, batch: Batch, random: torch.Generator) -> Play:
+    def forward_pass(self, generator: FrontGenerator, batch: Batch, random: torch.Generator) -> ForwardPass:
         """Draw the outfits of the batch, and as many blends of theirs."""
         known = generator.embed(batch["rows"])
         known = (known + torch.randn(known.shape, generator=random, device=known.device) * TREMBLE).clamp(-1, 1)
@@ -82,8 +82,8 @@ class FrontLesson:
         drawn, blended = logits[: len(known)], logits[len(known) :]
         slots, shades = to_blocks(batch["slots"]), to_blocks(batch["shades"])
         figure = slots > 0
-        slot_loss, slot_right = graded(drawn[..., :SLOT_COUNT], slots)
-        shade_loss, shade_right = graded(drawn[..., SLOT_COUNT:], shades)
+        slot_loss, slot_right = pixel_loss(drawn[..., :SLOT_COUNT], slots)
+        shade_loss, shade_right = pixel_loss(drawn[..., SLOT_COUNT:], shades)
         weight = torch.where(figure, 1.0, BACKGROUND_WEIGHT)
         supervised = (slot_loss * weight).sum() / weight.sum() + (shade_loss * figure).sum() / figure.sum()
         fake = view_logits(blended)
@@ -94,7 +94,7 @@ class FrontLesson:
                 "shades": float((shade_right & figure).sum() / figure.sum()),
                 "loose": float(crumbs),
             }
-        return Play(view_maps(slots, shades), fake, batch["values"], supervised, stats)
+        return ForwardPass(view_maps(slots, shades), fake, batch["values"], supervised, stats)
 
     def describe(self) -> dict[str, Any]:
         """What the exported model has to know of its data: the catalogue, and the colours of what is in it."""
@@ -102,7 +102,7 @@ class FrontLesson:
             "rows": [list(row) for row in self.catalogue.rows],
             "fits": self.catalogue.fits.astype(int).tolist(),
             "held_out": sorted(self.data.held_out),
-            **describe_looks(self.data),
+            **describe_colourways(self.data),
             **self.credits,
         }
 
@@ -118,8 +118,8 @@ class FrontLesson:
                 logits = generator(code)
                 parts = logits.split([SLOT_COUNT, SHADE_COUNT], -1)
                 rows.append(tuple(from_blocks(part.argmax(-1)) for part in parts))
-        figures = []
+        rows_of_figures = []
         for row in rows:
             maps = [m.byte().cpu().numpy() for m in row]
-            figures.append(np.concatenate([paint(*figure) for figure in zip(*maps, ramps, strict=True)], 1))
-        return on_ground(np.concatenate(figures))
+            rows_of_figures.append(np.concatenate([paint(*figure) for figure in zip(*maps, ramps, strict=True)], 1))
+        return on_ground(np.concatenate(rows_of_figures))

@@ -13,7 +13,7 @@ from torch import Tensor
 from pcg.characters.data.credits import describe_tiles
 from pcg.characters.data.monsters import KINDS, paint_shades, read_monsters
 from pcg.characters.front.networks import from_blocks, to_blocks
-from pcg.characters.grading import BACKGROUND_WEIGHT, Batch, Play, graded, on_ground
+from pcg.characters.losses import BACKGROUND_WEIGHT, Batch, ForwardPass, on_ground, pixel_loss
 from pcg.characters.monster.networks import WANDER, MonsterDiscriminator, MonsterGenerator, augment
 from pcg.characters.walk.networks import paint_softly, pixels_of
 
@@ -22,7 +22,7 @@ TREMBLE = 0.03  # noise on the points of the monsters that were drawn
 COLOUR_WEIGHT = 4.0  # of the palettes' mean absolute error beside the shades' cross-entropy
 
 
-class MonsterLesson:
+class MonsterObjective:
     """Monsters of 32x32 pixels, by kind."""
 
     def __init__(self, folder: Path) -> None:
@@ -56,13 +56,13 @@ class MonsterLesson:
         noise = torch.randn(one.shape, generator=random, device=one.device) * WANDER
         return (torch.lerp(one, other, share) + noise).clamp(-1, 1)
 
-    def play(self, generator: Any, batch: Batch, random: torch.Generator) -> Play:
+    def forward_pass(self, generator: Any, batch: Batch, random: torch.Generator) -> ForwardPass:
         """Draw the monsters of the batch, and as many blends of their kinds."""
         known = generator.embed(batch["numbers"], batch["kinds"])
         known = (known + torch.randn(known.shape, generator=random, device=known.device) * TREMBLE).clamp(-1, 1)
         logits, palettes = generator(torch.cat([known, self.blend(generator, batch, random)]))
         count, truth = len(known), to_blocks(batch["shades"])
-        loss, right = graded(logits[:count], truth)
+        loss, right = pixel_loss(logits[:count], truth)
         figure = truth > 0
         weight = torch.where(figure, 1.0, BACKGROUND_WEIGHT)
         colour_loss = (palettes[:count] - batch["palettes"]).abs().mean()
@@ -75,7 +75,7 @@ class MonsterLesson:
             "opaque": float(fake[..., 3].detach().mean() / real[..., 3].mean()),
         }
         views = [as_view(augment(to_pixels(blocks), random)) for blocks in (real, fake)]
-        return Play(views[0], views[1], batch["kinds"], supervised, stats)
+        return ForwardPass(views[0], views[1], batch["kinds"], supervised, stats)
 
     def describe(self) -> dict[str, Any]:
         """What the exported model has to know of its data."""

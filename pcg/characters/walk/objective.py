@@ -14,7 +14,7 @@ from pcg.characters.data.credits import describe_layers
 from pcg.characters.data.outfits import FRONT, CharacterData
 from pcg.characters.data.walks import draw_steps, draw_walk, to_walk
 from pcg.characters.front.networks import BLOCK_PIXELS, from_blocks, to_blocks
-from pcg.characters.grading import BACKGROUND_WEIGHT, Batch, Play, graded, on_ground
+from pcg.characters.losses import BACKGROUND_WEIGHT, Batch, ForwardPass, on_ground, pixel_loss
 from pcg.characters.walk.networks import (
     COLOURS,
     SHEET_FRAMES,
@@ -31,7 +31,7 @@ MEASURED = 32  # fronts that go with a run
 SHOWN = (0, 1, 3, 5, 7)  # frames of a row in the sample pictures
 
 
-class WalkLesson:
+class WalkObjective:
     """Frames of a sheet, pixel by pixel as drawn, and in pairs as a discriminator can't tell from drawn ones."""
 
     def __init__(self, folder: Path) -> None:
@@ -53,13 +53,13 @@ class WalkLesson:
             "targets": torch.from_numpy(np.stack([walk.targets for walk in walks])).long(),
         }
 
-    def play(self, generator: Any, batch: Batch, random: torch.Generator) -> Play:
+    def forward_pass(self, generator: Any, batch: Batch, random: torch.Generator) -> ForwardPass:
         """Draw the frames; nothing here is random."""
         del random
         front, palette, frames = batch["front"], batch["palette"], batch["frames"]
         truth = to_blocks(batch["targets"].flatten(0, 1)).unflatten(0, frames.shape)
         logits = generator(front, palette, frames)
-        loss, right = graded(logits, truth)
+        loss, right = pixel_loss(logits, truth)
         figure = truth > 0
         weight = torch.where(figure, 1.0, BACKGROUND_WEIGHT)
         # One pair of each character is enough for the discriminator, and costs half.
@@ -71,7 +71,7 @@ class WalkLesson:
                 "colours": float((right & figure).sum() / figure.sum()),
                 "off": float((fake - real).abs()[:, steps].mean() / real[:, steps].mean()),
             }
-        return Play(real, fake, frames[:, 0], (loss * weight).sum() / weight.sum(), stats)
+        return ForwardPass(real, fake, frames[:, 0], (loss * weight).sum() / weight.sum(), stats)
 
     def describe(self) -> dict[str, Any]:
         """What the exported model has to know of its data."""

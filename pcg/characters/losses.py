@@ -1,4 +1,4 @@
-"""What the lessons share: how a batch is played and graded, and how pictures are shown."""
+"""What the objectives share: how a batch is played and graded, and how pictures are shown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Batch = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Play:
+class ForwardPass:
     """One step's pictures as the discriminator sees them, real and generated, and what the generator is graded on."""
 
     real: Tensor
@@ -29,14 +29,14 @@ class Play:
     stats: dict[str, float]
 
 
-class Lesson(gan.Lesson, Protocol):
+class Objective(gan.Objective, Protocol):
     """One model: networks, batches, losses and pictures."""
 
     def draw(self, count: int, rng: np.random.Generator) -> Batch: ...
-    def play(self, generator: Any, batch: Batch, random: torch.Generator) -> Play: ...
+    def forward_pass(self, generator: Any, batch: Batch, random: torch.Generator) -> ForwardPass: ...
 
 
-def graded(logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+def pixel_loss(logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
     """Cross-entropy of each pixel, and whether it is right; logits (..., K), truth (...) int64."""
     loss = F.cross_entropy(logits.reshape(-1, logits.shape[-1]).float(), truth.flatten(), reduction="none")
     return loss.view_as(truth), logits.detach().argmax(-1) == truth

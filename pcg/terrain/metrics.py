@@ -19,7 +19,7 @@ Array = NDArray[np.float32]
 SPLITS = 10  # random halvings of the real patches that a floor is averaged over
 QUANTILES = np.linspace(0.005, 0.995, 100)
 FLOW_QUANTILES = np.linspace(0.5, 0.9995, 60)  # the lower half of any land is slopes that drain a pixel or two
-CROP, CNN_BATCH, CNN_STEPS, JUDGED = 64, 32, 400, 400  # pixels; crops of each kind a step; steps; crops judged
+CROP, CNN_BATCH, CNN_STEPS, TESTED = 64, 32, 400, 400  # pixels; crops of each kind a step; steps; crops tested
 
 SLOPE = "slope distribution (degrees)"
 CURVATURE = "curvature distribution (m)"
@@ -141,8 +141,8 @@ def floors(real: Measured, rng: np.random.Generator) -> dict[str, float]:
     found = []
     for _ in range(SPLITS):
         order = rng.permutation(n)
-        figures = compare(real.part(order[: n // 2]), real.part(order[n // 2 :]))
-        found.append({k: max(v, 1 / v) if k in (PITS, FILL, RESIDUAL) else v for k, v in figures.items()})
+        values = compare(real.part(order[: n // 2]), real.part(order[n // 2 :]))
+        found.append({k: max(v, 1 / v) if k in (PITS, FILL, RESIDUAL) else v for k, v in values.items()})
     return {k: float(np.mean([f[k] for f in found])) for k in found[0]}
 
 
@@ -150,14 +150,14 @@ def auc(real: Array, other: Array, seed: int, steps: int = CNN_STEPS) -> float:
     """How well a freshly trained small CNN tells two sets of patches (N, S, S) apart: 0.5 not at all, 1 always.
 
     A classifier two-sample test (Lopez-Paz and Oquab 2017). It sees the two gradients of 64 x 64 crops, so absolute
-    height says nothing, trains on two thirds of the places and is judged on the others. Patch i of both sets keeps to
+    height says nothing, trains on two thirds of the places and is tested on the others. Patch i of both sets keeps to
     one side: where it is one place, knowing the place by heart helps in neither direction.
     """
     rng = np.random.default_rng(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     views = [torch.from_numpy(gradients(heights)).to(device) for heights in (real, other)]
     order = rng.permutation(len(real))
-    taught, judged = order[: len(order) * 2 // 3], order[len(order) * 2 // 3 :]
+    trained, tested = order[: len(order) * 2 // 3], order[len(order) * 2 // 3 :]
 
     def crops(view: torch.Tensor, places: NDArray[np.int64], count: int) -> torch.Tensor:
         corners = rng.integers(0, view.shape[-1] - CROP + 1, (count, 2))
@@ -168,12 +168,12 @@ def auc(real: Array, other: Array, seed: int, steps: int = CNN_STEPS) -> float:
     optimiser = torch.optim.AdamW(network.parameters(), 1e-3, weight_decay=1e-2)
     target = torch.tensor([1.0, 0.0], device=device).repeat_interleave(CNN_BATCH)
     for _ in range(steps):
-        logits = network(torch.cat([crops(view, taught, CNN_BATCH) for view in views]))[:, 0]
+        logits = network(torch.cat([crops(view, trained, CNN_BATCH) for view in views]))[:, 0]
         optimiser.zero_grad()
         F.binary_cross_entropy_with_logits(logits, target).backward()
         optimiser.step()
     with torch.no_grad():
-        a, b = (network(crops(view, judged, JUDGED)).cpu().numpy() for view in views)
+        a, b = (network(crops(view, tested, TESTED)).cpu().numpy() for view in views)
     return rank_auc(a, b)
 
 
