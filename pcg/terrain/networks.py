@@ -95,12 +95,12 @@ class Stage(nn.Module):
         self.detail = nn.Conv2d(width, 1, 1)
 
     def forward(self, x: Tensor, latent: Tensor | None) -> tuple[Tensor, Tensor]:
-        x = F.leaky_relu(self.up(x), LEAK)  # 2m + 14
+        x = F.leaky_relu(self.up(x), LEAK)  # (N, C' - Z, 2m+14, 2m+14), Z latents
         if latent is not None:
-            x = torch.cat([x, latent.to(x.dtype)], 1)
-        x = F.leaky_relu(self.first(x), LEAK)
-        x = crop(F.leaky_relu(self.second(x), LEAK), 1)
-        return x, self.detail(x)[:, 0]
+            x = torch.cat([x, latent.to(x.dtype)], 1)  # (N, C', 2m+14, 2m+14)
+        x = F.leaky_relu(self.first(x), LEAK)  # (N, C', 2m+12, 2m+12)
+        x = crop(F.leaky_relu(self.second(x), LEAK), 1)  # (N, C', 2m+8, 2m+8)
+        return x, self.detail(x)[:, 0]  # plane (N, 2m+8, 2m+8)
 
 
 class Pyramid(nn.Module):
@@ -131,12 +131,12 @@ class Pyramid(nn.Module):
     def forward(self, x: Tensor, latents: list[Tensor | None]) -> list[Tensor]:
         """What each stage adds, coarsest first: (N, 2^s m + 8, ...)."""
         if latents[0] is not None:
-            x = torch.cat([x, latents[0]], 1)
+            x = torch.cat([x, latents[0]], 1)  # (N, inputs + Z, m+12, m+12)
         x = x.contiguous(memory_format=torch.channels_last)
-        x = F.leaky_relu(self.second(F.leaky_relu(self.first(x), LEAK)), LEAK)
+        x = F.leaky_relu(self.second(F.leaky_relu(self.first(x), LEAK)), LEAK)  # (N, widths[0], m+8, m+8)
         added = []
         for stage, latent in zip(self.stages, latents[1:], strict=True):
-            x, plane = stage(x, latent)
+            x, plane = stage(x, latent)  # (N, C, 2^s m + 8, ...), (N, 2^s m + 8, ...)
             added.append(plane)
         return added
 
@@ -157,13 +157,14 @@ class Generator(nn.Module):
         """condition: float32 (N, 2, n+16, n+16), the control map in metres and the grain in [-1, 1]; latents as
         draw_latents gives them; to (N, 16n+8, 16n+8) metres.
         """
-        control, grain = condition.unbind(1)
+        control, grain = condition.unbind(1)  # (N, n+16, n+16) each
+        # (N, 3, n+12, n+12), (N, n+12, n+12)
         features, amplitude, _ = control_features(control.double(), self.amplitude_levels, self.height_levels)
-        height, amplitude = crop(control, 4).float(), crop(amplitude, 2).float()
-        seen = torch.cat([features.float() / 128, crop(grain, 2).unsqueeze(1)], 1)
-        for detail in self.pyramid(seen, latents):
-            amplitude = crop(refine_smooth(amplitude), 2)
-            height = refine_means(height) + subtract_block_mean(amplitude * detail.float())
+        height, amplitude = crop(control, 4).float(), crop(amplitude, 2).float()  # (N, n+8, n+8) each
+        seen = torch.cat([features.float() / 128, crop(grain, 2).unsqueeze(1)], 1)  # (N, 4, n+12, n+12)
+        for detail in self.pyramid(seen, latents):  # (N, 2^s n + 8, ...) at s = 1, 2, 3, 4
+            amplitude = crop(refine_smooth(amplitude), 2)  # (N, 2^s n + 8, ...)
+            height = refine_means(height) + subtract_block_mean(amplitude * detail.float())  # (N, 2^s n + 8, ...)
         return height
 
 
@@ -184,28 +185,28 @@ class Discriminator(nn.Module):
         """What it looks at: (N, 7, S, S) float32, each channel of order one; heights (N, S+8, S+8), metres; condition
         as for Generator, the grain the same all over a crop.
         """
-        control, grain = condition.unbind(1)
+        control, grain = condition.unbind(1)  # (N, S/16 + 16, S/16 + 16) each
         with torch.no_grad():
             _, amplitude, mean = control_features(control.double(), self.amplitude_levels, self.height_levels)
             base, amplitude, mean = (crop(p, k).float() for p, k in ((control, 4), (amplitude, 2), (mean, 2)))
-            while base.shape[-1] < heights.shape[-1]:
+            while base.shape[-1] < heights.shape[-1]:  # from S/16 + 8 to S + 8 a side
                 base = refine_means(base)
                 amplitude, mean = crop(refine_smooth(amplitude), 2), crop(refine_smooth(mean), 2)
             relief = (base - mean) / amplitude
             roughness = torch.log2(amplitude) / 4 - 1
             altitude = base.clamp_min(0).sqrt() / 32
-        residual = (heights - base) * 2 / amplitude
+        residual = (heights - base) * 2 / amplitude  # (N, S+8, S+8)
         inner = heights / 2
-        east = inner[:, 4:-4, 5:-3] - inner[:, 4:-4, 3:-5]
-        south = inner[:, 5:-3, 4:-4] - inner[:, 3:-5, 4:-4]
-        steep = 5 / crop(amplitude, 4)
+        east = inner[:, 4:-4, 5:-3] - inner[:, 4:-4, 3:-5]  # (N, S, S)
+        south = inner[:, 5:-3, 4:-4] - inner[:, 3:-5, 4:-4]  # (N, S, S)
+        steep = 5 / crop(amplitude, 4)  # (N, S, S)
         planes = [crop(residual, 4), east * steep, south * steep, *(crop(p, 4) for p in (relief, roughness, altitude))]
         planes.append(grain[:, :1, :1].expand_as(east))
         return torch.stack(planes, 1).contiguous(memory_format=torch.channels_last)
 
     def forward(self, view: Tensor) -> Tensor:
         """(N, 7, S, S) to logits (N,)."""
-        return self.head(self.body(view).flatten(1))[:, 0]
+        return self.head(self.body(view).flatten(1))[:, 0]  # (N, widths[-1], 1, 1), (N, 1), (N,)
 
 
 def in_metres(roots: Tensor) -> Tensor:
@@ -228,10 +229,10 @@ class CoarseGenerator(nn.Module):
         """plan: (N, 6, m+12, m+12), style weights that sum to 127/128, strike in [-1, 1]; to (N, 16m+8, 16m+8), 4 cells
         more a side.
         """
-        added = [plane.float() for plane in self.pyramid(plan, latents)]
+        added = [plane.float() for plane in self.pyramid(plan, latents)]  # (N, 2^s m + 8, ...) at s = 1, 2, 3, 4
         u = added[0]
         for more in added[1:]:
-            u = crop(refine_smooth(u), 2) + more
+            u = crop(refine_smooth(u), 2) + more  # (N, 2^s m + 8, ...)
         return u
 
     def forward(self, plan: Tensor, latents: list[Tensor | None]) -> Tensor:
@@ -250,15 +251,15 @@ class CoarseDiscriminator(nn.Module):
     def view(self, u: Tensor, plan: Tensor) -> Tensor:
         """What it looks at: (N, 11, S, S); u (N, S+8, S+8) signed roots, plan (N, 6, S/16+12, S/16+12)."""
         side = u.shape[-1] - 8
-        inner = crop(u, 3)
+        inner = crop(u, 3)  # (N, S+2, S+2)
         north, south, west, east = inner[:, :-2, 1:-1], inner[:, 2:, 1:-1], inner[:, 1:-1, :-2], inner[:, 1:-1, 2:]
-        centre = crop(u, 4)
+        centre = crop(u, 4)  # (N, S, S), as its neighbours
         bend = (north + south + west + east - 4 * centre) * 4
         land = torch.tanh(centre * 12)
-        planes = torch.stack([centre, (east - west) * 4, (south - north) * 4, land, bend], 1)
-        planned = F.interpolate(crop(plan, MARGIN), size=(side, side), mode="bilinear")
+        planes = torch.stack([centre, (east - west) * 4, (south - north) * 4, land, bend], 1)  # (N, 5, S, S)
+        planned = F.interpolate(crop(plan, MARGIN), size=(side, side), mode="bilinear")  # (N, 6, S, S)
         return torch.cat([planes, planned], 1).contiguous(memory_format=torch.channels_last)
 
     def forward(self, view: Tensor) -> Tensor:
         """(N, 11, S, S) to logits (N,)."""
-        return self.head(self.body(view).flatten(1))[:, 0]
+        return self.head(self.body(view).flatten(1))[:, 0]  # (N, widths[-1], 1, 1), (N, 1), (N,)

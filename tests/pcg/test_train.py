@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from pcg import cli
 from pcg.learning import checkpoint
 from pcg.learning.loop import Run, next_run, read_config, to_toml
 from pcg.terrain.export import export_terrain
@@ -22,6 +23,13 @@ from runtime.registry import Registry
 
 TINY = dataclasses.replace(PRESETS["terrain-detail"]["smoke"], steps=4, sample_every=2, penalty_every=2)
 COARSE = dataclasses.replace(TINY, model="terrain-coarse", steps=2)
+
+
+def pcg(*arguments: object) -> int | str | None:
+    """Run the command line; gives its exit code."""
+    with pytest.raises(SystemExit) as exit_:
+        cli.main([str(a) for a in arguments])
+    return exit_.value.code
 
 
 @pytest.fixture(scope="module")
@@ -49,16 +57,29 @@ def test_a_run_describes_itself(run: Path) -> None:
     assert "bc_coast_mountains" not in about["regions"]
 
 
-def test_training_goes_on_from_a_condensed_checkpoint(run: Path, dem_folder: Path, tmp_path: Path) -> None:
-    whole = checkpoint.load(run)
-    checkpoint.save(tmp_path, checkpoint.condense(whole))
-    assert (tmp_path / checkpoint.NAME).stat().st_size < 0.25 * (run / checkpoint.NAME).stat().st_size
-    assert train(dataclasses.replace(TINY, steps=6), dem_folder, tmp_path, "cpu", resume=True)
-    after = checkpoint.load(tmp_path)
+def test_training_resumes_from_a_condensed_run(run: Path, dem_folder: Path, tmp_path: Path) -> None:
+    small, whole = tmp_path / "small", checkpoint.load(run)
+    assert pcg("condense", run, small) == 0
+    assert read_config(TerrainConfig, small) == read_config(TerrainConfig, run)
+    assert (small / checkpoint.NAME).stat().st_size < 0.25 * (run / checkpoint.NAME).stat().st_size
+    resume = ("--data", dem_folder, "--out", small, "--resume", "--steps", 6, "--device", "cpu")
+    assert pcg("train", "terrain-detail", *resume) == 0
+    after = checkpoint.load(small)
     assert after["step"] == 6
     name = "pyramid.first.weight"
     assert torch.allclose(after["generator"][name], whole["average"][name], atol=0.02)
     assert not torch.equal(after["generator"][name], whole["average"][name].to(torch.bfloat16).float())
+
+
+def test_what_can_not_be_condensed_is_refused(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pcg("condense", tmp_path, tmp_path / "small") == 1
+    assert "holds no checkpoint.pt" in capsys.readouterr().err
+    assert pcg("condense", run, run) == 1
+    assert "already holds a run; choose another folder" in capsys.readouterr().err
+    checkpoint.save(tmp_path, {"network": {}, "optimiser": {}, "step": 1})
+    assert pcg("condense", tmp_path, tmp_path / "small") == 1
+    assert "does not train a GAN" in capsys.readouterr().err
+    assert not (tmp_path / "small").exists()
 
 
 def test_a_run_of_the_coarse_level_describes_itself(coarse_run: Path) -> None:

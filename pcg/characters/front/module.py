@@ -42,13 +42,13 @@ class ExactFront(nn.Module):
     def forward(self, attributes: Tensor, precision: int) -> Tensor:
         """int64 (N, attributes, EMBEDDING) to int64 (N, 64, 64): slot * 8 + shade."""
         n = attributes.shape[0]
-        x = in_precision(attributes.reshape(n, -1, 1, 1), precision)
-        h = self.hidden(x)
-        x = self.coarse(h).view(n, 8, 8, -1).permute(0, 3, 1, 2)
-        direct = self.direct(h).view(n, 16, 16, -1).permute(0, 3, 1, 2)
-        x = torch.cat([self.up16(x), direct], 1).contiguous(memory_format=torch.channels_last)
-        logits = self.head(self.rest(x)).permute(0, 2, 3, 1)
-        logits = logits.reshape(n, logits.shape[1], logits.shape[2], 4, self.channels)
+        x = in_precision(attributes.reshape(n, -1, 1, 1), precision)  # (N, attributes EMBEDDING, 1, 1)
+        h = self.hidden(x)  # (N, 384, 1, 1)
+        x = self.coarse(h).view(n, 8, 8, -1).permute(0, 3, 1, 2)  # (N, 96, 8, 8)
+        direct = self.direct(h).view(n, 16, 16, -1).permute(0, 3, 1, 2)  # (N, 16, 16, 16)
+        x = torch.cat([self.up16(x), direct], 1).contiguous(memory_format=torch.channels_last)  # (N, 96, 16, 16)
+        logits = self.head(self.rest(x)).permute(0, 2, 3, 1)  # (N, 32, 32, 172)
+        logits = logits.reshape(n, logits.shape[1], logits.shape[2], 4, self.channels)  # (N, 32, 32, 4, 43)
         slots = first_largest(logits[..., : self.slots])
         shades = first_largest(logits[..., self.slots :])
         return from_blocks(torch.where(slots > 0, slots * 8 + shades, torch.zeros_like(slots)))
@@ -142,7 +142,7 @@ class FrontModule(nn.Module):
         A picture may have more colours than the 63 that a walk takes: `reduce_colours` of
         runtime.content.characters.palettes takes some away.
         """
-        near, far = self.embed(one, truncation), self.embed(other, truncation)
-        codes = self.network(lerp(near, far, share.view(-1, 1, 1)), self.precision)
-        paints = lerp(self.paints(one), self.paints(other), share.view(-1, 1, 1, 1))
+        near, far = self.embed(one, truncation), self.embed(other, truncation)  # (N, attributes, EMBEDDING) each
+        codes = self.network(lerp(near, far, share.view(-1, 1, 1)), self.precision)  # (N, 64, 64)
+        paints = lerp(self.paints(one), self.paints(other), share.view(-1, 1, 1, 1))  # (N, slots, 8, 3)
         return paint(codes, paints.flatten(1, 2))

@@ -63,16 +63,16 @@ class FrontGenerator(nn.Module):
 
     def forward(self, attributes: Tensor) -> Tensor:
         """Embeddings (N, attributes, EMBEDDING) to logits (N, 32, 32, 4, 43), the slots' first and then the shades'."""
-        h = F.leaky_relu(self.hidden(attributes.flatten(1)), LEAK)
-        x = F.leaky_relu(self.coarse(h), LEAK).view(len(h), 8, 8, -1).permute(0, 3, 1, 2)
-        direct = F.leaky_relu(self.direct(h), LEAK).view(len(h), 16, 16, -1).permute(0, 3, 1, 2)
-        x = torch.cat([F.leaky_relu(self.up16(x), LEAK), direct], 1)
+        h = F.leaky_relu(self.hidden(attributes.flatten(1)), LEAK)  # (N, 384)
+        x = F.leaky_relu(self.coarse(h), LEAK).view(len(h), 8, 8, -1).permute(0, 3, 1, 2)  # (N, 96, 8, 8)
+        direct = F.leaky_relu(self.direct(h), LEAK).view(len(h), 16, 16, -1).permute(0, 3, 1, 2)  # (N, 16, 16, 16)
+        x = torch.cat([F.leaky_relu(self.up16(x), LEAK), direct], 1)  # (N, 80 + 16, 16, 16)
         for layer in self.at16:
-            x = F.leaky_relu(layer(x), LEAK)
-        x = F.leaky_relu(self.up32(x), LEAK)
+            x = F.leaky_relu(layer(x), LEAK)  # (N, 96, 16, 16)
+        x = F.leaky_relu(self.up32(x), LEAK)  # (N, 80, 32, 32)
         for layer in self.at32:
-            x = F.leaky_relu(layer(x), LEAK)
-        blocks: Tensor = self.head(x).permute(0, 2, 3, 1).unflatten(-1, (BLOCK_PIXELS, CHANNELS))
+            x = F.leaky_relu(layer(x), LEAK)  # (N, 80, 32, 32)
+        blocks: Tensor = self.head(x).permute(0, 2, 3, 1).unflatten(-1, (BLOCK_PIXELS, CHANNELS))  # (N, 32, 32, 4, 43)
         return blocks
 
 
@@ -85,7 +85,7 @@ def harden(logits: Tensor) -> Tensor:
 
 def view_logits(logits: Tensor) -> Tensor:
     """What the discriminator sees of a generated picture: one slot a pixel, and a shade where it is no background."""
-    slots, shades = (harden(part) for part in logits.split([SLOT_COUNT, SHADE_COUNT], -1))
+    slots, shades = (harden(part) for part in logits.split([SLOT_COUNT, SHADE_COUNT], -1))  # (..., 35), (..., 8)
     return torch.cat([slots, shades * (1 - slots[..., :1])], -1)
 
 
@@ -120,7 +120,7 @@ class FrontDiscriminator(nn.Module):
 
     def forward(self, view: Tensor, values: Tensor) -> Tensor:
         """(N, 32, 32, 4, 43) and value numbers (N, attributes) to logits (N,)."""
-        near = self.near(view.flatten(3).permute(0, 3, 1, 2))
-        whole = self.far(near).flatten(1)
-        asked = self.values(values).mean(1)
+        near = self.near(view.flatten(3).permute(0, 3, 1, 2))  # (N, 172, 32, 32) to (N, 96, 16, 16)
+        whole = self.far(near).flatten(1)  # (N, 192)
+        asked = self.values(values).mean(1)  # (N, 192)
         return self.patches(near).mean((1, 2, 3)) + self.head(whole)[:, 0] + (whole * asked).mean(1)

@@ -84,11 +84,12 @@ class MonsterModule(nn.Module):
         truncation: 0 for the training data's monsters themselves, 128 for blends as training knew them.
         """
         n = one.shape[0]
-        point = lerp(self.embed(one, truncation), self.embed(other, truncation), share.unsqueeze(1))
-        h = self.hidden(in_precision(point.view(n, -1, 1, 1), self.precision))
-        palette = (self.colours(h).reshape(n, -1, 3).to(torch.int64) + 128).clamp(0, 255)
-        palette = torch.cat([torch.zeros_like(palette[:, :1]), palette], 1)
+        point = lerp(self.embed(one, truncation), self.embed(other, truncation), share.unsqueeze(1))  # (N, LATENT)
+        h = self.hidden(in_precision(point.view(n, -1, 1, 1), self.precision))  # (N, 192, 1, 1)
+        palette = (self.colours(h).reshape(n, -1, 3).to(torch.int64) + 128).clamp(0, 255)  # (N, 15, 3)
+        palette = torch.cat([torch.zeros_like(palette[:, :1]), palette], 1)  # (N, 16, 3)
+        # (N, 160, 4, 4)
         x = self.coarse(h).view(n, 4, 4, -1).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
-        logits = self.head(self.rest(x)).permute(0, 2, 3, 1)
-        shades = first_largest(logits.reshape(n, logits.shape[1], logits.shape[2], 4, self.shades))
+        logits = self.head(self.rest(x)).permute(0, 2, 3, 1)  # (N, 16, 16, 64)
+        shades = first_largest(logits.reshape(n, logits.shape[1], logits.shape[2], 4, self.shades))  # (N, 16, 16, 4)
         return paint(from_blocks(shades), palette)

@@ -50,14 +50,14 @@ class MonsterGenerator(nn.Module):
 
         They are not clamped here: a colour beyond 0..1 would then have no gradient to come back by.
         """
-        h = F.leaky_relu(self.hidden(latent), LEAK)
-        x = F.leaky_relu(self.coarse(h), LEAK).view(len(h), 4, 4, -1).permute(0, 3, 1, 2)
-        x = F.leaky_relu(self.at8(F.leaky_relu(self.up8(x), LEAK)), LEAK)
-        x = F.leaky_relu(self.up16(x), LEAK)
+        h = F.leaky_relu(self.hidden(latent), LEAK)  # (N, 192)
+        x = F.leaky_relu(self.coarse(h), LEAK).view(len(h), 4, 4, -1).permute(0, 3, 1, 2)  # (N, 160, 4, 4)
+        x = F.leaky_relu(self.at8(F.leaky_relu(self.up8(x), LEAK)), LEAK)  # (N, 112, 8, 8)
+        x = F.leaky_relu(self.up16(x), LEAK)  # (N, 80, 16, 16)
         for layer in self.at16:
-            x = F.leaky_relu(layer(x), LEAK)
-        logits = self.head(x).permute(0, 2, 3, 1).unflatten(-1, (BLOCK_PIXELS, SHADES + 1))
-        palette = (0.5 + self.colours(h).float() / 2).view(len(h), SHADES, 3)
+            x = F.leaky_relu(layer(x), LEAK)  # (N, 80, 16, 16)
+        logits = self.head(x).permute(0, 2, 3, 1).unflatten(-1, (BLOCK_PIXELS, SHADES + 1))  # (N, 16, 16, 4, 16)
+        palette = (0.5 + self.colours(h).float() / 2).view(len(h), SHADES, 3)  # (N, 15, 3)
         return logits, palette
 
 
@@ -76,7 +76,7 @@ class MonsterDiscriminator(nn.Module):
 
     def forward(self, view: Tensor, kinds: Tensor) -> Tensor:
         """(N, 16, 16, 16): a block's pixels as channels; kinds (N,); to logits (N,)."""
-        whole = self.far(F.leaky_relu(self.near(view), 0.2)).flatten(1)
+        whole = self.far(F.leaky_relu(self.near(view), 0.2)).flatten(1)  # (N, 64, 16, 16) to (N, 160)
         return self.head(whole)[:, 0] + (whole * self.kinds(kinds)).mean(1)
 
 

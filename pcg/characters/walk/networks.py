@@ -82,31 +82,31 @@ class WalkGenerator(nn.Module):
 
         Colour 0 is the background; colours that the front does not have are never pointed at.
         """
-        e32, e16, e8 = self.encode(see(front, palette))
-        keys = self.make_keys(front, palette, e32, e16)
-        queries, votes = self.decode(e32, e16, e8, frames)
+        e32, e16, e8 = self.encode(see(front, palette))  # from (N, 20, 32, 32)
+        keys = self.make_keys(front, palette, e32, e16)  # (N, K, 24)
+        queries, votes = self.decode(e32, e16, e8, frames)  # (N, F, 32, 32, 4, 25), (N, F, 32, 32, 4, 13)
         return vote(point(queries, keys, uses(front, palette.shape[1])), votes, voters(front))
 
     def encode(self, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What is in the front, at 32, 16 and 8 blocks."""
-        e32 = F.leaky_relu(self.at32(F.leaky_relu(self.first(seen), LEAK)), LEAK)
-        e16 = F.leaky_relu(self.at16(F.leaky_relu(self.down16(e32), LEAK)), LEAK)
-        e8 = F.leaky_relu(self.at8(F.leaky_relu(self.down8(e16), LEAK)), LEAK)
+        e32 = F.leaky_relu(self.at32(F.leaky_relu(self.first(seen), LEAK)), LEAK)  # (N, 48, 32, 32)
+        e16 = F.leaky_relu(self.at16(F.leaky_relu(self.down16(e32), LEAK)), LEAK)  # (N, 96, 16, 16)
+        e8 = F.leaky_relu(self.at8(F.leaky_relu(self.down8(e16), LEAK)), LEAK)  # (N, 128, 8, 8)
         return e32, e16, e8
 
     def make_keys(self, front: Tensor, palette: Tensor, e32: Tensor, e16: Tensor) -> Tensor:
         """A key for each colour (N, K, POINTER): the colour, and the mean of what is seen where it is used."""
-        around = F.leaky_relu(self.lift(e16), LEAK)
-        places = F.leaky_relu(self.places(torch.cat([e32, around], 1)), LEAK).permute(0, 2, 3, 1)
-        means = mean_of_colours(places.unflatten(-1, (BLOCK_PIXELS, POINTER)), front, palette.shape[1])
-        each = torch.cat([means, palette], -1).transpose(1, 2).unsqueeze(-1)
-        keys: Tensor = self.keys(F.leaky_relu(self.mix(each), LEAK))
+        around = F.leaky_relu(self.lift(e16), LEAK)  # (N, 48, 32, 32)
+        places = F.leaky_relu(self.places(torch.cat([e32, around], 1)), LEAK).permute(0, 2, 3, 1)  # (N, 32, 32, 96)
+        means = mean_of_colours(places.unflatten(-1, (BLOCK_PIXELS, POINTER)), front, palette.shape[1])  # (N, K, 24)
+        each = torch.cat([means, palette], -1).transpose(1, 2).unsqueeze(-1)  # (N, 27, K, 1)
+        keys: Tensor = self.keys(F.leaky_relu(self.mix(each), LEAK))  # (N, 24, K, 1)
         return keys[..., 0].transpose(1, 2)
 
     def decode(self, e32: Tensor, e16: Tensor, e8: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Of the frames asked for, queries (N, F, 32, 32, 4, POINTER + 1) and weights of votes (..., VOTERS)."""
         n, f = frames.shape
-        number = frames.flatten()
+        number = frames.flatten()  # (N F,)
 
         def each(x: Tensor) -> Tensor:
             return x.unsqueeze(1).expand(-1, f, -1, -1, -1).flatten(0, 1)
@@ -115,12 +115,13 @@ class WalkGenerator(nn.Module):
             joined = torch.cat([p.to(parts[0].dtype) for p in parts], 1).contiguous(memory_format=torch.channels_last)
             return F.leaky_relu(layer(joined), LEAK)
 
-        x = F.leaky_relu(self.then8(join(self.join8, each(e8), self.template8[number])), LEAK)
-        x = F.leaky_relu(self.up16(x), LEAK)
+        x = F.leaky_relu(self.then8(join(self.join8, each(e8), self.template8[number])), LEAK)  # (N F, 96, 8, 8)
+        x = F.leaky_relu(self.up16(x), LEAK)  # (N F, 96, 16, 16)
         x = join(self.join16, x, each(F.leaky_relu(self.skip16(e16), LEAK)), self.template16[number])
-        x = F.leaky_relu(self.up32(F.leaky_relu(self.then16(x), LEAK)), LEAK)
+        x = F.leaky_relu(self.up32(F.leaky_relu(self.then16(x), LEAK)), LEAK)  # (N F, 64, 32, 32)
         x = join(self.join32, x, each(F.leaky_relu(self.skip32(e32), LEAK)), self.template32[number])
         x = F.leaky_relu(self.then32(x), LEAK)
+        # (N F, 32, 32, 4 * 25) and (N F, 32, 32, 4 * 13)
         queries, votes = (layer(x).permute(0, 2, 3, 1) for layer in (self.queries, self.votes))
         shape = (n, f, *queries.shape[1:3], BLOCK_PIXELS, -1)
         return queries.reshape(shape), votes.reshape(shape)
@@ -144,8 +145,8 @@ def mean_of_colours(places: Tensor, front: Tensor, colours: int) -> Tensor:
 def point(queries: Tensor, keys: Tensor, counts: Tensor) -> Tensor:
     """Logits (N, F, 32, 32, 4, K): queries by keys, the background's own logit first."""
     n, f, h, w, b, _ = queries.shape
-    flat = queries.reshape(n, f * h * w * b, POINTER + 1)
-    scores = flat[..., :POINTER] @ keys.to(flat.dtype).transpose(1, 2) * POINTER**-0.5
+    flat = queries.reshape(n, f * h * w * b, POINTER + 1)  # (N, 4096 F, 25)
+    scores = flat[..., :POINTER] @ keys.to(flat.dtype).transpose(1, 2) * POINTER**-0.5  # (N, 4096 F, K)
     scores = scores.masked_fill((counts == 0).unsqueeze(1), -30.0)
     return torch.cat([flat[..., POINTER:], scores[..., 1:]], -1).view(n, f, h, w, b, -1)
 
@@ -164,8 +165,8 @@ def voters(front: Tensor) -> Tensor:
 
 def vote(logits: Tensor, votes: Tensor, colours: Tensor) -> Tensor:
     """Logits (N, F, 32, 32, 4, K) with each vote (..., VOTERS) added to its voter's colour (N, 32, 32, 4, VOTERS)."""
-    flat = logits.flatten(1, 4).float()
-    index = colours.unsqueeze(1).expand_as(votes).flatten(1, 4)
+    flat = logits.flatten(1, 4).float()  # (N, 4096 F, K)
+    index = colours.unsqueeze(1).expand_as(votes).flatten(1, 4)  # (N, 4096 F, VOTERS)
     return flat.scatter_add(2, index, votes.flatten(1, 4).float()).view(logits.shape)
 
 
@@ -213,6 +214,6 @@ class WalkDiscriminator(nn.Module):
 
     def forward(self, view: Tensor, first: Tensor) -> Tensor:
         """(N, 48, 32, 32): pixels of both steps and of the front; the first step's number (N,); to logits (N,)."""
-        near = self.near(view)
-        whole = self.far(near).flatten(1)
+        near = self.near(view)  # (N, 96, 16, 16)
+        whole = self.far(near).flatten(1)  # (N, 160)
         return self.patches(near).mean((1, 2, 3)) + self.head(whole)[:, 0] + (whole * self.steps(first)).mean(1)
