@@ -1,4 +1,4 @@
-"""Which objective each model is taught."""
+"""The objective of each character model."""
 
 from __future__ import annotations
 

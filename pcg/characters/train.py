@@ -22,11 +22,11 @@ class CharacterConfig(GanConfig):
     steps: int = 30_000
     batch: int = 32
     generator_rate: float = 4e-4
-    """As of all GANs, but faster: the generator copies drawings before it is judged."""
+    """As of all GANs, but higher: the generator first learns from the supervised loss alone."""
     adversarial: float = 0.1
     """Weight of the adversarial loss beside the supervised one."""
     adversarial_from: int = 1000
-    """Steps of copying alone: what is judged then already looks like something."""
+    """First step with the adversarial loss; before it only the supervised loss is used."""
     sample_every: int = 500
 
 

@@ -1,16 +1,16 @@
 """The terrain networks in float, as they are trained: padding-free generators and their discriminators.
 
 Scales: the control map has one cell for 1,440 m. Each of four stages doubles the resolution, down to 90 m a pixel, and
-adds its detail to the land of the stage before:
+adds its detail to the land of the previous stage:
 
     height[s+1] = refine_means(height[s]) + amplitude * detail, less its mean over each 2x2 block
 
-so the mean of every 16x16 block of pixels *is* the control map, and every scale's land is the block mean of the next
-one's: a level of detail costs nothing extra and agrees with the others. `amplitude` comes from the control map's
-relief around each cell; it keeps plains flat and mountains rough, and lets one set of 8-bit activations serve both.
+so the mean of every 16x16 block of pixels *is* the control map, and the land of each scale is the block mean of the
+next: levels of detail need no extra work and agree with each other. `amplitude` is computed from the control map's
+relief around each cell. It keeps plains flat and mountains rough, so that 8-bit activations suffice for both.
 
-Windows: with n cells asked for, the control map has n + 16 (8 on each side) and the land comes with 4 pixels more on
-each side. No layer pads.
+Windows: for n cells, the control map has n + 16 (8 more on each side), and the land has 4 more pixels on each side. No
+layer pads.
 """
 
 from itertools import pairwise
@@ -24,7 +24,7 @@ from pcg.exact import ACTIVATION_MAX, LEAK, binomial, crop, refine_means, refine
 
 WIDTHS = (96, 64, 48, 32, 16)  # channels at 1,440, 720, 360, 180 and 90 m
 LATENTS = (13, 4, 4, 4, 0)  # channels of the latent field at each scale
-MARGIN = 6  # pixels of input that the pyramid needs beyond what it draws at the coarsest scale
+MARGIN = 6  # pixels of input that the pyramid needs on each side beyond its output, at the coarsest scale
 
 AMPLITUDE_FLOOR_M = 2.0
 AMPLITUDE_STEPS_AN_OCTAVE = 12.0
@@ -32,17 +32,17 @@ HEIGHT_TOP_M = 6000.0
 COARSE_WIDTHS = (96, 80, 64, 48, 24)  # channels at 23, 11.5, 5.8, 2.9 and 1.4 km
 COARSE_LATENTS = (12, 8, 4, 4, 2)
 STYLES = ("alpine", "plateau", "lowland", "archipelago")
-# The plan of a world, what the coarse level is given: each style's weight, and which way its ranges run (the strike,
-# as geologists call it): coherence times the cosine and the sine of twice its angle, clockwise from east.
+# The plan of a world, the input of the coarse level: the weight of each style, and the strike (the direction of the
+# ranges): coherence times the cosine and the sine of twice its angle, clockwise from east.
 PLAN_CHANNELS = len(STYLES) + 2
 COARSE_UNIT = 40.0  # the coarse networks' unit is a signed root: u stands for u |u| 40^2 metres
 
-RELIEF_GAIN = 40.0  # relief over amplitude, which stays within about +-2, to an 8-bit integer
+RELIEF_GAIN = 40.0  # scales relief over amplitude, which is within about +-2, to 8 bits
 CONTROL_CHANNELS = 4  # relief over amplitude, amplitude byte, height byte, grain
 
 
 def amplitude_thresholds() -> Tensor:
-    """127 amplitudes in metres; the amplitude byte counts how many are reached."""
+    """127 thresholds of the amplitude in metres; the amplitude byte is the number of those reached."""
     return torch.tensor(
         [AMPLITUDE_FLOOR_M * 2.0 ** (k / AMPLITUDE_STEPS_AN_OCTAVE) for k in range(1, ACTIVATION_MAX + 1)],
         dtype=torch.float64,
@@ -50,7 +50,7 @@ def amplitude_thresholds() -> Tensor:
 
 
 def height_thresholds() -> Tensor:
-    """127 heights in metres, fine near the sea; the height byte counts how many are reached."""
+    """127 thresholds of the height in metres, dense near sea level; the height byte is the number of those reached."""
     return torch.tensor([HEIGHT_TOP_M * (k / 127.0) ** 2 for k in range(1, ACTIVATION_MAX + 1)], dtype=torch.float64)
 
 
@@ -61,16 +61,24 @@ def control_features(
     floor: float = AMPLITUDE_FLOOR_M,
     gain: float = RELIEF_GAIN,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """What the network sees of the control map.
+    """The network's features of the control map.
 
-    control: float64 (N, m, m) metres, nowhere below the sea. Returns (features: integers in [-127, 127] as float64
-    (N, 3, m-4, m-4): relief over amplitude, amplitude byte, height byte; amplitude and local mean: (N, m-4, m-4)
-    metres). For a control map in whole 1/64 m every sum is exact in float64, whatever order it is added in, and the one
-    division is correctly rounded, so the features are the same everywhere.
+    For a control map in whole 1/64 m every sum is exact in float64 in any order, and the one division is correctly
+    rounded, so the features are the same on every machine.
+
+    Args:
+        control: float64 (N, m, m) metres, nowhere below the sea.
+        amplitude_levels, height_levels: the thresholds of the bytes.
+        floor: the smallest amplitude, metres.
+        gain: see RELIEF_GAIN.
+
+    Returns:
+        Features, integers in [-127, 127] as float64 (N, 3, m-4, m-4): relief over amplitude, amplitude byte, height
+        byte; then amplitude and local mean, (N, m-4, m-4) metres each.
     """
     mean = binomial(control)
     n = mean.shape[-1]
-    # |control - mean| of every cell's 5x5 neighbourhood, in binomial weights
+    # |control - mean| over every cell's 5x5 neighbourhood, with binomial weights
     around = control.unfold(-2, n, 1).unfold(-2, n, 1)  # (N, 5, 5, n, n): shift before place
     weights = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], dtype=control.dtype, device=control.device) / 16
     weights = (weights.unsqueeze(1) * weights).view(1, 5, 5, 1, 1)
@@ -84,7 +92,7 @@ def control_features(
 
 
 class Stage(nn.Module):
-    """Twice the resolution: (N, C, m+8, m+8) to (N, C', 2m+8, 2m+8), and the plane it adds to the picture."""
+    """Doubles the resolution: (N, C, m+8, m+8) to (N, C', 2m+8, 2m+8), and the detail plane (N, 2m+8, 2m+8)."""
 
     def __init__(self, width_in: int, width: int, latents: int) -> None:
         super().__init__()
@@ -104,9 +112,9 @@ class Stage(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """Features from the coarsest scale to the finest, and what each stage adds to the picture.
+    """Features from the coarsest scale to the finest, and the detail plane of each stage.
 
-    From (N, inputs, m + 2 MARGIN, ...), with m pixels asked for at the coarsest scale, to planes (N, 2^s m + 8, ...).
+    From (N, inputs, m + 2 MARGIN, ...), for m pixels at the coarsest scale, to planes (N, 2^s m + 8, ...).
     """
 
     def __init__(self, inputs: int, widths: tuple[int, ...], latents: tuple[int, ...]) -> None:
@@ -120,7 +128,7 @@ class Pyramid(nn.Module):
             stage.get_submodule("detail").get_parameter("weight").data *= 0.3
 
     def draw_latents(self, count: int, pixels: int, random: torch.Generator) -> list[Tensor | None]:
-        """Random latents for training: integers in [-127, 127] over 128, one tensor a scale, as the hash gives them."""
+        """Random latents for training, one tensor a scale: integers in [-127, 127] over 128, as the hash gives."""
         sizes = [pixels + 2 * MARGIN] + [2**s * pixels + 14 for s in range(1, len(self.latents))]
         device = self.first.weight.device
         return [
@@ -129,7 +137,7 @@ class Pyramid(nn.Module):
         ]
 
     def forward(self, x: Tensor, latents: list[Tensor | None]) -> list[Tensor]:
-        """What each stage adds, coarsest first: (N, 2^s m + 8, ...)."""
+        """The detail plane of each stage, coarsest first: (N, 2^s m + 8, ...)."""
         if latents[0] is not None:
             x = torch.cat([x, latents[0]], 1)  # (N, inputs + Z, m+12, m+12)
         x = x.contiguous(memory_format=torch.channels_last)
@@ -142,7 +150,7 @@ class Pyramid(nn.Module):
 
 
 class Generator(nn.Module):
-    """Control map, grain and latent field in, land out. 0.40 M parameters at the standard widths."""
+    """Control map, grain and latent field to land. 0.40 M parameters at the standard widths."""
 
     amplitude_levels: Tensor
     height_levels: Tensor
@@ -154,8 +162,11 @@ class Generator(nn.Module):
         self.register_buffer("height_levels", height_thresholds(), persistent=False)
 
     def forward(self, condition: Tensor, latents: list[Tensor | None]) -> Tensor:
-        """condition: float32 (N, 2, n+16, n+16), the control map in metres and the grain in [-1, 1]; latents as
-        draw_latents gives them; to (N, 16n+8, 16n+8) metres.
+        """Land (N, 16n+8, 16n+8) in metres.
+
+        Args:
+            condition: float32 (N, 2, n+16, n+16), the control map in metres and the grain in [-1, 1].
+            latents: as draw_latents gives them.
         """
         control, grain = condition.unbind(1)  # (N, n+16, n+16) each
         # (N, 3, n+12, n+12), (N, n+12, n+12)
@@ -169,7 +180,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Land, its control map and its grain in, one logit out. Sees slopes, so drainage, and what the map lacks."""
+    """A view of land, its control map and its grain to one logit. The view has slopes, which show the drainage."""
 
     amplitude_levels: Tensor
     height_levels: Tensor
@@ -182,8 +193,11 @@ class Discriminator(nn.Module):
         self.head = nn.Linear(widths[-1], 1)
 
     def view(self, heights: Tensor, condition: Tensor) -> Tensor:
-        """What it looks at: (N, 7, S, S) float32, each channel of order one; heights (N, S+8, S+8), metres; condition
-        as for Generator, the grain the same all over a crop.
+        """The discriminator's view (N, 7, S, S), float32, each channel of order one.
+
+        Args:
+            heights: (N, S+8, S+8) metres.
+            condition: as for Generator; the grain is constant in a crop.
         """
         control, grain = condition.unbind(1)  # (N, S/16 + 16, S/16 + 16) each
         with torch.no_grad():
@@ -216,7 +230,7 @@ def in_metres(roots: Tensor) -> Tensor:
 
 
 class CoarseGenerator(nn.Module):
-    """Plan and latent field in, the control map out, as signed roots. 0.6 M parameters at the standard widths.
+    """Plan and latent field to the control map, as signed roots. 0.6 M parameters at the standard widths.
 
     One pixel of its coarsest scale is 23 km, sixteen control cells.
     """
@@ -226,8 +240,9 @@ class CoarseGenerator(nn.Module):
         self.pyramid = Pyramid(PLAN_CHANNELS, widths, latents)
 
     def signed_roots(self, plan: Tensor, latents: list[Tensor | None]) -> Tensor:
-        """plan: (N, 6, m+12, m+12), style weights that sum to 127/128, strike in [-1, 1]; to (N, 16m+8, 16m+8), 4 cells
-        more a side.
+        """Plan (N, 6, m+12, m+12) to signed roots (N, 16m+8, 16m+8), with 4 more cells on each side.
+
+        The plan has style weights that sum to 127/128, and the strike in [-1, 1].
         """
         added = [plane.float() for plane in self.pyramid(plan, latents)]  # (N, 2^s m + 8, ...) at s = 1, 2, 3, 4
         u = added[0]
@@ -241,7 +256,7 @@ class CoarseGenerator(nn.Module):
 
 
 class CoarseDiscriminator(nn.Module):
-    """A control map and its plan in, one logit out. Sees heights, slopes, bends and coasts."""
+    """A view of a control map and its plan to one logit. The view has heights, slopes, curvature and coasts."""
 
     def __init__(self, size: int, widths: tuple[int, ...] = (32, 64, 96, 128, 128)) -> None:
         super().__init__()
@@ -249,7 +264,7 @@ class CoarseDiscriminator(nn.Module):
         self.head = nn.Linear(widths[-1], 1)
 
     def view(self, u: Tensor, plan: Tensor) -> Tensor:
-        """What it looks at: (N, 11, S, S); u (N, S+8, S+8) signed roots, plan (N, 6, S/16+12, S/16+12)."""
+        """The discriminator's view (N, 11, S, S) of signed roots u (N, S+8, S+8) and plan (N, 6, S/16+12, S/16+12)."""
         side = u.shape[-1] - 8
         inner = crop(u, 3)  # (N, S+2, S+2)
         north, south, west, east = inner[:, :-2, 1:-1], inner[:, 2:, 1:-1], inner[:, 1:-1, :-2], inner[:, 1:-1, 2:]

@@ -12,11 +12,11 @@ from torch import Tensor
 from pcg.learning.gan import Gan, GanConfig, train_gan
 from pcg.terrain.objectives import OBJECTIVES, Objective, cut
 
-DISCRIMINATOR_LEAD = 300  # steps over which the generator's rate rises: it has little to learn from a fresh critic
-# Steps from which depressions weigh anything, and until they weigh what they should. Valleys come in pieces at first;
-# where each piece is punished for its dams, none is ever carved, and the land stays a heap of bumps.
+DISCRIMINATOR_LEAD = 300  # steps of warm-up of the generator's rate, since a new discriminator is a poor critic
+# The loss for depressions sets in at the first of these steps, and has its full weight from the second on. At first
+# valleys are in pieces; with the loss from the start, none would form, and the land would stay bumpy.
 DRAINAGE_STEPS = (5000, 7000)
-DRAINED = 3  # one small crop in so many is flooded to look for depressions; of large ones each is
+DRAINED = 3  # the loss for depressions uses every third small crop, and all large crops
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +27,14 @@ class TerrainConfig(GanConfig):
     steps: int = 20_000
     batch: int = 16
     cells: int = 6
-    """Side of what the discriminator sees, in the model's coarsest pixels, 16 of its finest; a multiple of 2."""
+    """Side of the discriminator's crops, in the model's coarsest pixels (16 of its finest); a multiple of 2."""
     wide: int = 12
-    """Side of the crops of every other step, a multiple of `cells`: the discriminator sees them in pieces, but they are
-    flooded whole, since dams stand in valleys longer than what it sees."""
+    """Side of the crops of every other step, a multiple of `cells`. The discriminator sees them in pieces; the loss for
+    depressions sees them whole, since valleys are longer than the discriminator's crops."""
     generator_rate: float = 1.3e-4
-    """As of all GANs. One as fast as its discriminator dodges: the loss stays near log 2, and nothing is learned."""
+    """As of all GANs. With the discriminator's rate the loss stays near log 2, and the generator learns nothing."""
     drainage: float = 0.5
-    """Weight of depressions that hold more water than real land's, for each doubling."""
+    """Weight of the loss for depressions, a doubling of the water that real land holds."""
     sample_every: int = 1000
 
 
@@ -49,7 +49,7 @@ PRESETS = {
 
 
 def drainage_share(step: int) -> float:
-    """Factor on the weight of depressions."""
+    """Factor on the weight of the loss for depressions at a step."""
     first, last = DRAINAGE_STEPS
     return min(1.0, max(0.0, (step - first) / (last - first)))
 

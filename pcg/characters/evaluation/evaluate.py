@@ -1,7 +1,7 @@
-"""How good the character models are: figures of what they make, beside the same figures of real sprites.
+"""Evaluate the character models: metrics of generated sprites, beside the same metrics of real sprites.
 
-The floor of a figure is what held-out real sprites give: those with hair and torsos that were never trained on, and
-tiles of groups that were not.
+The floor of a metric is its value for held-out real sprites: outfits with hair and torsos, and tiles of groups, that
+were never trained on.
 """
 
 from __future__ import annotations
@@ -38,17 +38,23 @@ Pictures = NDArray[np.uint8]
 Number = float | np.floating[Any]
 SAMPLES, TRAINING, SHEETS, PEOPLE = 1000, 4000, 60, 4000
 TWO_SAMPLE_SEEDS = 3
-NEAR = 0.05  # the share of held-out sprites that are called near to the training data
+NEAR = 0.05  # quantile of held-out sprites' distances that defines "near to a training sprite"
 FRONT_FRAME = FRONT[0] * FRAMES + FRONT[1]
 ATTRIBUTES, WORN = "attributes seen right (share)", "things worn that are seen right (share)"
 AUC, FID, KID = "AUC of a fresh CNN", "FID (own features)", "KID x 1000 (own features)"
 
 
 def evaluate_character(model: ModelFile, data: Path, scale: float = 1.0) -> list[Quality]:
-    """Measure a model of characters against a data folder; `scale`: how much of the usual samples and training.
+    """Measure a character model against a data folder.
+
+    Args:
+        model: the model file.
+        data: the folder of the character data.
+        scale: factor on the numbers of samples and of training steps.
 
     Raises:
-        FileNotFoundError: the folder lacks a file; RpcError: the model can't be loaded.
+        FileNotFoundError: a file is missing in the folder.
+        RpcError: the model can't be loaded.
     """
     evaluate: dict[str, Callable[[Engine, ModelFile, Path, float], list[Quality]]] = {
         "character-front": evaluate_front,
@@ -60,7 +66,7 @@ def evaluate_character(model: ModelFile, data: Path, scale: float = 1.0) -> list
 
 
 def evaluate_front(engine: Engine, model: ModelFile, folder: Path, scale: float) -> list[Quality]:
-    """Fronts of seeds against fronts of outfits."""
+    """Measure generated fronts against fronts of held-out outfits."""
     data, known = CharacterData(folder), wishes.choices(model.card)
     count = _scaled(SAMPLES, scale)
     say("drawing fronts")
@@ -86,21 +92,21 @@ def evaluate_front(engine: Engine, model: ModelFile, folder: Path, scale: float)
 
 
 def people_of(engine: Engine, model: ModelFile, count: int) -> list[Person]:
-    """Who the first seeds are."""
+    """The attributes and colours of the characters of the first `count` seeds."""
     known = wishes.choices(model.card)
     _, values = cast_rows(engine, model, np.arange(count))
     return [wishes.names_of(row, known) for row in values]
 
 
 def answers_of(outfits: list[Outfit], wardrobe: Wardrobe, known: wishes.Choices) -> NDArray[np.int64]:
-    """The value of each attribute, as numbers of the attribute's own: (N, attributes)."""
+    """The value of each attribute, as an index among the attribute's values: (N, attributes)."""
     numbers = {attribute: [v for a, v in known.values if a == attribute] for attribute in known.attributes}
     labels = [wardrobe.labels(outfit) for outfit in outfits]
     return np.array([[numbers[a].index(worn[a]) for a in known.attributes] for worn in labels])
 
 
 def evaluate_walk(engine: Engine, model: ModelFile, folder: Path, scale: float) -> list[Quality]:
-    """Sheets made of the fronts of held-out outfits against these outfits' own sheets."""
+    """Measure sheets that are generated from the fronts of held-out outfits against the true sheets."""
     data = CharacterData(folder)
     count = _scaled(SHEETS, scale)
     say("drawing sheets")
@@ -141,7 +147,7 @@ def evaluate_walk(engine: Engine, model: ModelFile, folder: Path, scale: float) 
 
 
 def evaluate_monster(engine: Engine, model: ModelFile, folder: Path, scale: float) -> list[Quality]:
-    """Monsters of seeds against tiles."""
+    """Measure generated monsters against held-out tiles."""
     tiles, validation = read_monsters(folder)
     training, held_out = (paint_shades(part.shades, part.palettes) for part in (tiles, validation))
     say("drawing monsters")
@@ -165,7 +171,7 @@ def _by_kind(
     trained: NDArray[np.int64],
     against: str,
 ) -> list[Quality]:
-    """How often each kind comes out when none is wished for, and is seen to be of it."""
+    """The share of each kind when none is asked for, and how often the critic recognises it."""
     counts = [np.bincount(kinds, minlength=len(KINDS)) for kinds in (made[1], trained)]
     ours, theirs = (count / count.sum() for count in counts)
     among = "the training tiles"
@@ -196,10 +202,10 @@ def _critic(
 def _recognised(
     critic: critics.Critic, made: Pictures, real: Pictures, truths: dict[str, NDArray[np.int64]], against: str
 ) -> list[Quality]:
-    """What a network trained on real sprites sees of what was wished for, and of real ones."""
+    """How often the critic recognises the attributes of generated and of real sprites."""
     found = {name: critic.answers(p) == truths[name] for name, p in (("made", made), ("real", real))}
     rows = [Quality(ATTRIBUTES, float(found["made"].mean()), against, float(found["real"].mean()))]
-    if len(critic.choices) > 1:  # most of many are none
+    if len(critic.choices) > 1:  # of many attributes, most are "none"
         worn = {name: float(right[truths[name] > 0].mean()) for name, right in found.items()}
         rows.append(Quality(WORN, worn["made"], against, worn["real"]))
     return rows
@@ -208,7 +214,7 @@ def _recognised(
 def _distances(
     critic: critics.Critic, made: Pictures, held_out: Pictures, training: Pictures, against: str
 ) -> list[Quality]:
-    """FID and KID to training sprites, of as many generated as held-out ones."""
+    """FID and KID to training sprites, with as many generated as held-out sprites."""
     say("comparing features")
     ours, floor, all_ = (critic.features(pictures) for pictures in (made, held_out, training))
     ours = ours[: len(floor)]
@@ -217,7 +223,7 @@ def _distances(
 
 
 def _two_sample(made: Pictures, held_out: Pictures, training: Pictures, scale: float, against: str) -> list[Quality]:
-    """How well fresh CNNs tell generated from training sprites; and held-out ones, as many as there are."""
+    """AUC of new CNNs that tell generated from training sprites; the floor with held-out sprites."""
     say("training small CNNs to tell them apart")
     pairs = {"made": (training[: len(made)], made[: len(training)]), "floor": (training[: len(held_out)], held_out)}
     steps = _scaled(critics.TWO_SAMPLE_STEPS, scale)
@@ -229,7 +235,7 @@ def _two_sample(made: Pictures, held_out: Pictures, training: Pictures, scale: f
 
 
 def _pixels(raw: Pictures, made: Pictures, real: Pictures, against: str) -> list[Quality]:
-    """Colours, alpha, strays and gaps; what the network leaves to be mended."""
+    """Colours, alpha, stray pixels and gaps of the outline; also before the runtime repairs them (`raw`)."""
 
     def row(metric: str, value: float, floor: float) -> Quality:
         return Quality(metric, float(value), against, float(floor))
@@ -245,7 +251,7 @@ def _pixels(raw: Pictures, made: Pictures, real: Pictures, against: str) -> list
 
 
 def memorised(made: Pictures, held_out: Pictures, training: Pictures, against: str) -> list[Quality]:
-    """How near generated sprites are to the nearest training ones, beside held-out sprites."""
+    """Distances of generated sprites to the nearest training sprites, beside those of held-out sprites."""
     say("looking for the nearest training sprites")
     ours, theirs = (metrics.nearest(pictures, training)[0] for pictures in (made, held_out))
     near = float(np.quantile(theirs, NEAR))
@@ -263,5 +269,5 @@ def _scaled(count: int, scale: float) -> int:
 
 
 def say(text: str) -> None:
-    """Progress goes to stderr."""
+    """Print progress to stderr."""
     print(f"{text} ...", file=sys.stderr, flush=True)

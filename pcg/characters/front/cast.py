@@ -1,9 +1,9 @@
-"""Who a seed is: a seed and wishes to rows of the catalogue, blends and colours, in integers inside the model file.
+"""Casting: a seed and wishes to rows of the catalogue, blends and colours, in integers inside the model file.
 
-The wardrobe's rules (rules.py), but every choice is a hash of (seed, attribute, stream), so that a program with
-LibTorch casts the same characters from the same file. A cast is a row of int64: for each attribute the row of its item,
-the row of another to blend it with, the blend's share in 128ths and the colourway; after them the ramps of skin, hair
-and eyes, and a key for noise.
+It follows the rules of the wardrobe (rules.py), but each choice is a hash of (seed, attribute, stream), so a program
+with LibTorch gets the same characters from the same file. A cast is a row of int64: for each attribute the row of its
+item, the row of its blend partner, the partner's share in 128ths and the colourway; then the ramps of skin, hair and
+eyes, and a key for the noise.
 """
 
 from itertools import pairwise
@@ -19,10 +19,10 @@ from pcg.characters.data.catalogue import Catalogue
 from pcg.characters.data.slots import SLOTS
 from pcg.exact import key, mix, shift_right
 
-SHARED = ("skin", "hair", "eyes")  # slots of which a character has one colour
-ONE = 1 << 16  # a share of one
-BLENDED = ONE // 2  # share of the attributes that are blended, as in training
-COLOURWAY_SLOTS = 3  # that an item draws at most
+SHARED = ("skin", "hair", "eyes")  # slots that have one colour in the whole character
+ONE = 1 << 16  # a share of 1
+BLENDED = ONE // 2  # share of the attributes that are blended; the same in training
+COLOURWAY_SLOTS = 3  # an item has at most so many slots
 
 
 def read_catalogue(described: dict[str, Any]) -> Catalogue:
@@ -32,26 +32,26 @@ def read_catalogue(described: dict[str, Any]) -> Catalogue:
 
 
 def colour_names(described: dict[str, Any]) -> list[str]:
-    """All names of colours, in order; a wish for a colour is a number of this list."""
+    """All names of colours, sorted; a wish for a colour is an index into this list."""
     shared = {name for colours in described["shared"].values() for name in colours}
     own = {colourway["name"] for colourways in described["looks"] for colourway in colourways}
     return sorted(shared | own - {NONE})
 
 
 class Cast(nn.Module):
-    """Casts characters. A wish is the number of a value, or of a colour's name, or -1 where it is left open."""
+    """Casts characters. A wish is the index of a value or of a colour's name; -1 for no wish."""
 
     attributes: Final[int]
     blended: Final[int]
     species: Final[int]
     order: list[int]
-    first: list[int]  # of the values of each attribute, and how many there are in all
+    first: list[int]  # index of the first value of each attribute; then the number of all values
     shares: list[int]
     given_attribute: list[int]
     given_value: list[int]
     given_share: list[int]
     never: Tensor  # (values, values)
-    bars: Tensor  # (attributes, values): values with which nothing of the attribute is worn
+    bars: Tensor  # (attributes, values): values that exclude everything of the attribute
     worn: Tensor
     weights: Tensor
     bodies: Tensor
@@ -60,11 +60,11 @@ class Cast(nn.Module):
     fitting_counts: Tensor
     colourways: Tensor  # (colourways, 7): name, slots, ramps
     colourway_starts: Tensor
-    comes: Tensor  # (rows, names): whether an item comes in a colour of that name
-    value_comes: Tensor  # (values, bodies, names): whether one that fits does
-    shared_choices: Tensor  # (3, rows, most): ramps that each species' row is drawn from
+    comes: Tensor  # (rows, names): whether an item has a colourway of that name
+    value_comes: Tensor  # (values, bodies, names): whether an item that fits has one
+    shared_choices: Tensor  # (3, rows, most): ramps to choose from, for each row of a species
     shared_counts: Tensor
-    shared_named: Tensor  # (3, most, 2): name and ramp of all that may be wished for
+    shared_named: Tensor  # (3, most, 2): name and ramp of all colours that can be wished for
 
     def __init__(self, described: dict[str, Any]) -> None:
         """`described`: what a run's data.json says of the catalogue and its colours."""
@@ -133,7 +133,7 @@ class Cast(nn.Module):
         keep("shared_named", every)
 
     def random(self, seed: Tensor, attribute: int, stream: int) -> Tensor:
-        """32 random bits (N,) of a seed for one purpose."""
+        """32 random bits (N,) of a seed, attribute and stream."""
         return shift_right(mix(key(seed, 500 + attribute) + stream), 32)
 
     def forward(self, seed: Tensor, wishes: Tensor) -> Tensor:
@@ -168,7 +168,7 @@ class Cast(nn.Module):
         return torch.stack(columns, 1)
 
     def choose(self, seed: Tensor, wishes: Tensor) -> Tensor:
-        """The value of each attribute, (N, attributes)."""
+        """Choose the value of each attribute, (N, attributes)."""
         n = seed.shape[0]
         body = torch.zeros_like(seed)
         ruled_out = torch.zeros([n, self.never.shape[0]], dtype=torch.int64, device=seed.device)
@@ -203,7 +203,7 @@ class Cast(nn.Module):
         return values
 
     def row(self, seed: Tensor, attribute: int, value: Tensor, body: Tensor, name: Tensor) -> Tensor:
-        """A row of each value (N,) that fits the body: one that comes in the colour of that name, if any does."""
+        """Choose a row of each value (N,) that fits the body; one that has a colourway of that name, if any has."""
         rows = self.fitting[value, body]
         if not bool((name >= 0).any()):
             place = (self.random(seed, attribute, 2) * self.fitting_counts[value, body]) >> 32
@@ -224,11 +224,11 @@ class Cast(nn.Module):
         ).amax(2)
 
     def numbers(self, casts: Tensor) -> Tensor:
-        """What casts say of each attribute, (N, attributes, 4): row, partner, share, colourway."""
+        """The part of casts for the attributes, (N, attributes, 4): row, partner, share, colourway."""
         return casts[:, : 4 * self.attributes].reshape(casts.shape[0], -1, 4)
 
     def colourway(self, seed: Tensor, attribute: int, row: Tensor, name: Tensor) -> Tensor:
-        """A colourway of each row (N,): one of the name that was wished for, if the row comes in it."""
+        """Choose a colourway of each row (N,): the one of the wished name, if the row has it."""
         start, end = self.colourway_starts[row], self.colourway_starts[row + 1]
         colourway = start + ((self.random(seed, attribute, 6) * (end - start)) >> 32)
         numbers = torch.arange(self.colourways.shape[0], device=row.device)
@@ -238,7 +238,7 @@ class Cast(nn.Module):
 
 
 def _weight(attribute: str, value: str) -> int:
-    """How often a value comes, of those of its attribute."""
+    """The weight of a value among those of its attribute."""
     if attribute == "body":
         return round(ONE * rules.BODY_SHARES[value])
     if attribute == "species":

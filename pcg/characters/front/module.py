@@ -1,4 +1,4 @@
-"""Fronts as one scripted module: seeds and wishes in, pixels out, the same bits everywhere."""
+"""The exported module of fronts: seeds and wishes to pixels, the same bits on every machine."""
 
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ class ExactFront(nn.Module):
     channels: Final[int]
 
     def __init__(self, generator: FrontGenerator, attributes: Tensor) -> None:
-        """Each layer's activations are measured on `attributes`, float (N, attributes, EMBEDDING) in [-1, 1]."""
+        """`attributes`: float (N, attributes, EMBEDDING) in [-1, 1]; activations are measured on them."""
         super().__init__()
         self.slots, self.channels = SLOT_COUNT, CHANNELS
         g = generator.eval()
@@ -60,7 +60,7 @@ def _unfold(x: Tensor, side: int) -> Tensor:
 
 
 class FrontModule(nn.Module):
-    """Seeds to casts, casts to pictures; between two casts, too."""
+    """Seeds to casts, and casts to pictures; also between two casts."""
 
     noise_scale: Final[int]
     items: Tensor
@@ -69,7 +69,7 @@ class FrontModule(nn.Module):
     shared: Tensor
 
     def __init__(self, described: dict[str, Any], generator: FrontGenerator) -> None:
-        """`described`: what the run's data.json says of the catalogue and its colours."""
+        """`described`: the run's data.json, with the catalogue and its colours."""
         super().__init__()
         self.precision = 32
         self.noise_scale = noise_scale(WANDER)
@@ -81,7 +81,7 @@ class FrontModule(nn.Module):
         colourways = self.caster.colourways
         for k in range(COLOURWAY_SLOTS):
             usual[colourways[:, 1 + k]] = colourways[:, 1 + COLOURWAY_SLOTS + k]
-        self.register_buffer("usual", usual)  # a ramp for every slot, for a pixel whose slot nothing worn has
+        self.register_buffer("usual", usual)  # a default ramp for each slot, used where no item has the slot
         self.register_buffer("shared", torch.tensor([SLOTS.index(slot) for slot in SHARED]))
         wishes = torch.full((CALIBRATION_SEEDS, 2 * self.caster.attributes + 3), -1)
         casts = self.caster(torch.arange(CALIBRATION_SEEDS), wishes)
@@ -89,7 +89,7 @@ class FrontModule(nn.Module):
 
     @torch.jit.export
     def use_precision(self, bits: int) -> None:
-        """Convolve in float32, bfloat16 or float64 from now on; the result is the same."""
+        """Convolve in float32 (32), bfloat16 (16) or float64 (64) from now on; the results are the same."""
         self.precision = bits
 
     @torch.jit.export
@@ -99,18 +99,18 @@ class FrontModule(nn.Module):
 
     @torch.jit.export
     def values(self, casts: Tensor) -> Tensor:
-        """What casts are, as a wish for all of it would say it: (N, 2 attributes + 3)."""
+        """The wishes that describe casts completely: (N, 2 attributes + 3)."""
         numbers = self.caster.numbers(casts)
         names = self.caster.colourways[numbers[:, :, 3], 0]
         return torch.cat([self.caster.value_of[numbers[:, :, 0]], names, self.caster.shared_names(casts)], 1)
 
     @torch.jit.export
     def never(self) -> Tensor:
-        """(values, values): 1 where two are never worn together."""
+        """(values, values): 1 for two values that are never worn together."""
         return self.caster.never
 
     def embed(self, casts: Tensor, truncation: int) -> Tensor:
-        """Embeddings (N, attributes, EMBEDDING) of casts, in [-127, 127]; with truncation 0, of drawn items alone."""
+        """Embeddings (N, attributes, EMBEDDING) of casts, in [-127, 127]; with truncation 0, those of items alone."""
         numbers = self.caster.numbers(casts)
         one, other = self.items[numbers[:, :, 0]], self.items[numbers[:, :, 1]]
         place = torch.arange(one.shape[1] * one.shape[2], device=casts.device).view(1, one.shape[1], one.shape[2])
@@ -121,7 +121,7 @@ class FrontModule(nn.Module):
         """The ramps of casts, (N, slots, 8, 3)."""
         numbers = self.caster.numbers(casts)
         ramps = self.usual.unsqueeze(0).repeat(casts.shape[0], 1)
-        # The other half of a blend first, then what all share, then the items themselves, the first drawn last.
+        # Later writes win: blend partners, then skin, hair and eyes, then the items, the first attribute last.
         partners = self.caster.colourway_starts[numbers[:, :, 1]]
         for a in range(self.caster.attributes - 1, -1, -1):
             colourway = self.caster.colourways[partners[:, a]]
@@ -134,13 +134,15 @@ class FrontModule(nn.Module):
         return self.ramps[ramps]
 
     def forward(self, one: Tensor, other: Tensor, share: Tensor, truncation: int) -> Tensor:
-        """Pictures of casts, and of what lies between them and others: uint8 (N, 64, 64, 4), RGBA, alpha 0 or 255.
+        """Pictures of casts, interpolated between two: uint8 (N, 64, 64, 4), RGBA, alpha 0 or 255.
 
-        share (N,): 128ths of the way to the other, 0 for the one itself. truncation: 0 for drawn items alone, 128 for
-        blends as training knew them.
+        A picture can have more than the 63 colours that a walk takes; `reduce_colours` of
+        runtime.content.characters.palettes reduces them.
 
-        A picture may have more colours than the 63 that a walk takes: `reduce_colours` of
-        runtime.content.characters.palettes takes some away.
+        Args:
+            one, other: casts (N, 4 attributes + 4).
+            share: (N,), of the other, in 128ths.
+            truncation: 0 for items as drawn, 128 for blends and noise as in training.
         """
         near, far = self.embed(one, truncation), self.embed(other, truncation)  # (N, attributes, EMBEDDING) each
         codes = self.network(lerp(near, far, share.view(-1, 1, 1)), self.precision)  # (N, 64, 64)

@@ -1,4 +1,4 @@
-"""What the monsters are taught: those there are as they were drawn, and those in between as if they had been."""
+"""The monsters' objective: reproduce the tiles, and make blends that look drawn."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from pcg.characters.monster.networks import WANDER, MonsterDiscriminator, Monste
 from pcg.characters.walk.networks import paint_softly, pixels_of
 
 ROWS, COLUMNS = 8, 16  # of a sample picture
-TREMBLE = 0.03  # noise on the points of the monsters that were drawn
-COLOUR_WEIGHT = 4.0  # of the palettes' mean absolute error beside the shades' cross-entropy
+TREMBLE = 0.03  # standard deviation of the noise on the points of tiles
+COLOUR_WEIGHT = 4.0  # weight of the palettes' mean absolute error; 1 for the shades' cross-entropy
 
 
 class MonsterObjective:
-    """Monsters of 32x32 pixels, by kind."""
+    """Monsters: a supervised loss on the tiles, and an adversarial one on blends of two tiles of a kind."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises ValueError where a kind has no monster to learn from."""
+        """Raises ValueError when a kind has no monster in the folder."""
         self.monsters, self.held_out = read_monsters(folder)
         self.members = [np.flatnonzero(self.monsters.kinds == kind) for kind in range(len(KINDS))]
         if missing := [kind for kind, members in zip(KINDS, self.members, strict=True) if not len(members)]:
@@ -34,11 +34,11 @@ class MonsterObjective:
         self.about = f"{len(self.monsters.names)} monsters of {len(KINDS)} kinds"
 
     def networks(self) -> tuple[MonsterGenerator, MonsterDiscriminator]:
-        """Fresh networks."""
+        """A new generator and a new discriminator."""
         return MonsterGenerator(len(self.monsters.names), len(KINDS)), MonsterDiscriminator(len(KINDS))
 
     def draw(self, count: int, rng: np.random.Generator) -> Batch:
-        """Monsters, and for each two more of its kind to blend."""
+        """Random monsters, and for each two more of its kind to blend."""
         numbers = rng.integers(len(self.monsters.names), size=count)
         partners = np.stack([rng.choice(self.members[kind], 2) for kind in self.monsters.kinds[numbers]])
         return {
@@ -50,14 +50,14 @@ class MonsterObjective:
         }
 
     def blend(self, generator: MonsterGenerator, batch: Batch, random: torch.Generator) -> Tensor:
-        """Points somewhere between two monsters of a kind, and a little off."""
+        """Points between two monsters of a kind, with noise."""
         one, other = (generator.embed(batch["partners"][:, k], batch["kinds"]) for k in range(2))
         share = torch.rand((len(one), 1), generator=random, device=one.device)
         noise = torch.randn(one.shape, generator=random, device=one.device) * WANDER
         return (torch.lerp(one, other, share) + noise).clamp(-1, 1)
 
     def forward_pass(self, generator: Any, batch: Batch, random: torch.Generator) -> ForwardPass:
-        """Draw the monsters of the batch, and as many blends of their kinds."""
+        """Generate the monsters of the batch, and as many blends of their kinds."""
         known = generator.embed(batch["numbers"], batch["kinds"])
         known = (known + torch.randn(known.shape, generator=random, device=known.device) * TREMBLE).clamp(-1, 1)
         logits, palettes = generator(torch.cat([known, self.blend(generator, batch, random)]))
@@ -78,7 +78,7 @@ class MonsterObjective:
         return ForwardPass(views[0], views[1], batch["kinds"], supervised, stats)
 
     def describe(self) -> dict[str, Any]:
-        """What the exported model has to know of its data."""
+        """The facts about the data that the exported model needs."""
         return {
             "names": list(self.monsters.names),
             "kinds": self.monsters.kinds.tolist(),
@@ -87,7 +87,7 @@ class MonsterObjective:
         }
 
     def picture(self, generator: Any, device: torch.device) -> NDArray[np.uint8]:
-        """Two rows of monsters as drawn, the same by the generator, and four rows of blends; RGB."""
+        """Two rows of tiles, two of the generator's copies of them, and four of blends; RGB."""
         rng, random = np.random.default_rng(1), torch.Generator(device).manual_seed(1)
         batch = {name: tensor.to(device) for name, tensor in self.draw(2 * COLUMNS, rng).items()}
         drawn = paint_shades(*(batch[name].mul(scale).round().byte().cpu().numpy() for name, scale in SHOWN.items()))
@@ -107,7 +107,7 @@ SHOWN = {"shades": 1, "palettes": 255}
 
 
 def with_nothing(palettes: Tensor) -> Tensor:
-    """Palettes with a colour 0 before the others, for what is transparent."""
+    """Palettes with an additional first colour, 0, for transparent pixels."""
     return torch.cat([torch.zeros_like(palettes[:, :1]), palettes], 1)
 
 
@@ -118,5 +118,5 @@ def to_pixels(blocks: Tensor) -> Tensor:
 
 
 def as_view(pixels: Tensor) -> Tensor:
-    """(N, C, H, W) with each 2x2 block's pixels as channels, (N, 4 C, H/2, W/2)."""
+    """(N, C, H, W) to (N, 4 C, H/2, W/2), the pixels of a 2x2 block as channels."""
     return torch.nn.functional.pixel_unshuffle(pixels, 2).contiguous(memory_format=torch.channels_last)
