@@ -11,13 +11,13 @@ from pcg.commands.shared import TRAINING, app, say
 def condense(run: Path, out: Path) -> None:
     """Write a small copy of a run, from which its training can be resumed.
 
-    The copy holds the averaged generator and the discriminator in bfloat16, and no optimisers: a tenth of the size. A
+    The copy has the averaged generator and the discriminator in bfloat16, and no optimisers: a seventh of the size. A
     training that resumes from it starts with new optimisers, and with the averaged generator as its generator.
 
     Examples:
 
-        pcg condense runs/00004-terrain-coarse training/terrain-coarse
-        pcg train terrain-coarse --data dem/ --out training/terrain-coarse --resume --steps 30000
+        pcg condense runs/00004-terrain-coarse keep/coarse
+        pcg train terrain-coarse --data dem/ --out keep/coarse --resume --steps 30000
 
     :param run: Folder of a run of a terrain, character or monster model, with its checkpoint.
     :param out: Folder of the copy; it must not hold a run.

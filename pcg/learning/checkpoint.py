@@ -57,8 +57,8 @@ def open_state(folder: Path, device: torch.device, resume: bool) -> dict[str, An
 def condense(state: dict[str, Any]) -> dict[str, Any]:
     """The checkpoint of a GAN without its optimisers, its averaged generator and discriminator in bfloat16.
 
-    It is a tenth as large. A training that resumes from it starts with new optimisers, and with the averaged generator
-    as its generator.
+    It has about a seventh of the size. A training that resumes from it starts with new optimisers, and with the
+    averaged generator as its generator.
     """
     small = {name: value for name, value in state.items() if not name.endswith("_optimiser") and name != "generator"}
     for name in ("average", "discriminator"):
