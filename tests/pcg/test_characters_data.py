@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pcg.characters.data.attributes import ATTRIBUTES, NONE, grouped
-from pcg.characters.data.colourways import describe_looks, read_ramps
+from pcg.characters.data.colourways import describe_colourways, read_ramps
 from pcg.characters.data.heldout import held_out, near_duplicates
 from pcg.characters.data.layers import read_layers
 from pcg.characters.data.outfits import CharacterData
@@ -119,12 +119,12 @@ def test_outfits_make_sense(data: CharacterData) -> None:
     rng = np.random.default_rng(2)
     for _ in range(200):
         outfit = data.training.draw(rng)
-        labels, colours = data.training.labels(outfit), data.training.colour_labels(outfit)
+        labels = data.training.labels(outfit)
         assert {"body", "species", "hair", "torso", "outer", "legs", "feet", "hat", "weapon"} == set(labels)
         assert all(value == NONE or value in ATTRIBUTES[a] for a, value in labels.items() if a != "body")
         assert all(data.layers.items[w.item].fits(outfit.body) for w in outfit.worn.values())
         if labels["species"] == "human":
-            assert colours["skin"] in SKINS
+            assert outfit.worn["body"].colours["body"] in SKINS
         for attribute, values, other, its_values in NEVER:
             if attribute in labels and labels.get(other) in its_values:
                 assert labels[attribute] == NONE or (values and labels[attribute] not in values)
@@ -133,25 +133,25 @@ def test_outfits_make_sense(data: CharacterData) -> None:
             assert outfit.worn["species"].item in ("heads_human_child", "heads_rat")
 
 
-def test_looks_paint_what_the_layers_have(data: CharacterData) -> None:
-    """Every look of a row holds the colours of one of its variants; what a character shares is left to all of it."""
-    described = describe_looks(data)
+def test_colourways_paint_what_the_layers_have(data: CharacterData) -> None:
+    """Every colourway of a row holds the colours of one of its variants, but not those of skin, hair and eyes."""
+    described = describe_colourways(data)
     ramps = read_ramps(described)
     rows = data.training.catalogue.rows
     assert len(described["looks"]) == len(rows)
-    looks = {item: look for (_, _, item), look in zip(rows, described["looks"], strict=True)}
-    hat = next(look for look in looks["hat_tricorne"] if look["name"] == "red")
+    colourways = {item: colourway for (_, _, item), colourway in zip(rows, described["looks"], strict=True)}
+    hat = next(colourway for colourway in colourways["hat_tricorne"] if colourway["name"] == "red")
     assert ramps[hat["ramps"]["hat"]][[0, 7]].tolist() == [[0x20, 0x04, 0x08], [0xFF, 0x48, 0x50]]
     assert ramps[hat["ramps"]["hat trim"]][3].tolist() == [0xE0, 0xC0, 0x20]
-    shirt = next(item for item in looks if item.startswith("torso_clothes"))
-    assert {look["name"] for look in looks[shirt]} == {"white", "red"}
-    assert not any(look["ramps"] for look in looks["heads_human_male"])
-    assert list(looks["heads_rat"][0]["ramps"]) == ["face"]
+    shirt = next(item for item in colourways if item.startswith("torso_clothes"))
+    assert {colourway["name"] for colourway in colourways[shirt]} == {"white", "red"}
+    assert not any(colourway["ramps"] for colourway in colourways["heads_human_male"])
+    assert list(colourways["heads_rat"][0]["ramps"]) == ["face"]
     assert ramps[described["shared"]["skin"]["light"]][0].tolist() == [0x27, 0x19, 0x20]
     assert ramps[described["shared"]["eyes"]["blue"]][-1].tolist() == [242, 247, 248]
-    leather = looks["torso_armour_leather"]
-    assert {look["name"] for look in leather} == {"white", "red"}
-    assert len({look["ramps"]["outer trim"] for look in leather}) == 2
+    leather = colourways["torso_armour_leather"]
+    assert {colourway["name"] for colourway in leather} == {"white", "red"}
+    assert len({colourway["ramps"]["outer trim"] for colourway in leather}) == 2
     heads = [k for k, (attribute, _, _) in enumerate(rows) if attribute == "species"]
     assert sorted(described["skins"]) == heads
 

@@ -20,7 +20,7 @@ from pcg.characters.data.attributes import NONE
 from pcg.characters.front.cast import colour_names, read_catalogue
 from pcg.characters.front.module import FrontModule
 from pcg.characters.front.networks import FrontGenerator, from_blocks
-from pcg.characters.front.objective import FrontLesson
+from pcg.characters.front.objective import FrontObjective
 from pcg.exact import ACTIVATION_MAX, LEAK
 from runtime.engine import make_deterministic
 
@@ -60,7 +60,7 @@ def test_the_first_of_equal_logits_wins() -> None:
 @pytest.fixture(scope="module")
 def described(characters_folder: Path) -> dict[str, Any]:
     """What a run says of the data, as it comes back from its file."""
-    return json.loads(json.dumps(FrontLesson(characters_folder).describe()))
+    return json.loads(json.dumps(FrontObjective(characters_folder).describe()))
 
 
 @pytest.fixture(scope="module")

@@ -114,7 +114,7 @@ def test_only_what_comes_in_several_colours_has_a_colour_to_wish_for() -> None:
     rows = (("body", "male", "body"), ("species", "human", "a"), ("species", "skeleton", "b"))
     rows += (("hat", "none", "none"), ("hat", "cap", "c"), ("hat", "hood", "d"))
     names = [["base"], ["base"], ["skeleton"], [], ["red", "blue"], ["hood_black"]]
-    looks = [[{"name": name, "ramps": {"hat": 0}} for name in own] for own in names]
-    asked = _front_parameters(Catalogue(rows, np.ones((len(rows), 1), bool)), {"looks": looks, "shared": {}})
+    colourways = [[{"name": name, "ramps": {"hat": 0}} for name in own] for own in names]
+    asked = _front_parameters(Catalogue(rows, np.ones((len(rows), 1), bool)), {"looks": colourways, "shared": {}})
     assert list(asked) == ["body", "species", "hat", "hat_colour"]
     assert asked["hat_colour"].choices == ["blue", "red"]

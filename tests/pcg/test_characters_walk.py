@@ -17,7 +17,7 @@ from pcg.characters.data.walks import draw_steps, draw_walk, to_walk
 from pcg.characters.front.networks import from_blocks, to_blocks
 from pcg.characters.train import PRESETS, train
 from pcg.characters.walk.networks import COLOURS, VOTERS, WalkGenerator, paint_softly, pixels_of, voters
-from pcg.characters.walk.objective import WalkLesson, view_steps
+from pcg.characters.walk.objective import WalkObjective, view_steps
 from pcg.learning import checkpoint
 
 TINY = dataclasses.replace(
@@ -117,17 +117,17 @@ def test_painting_is_hard_and_its_gradient_soft() -> None:
 
 
 def test_the_supervised_loss_is_small_for_a_generator_that_is_right(characters_folder: Path) -> None:
-    lesson = WalkLesson(characters_folder)
-    batch = lesson.draw(2, np.random.default_rng(0))
+    objective = WalkObjective(characters_folder)
+    batch = objective.draw(2, np.random.default_rng(0))
 
     def right(_: torch.Tensor, palette: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
         blocks = to_blocks(batch["targets"].flatten(0, 1)).unflatten(0, frames.shape)
         return 30.0 * torch.nn.functional.one_hot(blocks, palette.shape[1])
 
-    play = lesson.play(right, batch, torch.Generator())
-    assert play.supervised < 1e-4
-    assert play.stats == {"colours": 1.0, "off": 0.0}
-    assert torch.equal(play.real, play.fake)
+    outputs = objective.forward_pass(right, batch, torch.Generator())
+    assert outputs.supervised < 1e-4
+    assert outputs.stats == {"colours": 1.0, "off": 0.0}
+    assert torch.equal(outputs.real, outputs.fake)
 
 
 def test_training_leaves_a_run_whose_weights_have_moved(characters_folder: Path, tmp_path: Path) -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pcg.terrain import data, figures
+from pcg.terrain import data, metrics
 from pcg.terrain.evaluate import SIDE, draw_patches, evaluate_terrain, fbm, generate, of_like_relief, places
-from pcg.terrain.figures import aucs, compare, floors, measure, pits
+from pcg.terrain.metrics import aucs, compare, floors, measure, pits
 from runtime.content.terrain.drainage import drain
 from runtime.registry import Registry
 
 
-def rough(count: int, side: int = 64, seed: int = 0, steep: float = 1.0) -> figures.Array:
+def rough(count: int, side: int = 64, seed: int = 0, steep: float = 1.0) -> metrics.Array:
     """Smooth random hills, `steep` times as high: (count, side, side) metres."""
     rng = np.random.default_rng(seed)
     wave = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side)))
@@ -110,23 +110,23 @@ def test_the_spectrum_peaks_where_the_wave_is() -> None:
 
 def test_distances_of_a_set_with_itself_and_with_steeper_land() -> None:
     land = measure(rough(4))
-    ratios = (figures.PITS, figures.FILL, figures.RESIDUAL)
+    ratios = (metrics.PITS, metrics.FILL, metrics.RESIDUAL)
     for name, value in compare(land, land).items():
         assert value == (1 if name in ratios else 0), name
     steeper = compare(measure(rough(4, steep=3)), land)
-    assert steeper[figures.SLOPE] > 1
-    assert steeper[figures.SPECTRUM] == pytest.approx(2 * np.log10(3), rel=1e-3)
-    assert steeper[figures.RESIDUAL] == pytest.approx(3, rel=1e-3)
-    assert steeper[figures.HYPSOMETRY] == pytest.approx(0, abs=1e-3)  # the same shape, only higher
-    assert steeper[figures.FILL] == pytest.approx(1, rel=1e-3)
+    assert steeper[metrics.SLOPE] > 1
+    assert steeper[metrics.SPECTRUM] == pytest.approx(2 * np.log10(3), rel=1e-3)
+    assert steeper[metrics.RESIDUAL] == pytest.approx(3, rel=1e-3)
+    assert steeper[metrics.HYPSOMETRY] == pytest.approx(0, abs=1e-3)  # the same shape, only higher
+    assert steeper[metrics.FILL] == pytest.approx(1, rel=1e-3)
 
 
 def test_floors_are_those_of_halves() -> None:
     same = measure(np.repeat(rough(1), 4, axis=0))
     assert all(v in (0, 1) for v in floors(same, np.random.default_rng(0)).values())
     floor = floors(measure(rough(6)), np.random.default_rng(0))
-    assert floor[figures.SLOPE] > 0
-    assert floor[figures.RESIDUAL] > 1
+    assert floor[metrics.SLOPE] > 0
+    assert floor[metrics.RESIDUAL] > 1
 
 
 def test_auc_is_a_half_for_the_same_kind_of_land_and_one_for_another() -> None:
@@ -171,10 +171,10 @@ def test_evaluate_terrain_gives_every_figure_with_its_floor(
         "real land of like relief, all regions; 4 patches of 256 px",
     }
     if training:
-        assert by_metric["grain told: " + figures.CURVATURE].value != by_metric[figures.CURVATURE].value
-    assert by_metric[figures.SLOPE].value > 0
-    assert by_metric["worlds: " + figures.SLOPE].value != by_metric[figures.SLOPE].value
-    for metric in (figures.PITS, figures.FILL, figures.AUC):
+        assert by_metric["grain told: " + metrics.CURVATURE].value != by_metric[metrics.CURVATURE].value
+    assert by_metric[metrics.SLOPE].value > 0
+    assert by_metric["worlds: " + metrics.SLOPE].value != by_metric[metrics.SLOPE].value
+    for metric in (metrics.PITS, metrics.FILL, metrics.AUC):
         assert by_metric["fBm: " + metric].floor == by_metric[metric].floor
     out, err = capsys.readouterr()
     assert out == ""

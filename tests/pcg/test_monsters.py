@@ -15,7 +15,7 @@ from PIL import Image
 from pcg.characters.data.monsters import COLOURS, KINDS, LUMINANCE, paint_shades, read_monsters, to_shades
 from pcg.characters.front.networks import to_blocks
 from pcg.characters.monster.networks import MonsterGenerator, augment
-from pcg.characters.monster.objective import MonsterLesson, as_view, to_pixels, with_nothing
+from pcg.characters.monster.objective import MonsterObjective, as_view, to_pixels, with_nothing
 from pcg.characters.train import PRESETS, train
 from pcg.characters.walk.networks import pixels_of
 from pcg.learning import checkpoint
@@ -66,7 +66,7 @@ def test_a_kind_without_monsters_is_an_error(tmp_path: Path) -> None:
     named = {"name": np.array(["ant"]), "category": np.array(["animal"]), "group": np.array(["a"])}
     np.savez(tmp_path / "dcss" / "monsters32.npz", rgba=made_tile(0, 4)[None], **named)
     with pytest.raises(ValueError, match="no monster of the kind"):
-        MonsterLesson(tmp_path)
+        MonsterObjective(tmp_path)
 
 
 def test_augmented_pictures_are_of_whole_pixels() -> None:
@@ -97,18 +97,18 @@ def test_augmented_pictures_are_of_whole_pixels() -> None:
 
 
 def test_blends_are_of_one_kind(folder: Path) -> None:
-    lesson = MonsterLesson(folder)
-    batch = lesson.draw(40, np.random.default_rng(0))
-    kinds = torch.from_numpy(lesson.monsters.kinds)
+    objective = MonsterObjective(folder)
+    batch = objective.draw(40, np.random.default_rng(0))
+    kinds = torch.from_numpy(objective.monsters.kinds)
     assert (kinds[batch["partners"]] == batch["kinds"].unsqueeze(1)).all()
     assert (kinds[batch["numbers"]] == batch["kinds"]).all()
-    generator, _ = lesson.networks()
-    assert lesson.blend(generator, batch, torch.Generator()).abs().max() <= 1
+    generator, _ = objective.networks()
+    assert objective.blend(generator, batch, torch.Generator()).abs().max() <= 1
 
 
 def test_the_supervised_loss_is_small_for_a_generator_that_is_right(folder: Path) -> None:
-    lesson = MonsterLesson(folder)
-    batch = lesson.draw(3, np.random.default_rng(0))
+    objective = MonsterObjective(folder)
+    batch = objective.draw(3, np.random.default_rng(0))
 
     class Right:
         def embed(self, monsters: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
@@ -119,24 +119,25 @@ def test_the_supervised_loss_is_small_for_a_generator_that_is_right(folder: Path
             logits = 20.0 * torch.nn.functional.one_hot(to_blocks(shades), COLOURS + 1)
             return logits, torch.cat([batch["palettes"]] * (len(latent) // 3))
 
-    play = lesson.play(Right(), batch, torch.Generator().manual_seed(0))
-    assert play.supervised < 1e-4
-    assert play.stats["shades"] == 1
-    assert play.stats["opaque"] == pytest.approx(1)
+    outputs = objective.forward_pass(Right(), batch, torch.Generator().manual_seed(0))
+    assert outputs.supervised < 1e-4
+    assert outputs.stats["shades"] == 1
+    assert outputs.stats["opaque"] == pytest.approx(1)
 
 
 def test_a_colour_out_of_range_is_pulled_back(folder: Path) -> None:
-    lesson = MonsterLesson(folder)
-    generator, _ = lesson.networks()
+    objective = MonsterObjective(folder)
+    generator, _ = objective.networks()
     with torch.no_grad():
         generator.colours.bias[:3] = torch.tensor([-9.0, 9.0, 9.0])  # of the darkest colour, which is no such
-    lesson.play(generator, lesson.draw(8, np.random.default_rng(0)), torch.Generator()).supervised.backward()
+    batch = objective.draw(8, np.random.default_rng(0))
+    objective.forward_pass(generator, batch, torch.Generator()).supervised.backward()
     assert generator.colours.bias.grad is not None
     assert [float(g) for g in generator.colours.bias.grad[:3].sign()] == [-1, 1, 1]
 
 
 def test_the_discriminator_sees_pixels_in_their_places(folder: Path) -> None:
-    batch = MonsterLesson(folder).draw(2, np.random.default_rng(0))
+    batch = MonsterObjective(folder).draw(2, np.random.default_rng(0))
     painted = pixels_of(to_blocks(batch["shades"]), with_nothing(batch["palettes"]))
     pixels = to_pixels(painted)
     expected = paint_shades(batch["shades"].byte().numpy(), (batch["palettes"] * 255).round().byte().numpy())
