@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from made_levels import SOKOBAN_LEGEND, room, write_corpus
 
 from pcg.levels.corpus.data import decode, encode, load_corpus
+from pcg.levels.corpus.difficulty import labour_of, ranks
 from pcg.levels.corpus.examples import Examples, crop, given_tiles, lines_of, mirrored, trimmed
 from pcg.levels.corpus.games import DUNGEON, SOKOBAN, LevelGame, find_game
-from pcg.levels.corpus.measures import measure, ranks
 from pcg.levels.model.context import AROUND, UNTOLD, Context, indices, number_step
 from runtime.content.levels.difficulty import LABOURS, labour
 from runtime.content.levels.rules import GAMES
@@ -77,22 +77,24 @@ def test_legends_say_what_is_counted(level_folder: Path) -> None:
 
 
 def test_difficulty_counts_pushes_and_dangers() -> None:
-    assert measure(GAMES["sokoban"], ["#######", "#@$  .#", "#######"]) == 3
-    assert measure(GAMES["sokoban"], ["#######", "#.$@$.#", "#######"]) == 2
-    assert measure(GAMES["sokoban"], ["#######", "#@.  $#", "#######"]) is None
-    assert measure(GAMES["dungeon"], ["<......>"]) == 100 * 7 // 9
-    assert measure(GAMES["dungeon"], ["<..M...>"]) == 100 * 7 // 9 + 50 + 2000 // 8
-    assert measure(GAMES["dungeon"], ["###"]) is None
-    assert measure(GAMES["dungeon"], ["<#>"]) is None
-    assert measure(GAMES["platformer"], ["........", "S......G", "########"]) == 0
-    assert measure(GAMES["platformer"], ["........", "S..^...G", "########"]) == 1000 * 2 // 8  # a jump over a hazard
-    assert measure(GAMES["platformer"], ["..^.....", "........", "S......G", "########"]) == 1000 // 8  # a hazard aside
-    assert measure(GAMES["platformer"], ["..#..", "S.#.G", "#####"]) is None
-    assert measure(GAMES["runner"], ["H..#", "M.G#", "bbbb"]) == 1000 * 4 // 12
-    assert measure(GAMES["runner"], ["H..#E", "M.G#b", "bbbbb"]) == 1000 * (4 + 10) // 15  # with a guard
-    assert measure(GAMES["runner"], ["..#", "M.#", "bb#", "GB#", "..#"]) == 1000 * (9 + 10) // 15  # with a dig
-    assert measure(GAMES["runner"], ["M.G.", "bbbb"]) == 1000 * 2 // 8
-    assert measure(GAMES["runner"], ["....", "M.G.", "bbbb"]) is None
+    assert labour_of(GAMES["sokoban"], ["#######", "#@$  .#", "#######"]) == 3
+    assert labour_of(GAMES["sokoban"], ["#######", "#.$@$.#", "#######"]) == 2
+    assert labour_of(GAMES["sokoban"], ["#######", "#@.  $#", "#######"]) is None
+    assert labour_of(GAMES["dungeon"], ["<......>"]) == 100 * 7 // 9
+    assert labour_of(GAMES["dungeon"], ["<..M...>"]) == 100 * 7 // 9 + 50 + 2000 // 8
+    assert labour_of(GAMES["dungeon"], ["###"]) is None
+    assert labour_of(GAMES["dungeon"], ["<#>"]) is None
+    assert labour_of(GAMES["platformer"], ["........", "S......G", "########"]) == 0
+    assert labour_of(GAMES["platformer"], ["........", "S..^...G", "########"]) == 1000 * 2 // 8  # a jump over a hazard
+    assert (
+        labour_of(GAMES["platformer"], ["..^.....", "........", "S......G", "########"]) == 1000 // 8
+    )  # a hazard aside
+    assert labour_of(GAMES["platformer"], ["..#..", "S.#.G", "#####"]) is None
+    assert labour_of(GAMES["runner"], ["H..#", "M.G#", "bbbb"]) == 1000 * 4 // 12
+    assert labour_of(GAMES["runner"], ["H..#E", "M.G#b", "bbbbb"]) == 1000 * (4 + 10) // 15  # with a guard
+    assert labour_of(GAMES["runner"], ["..#", "M.#", "bb#", "GB#", "..#"]) == 1000 * (9 + 10) // 15  # with a dig
+    assert labour_of(GAMES["runner"], ["M.G.", "bbbb"]) == 1000 * 2 // 8
+    assert labour_of(GAMES["runner"], ["....", "M.G.", "bbbb"]) is None
     assert ranks([3.0, 1.0, 3.0]).tolist() == [0.75, 0.0, 0.75]
 
 
@@ -104,7 +106,7 @@ def test_a_model_is_told_what_its_levels_are_held_to(game: str) -> None:
         "platformer": ["........", "S..^...G", "########"],
         "runner": ["H..#", "M.G#", "bbbb"],
     }[game]
-    assert measure(GAMES[game], rows) == labour(GAMES[game], rows, SOLVERS[game](rows, 10_000).moves)
+    assert labour_of(GAMES[game], rows) == labour(GAMES[game], rows, SOLVERS[game](rows, 10_000).moves)
 
 
 @given(st.integers(0, 2**31), st.sampled_from(["all", "mirror", "none"]))
@@ -164,7 +166,7 @@ def test_numbers_are_told_in_steps_that_never_fall(value: int) -> None:
 def test_batches_count_down_and_leave_given_tiles_out(level_folder: Path) -> None:
     corpus = load_corpus(level_folder, SOKOBAN)
     examples = Examples(corpus, corpus.training, span=200)
-    grid = corpus.encode(corpus.training[0])
+    grid = encode(corpus.training[0].rows, corpus.alphabet)
     fixed = np.zeros(grid.shape, np.bool_)
     batch = examples.encode(grid, fixed, np.array([True, True, False]), 0.5, 0)
     boxes = batch.rows[:, 0, len(AROUND) + 2].numpy() - examples.context.count_base[0]

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from pcg.cli import main
-from pcg.levels.corpus.custom import FEWEST, load_own
+from pcg.levels.corpus.custom import FEWEST, load_custom
 from pcg.levels.model.export import level_parameters
 from pcg.writers.levels.tilemap import ENCODERS, read_level, write_level
 from runtime.content.levels import generate
@@ -95,7 +95,7 @@ def test_it_is_measured(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     run("pcg eval level-custom runs/caves --data caves/ --trials trials/ --seeds 5 --out quality.json")
     capsys.readouterr()
     figures = {figure["metric"]: figure for figure in json.loads((folder / "quality.json").read_text())}
-    held_out = len(load_own(folder / "caves").held_out)
+    held_out = len(load_custom(folder / "caves").held_out)
     assert figures["raw: patterns 2x2, nats"]["against"] == f"{held_out} held-out levels"
     assert figures["uniform noise: patterns 2x2, nats"]["value"] > figures["raw: patterns 2x2, nats"]["value"]
     assert figures["levels completed, with repairs"]["against"] == "5 seeds, 20x8"
@@ -157,7 +157,7 @@ def test_levels_of_it_are_written_and_read(folder: Path, tmp_path: Path, suffix:
 
 def refused(folder: Path, error: type[Exception] = ValueError) -> str:
     with pytest.raises(error) as caught:
-        load_own(folder)
+        load_custom(folder)
     return str(caught.value)
 
 
@@ -187,7 +187,7 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
 def test_training_says_how_many_can_be_completed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     caves = write_folder(tmp_path / "caves")
     (caves / "zzz.txt").write_text("\n".join(["S..#..G.", "####.###", "####.###", "####.###"]))
-    corpus = load_own(caves)
+    corpus = load_custom(caves)
     assert "14 of 15 levels can be completed" in capsys.readouterr().err
     assert corpus.game.sides == ((8, 20), (4, 8))
     assert corpus.game.by_columns
@@ -199,7 +199,7 @@ def test_sizes_default_to_the_models_own_range(tmp_path: Path) -> None:
     for file in tall.glob("*.txt"):
         rows = file.read_text().splitlines()
         file.write_text("\n".join(["." * 20] * 32 + [row for row in rows if row]))  # 40 high, all of them
-    corpus = load_own(tall)
+    corpus = load_custom(tall)
     assert corpus.game.sides[1] == (40, 40)
     parameters = level_parameters(corpus.game, corpus.alphabet)
     height = parameters["height"]
@@ -221,14 +221,14 @@ def test_a_default_out_of_the_models_range_is_brought_into_it(folder: Path) -> N
 
 def test_where_starts_and_goals_stand_is_learned(tmp_path: Path) -> None:
     caves = write_folder(tmp_path / "caves")
-    game = load_own(caves).game.own
+    game = load_custom(caves).game.custom
     assert game is not None
     assert game.legend.start_area == [5, 71, 6, 72]  # column 1 of 0 to 19, row 5 of 0 to 7
     assert game.legend.goal_area == [89, 85, 90, 86]
     least, tenth = game.legend.lengths
     assert 60 <= least <= tenth  # moves in hundredths of the width
     mirrored = write_folder(tmp_path / "mirrored", LEGEND | {"mirror": "sideways"})
-    game = load_own(mirrored).game.own
+    game = load_custom(mirrored).game.custom
     assert game is not None
     assert game.legend.start_area == [5, 71, 95, 72]
 

@@ -27,7 +27,7 @@ FEWEST = 10  # levels
 SMALLEST, LARGEST = 4, 400  # tiles a side
 
 
-def load_own(folder: Path) -> Corpus:
+def load_custom(folder: Path) -> Corpus:
     """The levels in a folder's *.txt files, one each, of the game that its legend.json describes.
 
     The legend gets what is learned of them: how many goals they have, where starts and goals stand, the tenths of their
@@ -60,10 +60,10 @@ def load_own(folder: Path) -> Corpus:
     about = {"legend": msgspec.to_builtins(game.legend), "sides": sides_of(levels, square=game.legend.mirror == "all")}
     training = [level for level in levels if not level.held_out] or levels
     alphabet = Alphabet("".join(game.tiles), counted(game))
-    return Corpus(own_level_game(about), alphabet, training, [level for level in levels if level.held_out], 0)
+    return Corpus(custom_level_game(about), alphabet, training, [level for level in levels if level.held_out], 0)
 
 
-def own_level_game(about: dict[str, Any]) -> LevelGame:
+def custom_level_game(about: dict[str, Any]) -> LevelGame:
     """What is trained, from what a run says of its data: the legend, and the sides of its levels."""
     game = own_game(about["legend"])
     (narrowest, widest), (lowest, highest) = about["sides"]
@@ -75,7 +75,7 @@ def own_level_game(about: dict[str, Any]) -> LevelGame:
         symmetry=symmetry,  # type: ignore[arg-type]
         sides=((narrowest, widest), (lowest, highest)),
         by_columns=game.legend.order == "columns",
-        own=game,
+        custom=game,
     )
 
 

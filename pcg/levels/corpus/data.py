@@ -54,10 +54,6 @@ class Corpus:
     held_out: list[Level]
     refused: int
 
-    def encode(self, level: Level) -> NDArray[np.int64]:
-        """A level's tile numbers, as it is printed: (height, width)."""
-        return encode(level.rows, self.alphabet)
-
     def sources(self) -> list[dict[str, str | int]]:
         """Corpus, licence and number of levels trained on, for the card."""
         counted = Counter((level.corpus, level.licence) for level in self.training)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pcg.levels.corpus.data import Corpus, Level, encode
-from pcg.levels.corpus.measures import measure, ranks
+from pcg.levels.corpus.difficulty import labour_of, ranks
 from pcg.levels.corpus.repaired import learnable
 from pcg.levels.model.context import UNTOLD, Context, indices
 from pcg.progress import progress
@@ -62,7 +62,7 @@ class Examples:
                 rows = learnable(self.game, level.rows)
                 if rows is not None:
                     kept.append(rows)
-                    labour.append(measure(self.game.rules, rows))
+                    labour.append(labour_of(self.game.rules, rows))
                 advance(1)
         if not kept:
             raise ValueError(f"none of the {len(levels)} levels of {self.game.name} can be learned from")

@@ -18,9 +18,6 @@ from runtime.content.levels.rules import Game
 from runtime.content.levels.rules import find_game as rules_of
 from runtime.errors import did_you_mean
 
-# What a legend says of a tile, and what the tiles it says it of are counted as.
-PROPERTIES = ("enemy", "collectible", "hazard", "pushable", "start", "goal")
-
 
 @dataclass(frozen=True)
 class LevelGame:
@@ -48,7 +45,7 @@ class LevelGame:
     joined: str = ""
     temperature: int = 100
     limits: tuple[str, ...] = ()
-    own: OwnGame | None = None
+    custom: OwnGame | None = None
 
     @property
     def model(self) -> str:
@@ -58,7 +55,7 @@ class LevelGame:
     @property
     def rules(self) -> Game:
         """The game's tiles and moves."""
-        return self.own or rules_of(self.name)
+        return self.custom or rules_of(self.name)
 
 
 SOKOBAN = LevelGame(

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from pcg.levels.corpus.data import load_corpus
+from pcg.levels.corpus.difficulty import BUDGET, BUDGETS
 from pcg.levels.corpus.games import GAMES
-from pcg.levels.corpus.measures import BUDGET, BUDGETS
 from pcg.levels.corpus.repaired import learnable
 from pcg.progress import progress
 from runtime.content.levels.dungeon.places import place_stairs

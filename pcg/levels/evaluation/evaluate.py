@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pcg.levels.corpus.custom import load_own
+from pcg.levels.corpus.custom import load_custom
 from pcg.levels.corpus.data import Corpus, decode, encode, load_corpus
 from pcg.levels.corpus.games import Alphabet, LevelGame, find_game
 from pcg.levels.corpus.repaired import learnable
-from pcg.levels.evaluation.generated import LevelWriter
+from pcg.levels.evaluation.generator import LevelGenerator
 from pcg.levels.evaluation.ngram import Ngram, noise
 from pcg.levels.evaluation.novelty import copied_runs, nearer, nearest, piece_of
 from pcg.levels.evaluation.patterns import SIDES, Tiles, divergences
@@ -53,9 +53,9 @@ def evaluate_level(registry: Registry, name: str, data: Path, most: int = MOST) 
         raise ValueError(f"{data}: no level of {game.name} that is held out has a size that the model writes")
     chosen = np.linspace(0, len(held_out) - 1, min(most, len(held_out))).round().astype(int)
     held_out = [held_out[k] for k in chosen]
-    with LevelWriter(registry, name) as writer:
-        raw, returned = write_like(held_out, writer, alphabet)
-        arranged = [writer.arranged(decode(level, alphabet)) for level in held_out]
+    with LevelGenerator(registry, name) as generator:
+        raw, returned = generate_like(held_out, generator, alphabet)
+        arranged = [generator.arranged(decode(level, alphabet)) for level in held_out]
     with_ends = [tiles_of(rows, alphabet) for rows in arranged if rows is not None]
     say("comparing patterns")
     floor = of_like_size(held_out, fitting(training, game))
@@ -63,7 +63,7 @@ def evaluate_level(registry: Registry, name: str, data: Path, most: int = MOST) 
     rivals = {
         "raw": (raw, held_out),
         "returned": (returned, with_ends),
-        "n-gram": ([ngram.write(h, w, rng) for h, w in (level.shape for level in held_out)], held_out),
+        "n-gram": ([ngram.generate(h, w, rng) for h, w in (level.shape for level in held_out)], held_out),
         "uniform noise": (noise([level.shape for level in held_out], len(corpus.alphabet.tiles), rng), held_out),
     }
     against = f"{len(held_out)} held-out levels"
@@ -86,7 +86,7 @@ def corpus_of(model: ModelFile, data: Path) -> Corpus:
         ValueError: what is wrong in them.
     """
     if "legend" in model.card.outputs["rows"]:
-        return load_own(data)
+        return load_custom(data)
     return load_corpus(data, find_game(model.card.name.removeprefix("level-")))
 
 
@@ -128,15 +128,17 @@ def of_like_size(wanted: Sequence[Tiles], offered: Sequence[Tiles]) -> list[Tile
     return chosen
 
 
-def write_like(real: Sequence[Tiles], writer: LevelWriter, alphabet: Alphabet) -> tuple[list[Tiles], list[Tiles]]:
+def generate_like(
+    real: Sequence[Tiles], generator: LevelGenerator, alphabet: Alphabet
+) -> tuple[list[Tiles], list[Tiles]]:
     """A level of each one's size: raw, and as levels.generate returns it, where it does. Level k has the seed k."""
     raw, returned = [], []
     with progress("writing levels", len(real)) as advance:
         for seed, (height, width) in enumerate(level.shape for level in real):
-            (rows,) = writer.raw(writer.wishes(seed, width=width, height=height))
+            (rows,) = generator.raw(generator.wishes(seed, width=width, height=height))
             raw.append(tiles_of(rows, alphabet))
-            if (made := writer.made(seed, width=width, height=height)) is not None:
-                returned.append(tiles_of(made["rows"], alphabet))
+            if (result := generator.generate(seed, width=width, height=height)) is not None:
+                returned.append(tiles_of(result["rows"], alphabet))
             advance(1)
     return raw, returned
 
@@ -182,12 +184,12 @@ def tiles_a_second(registry: Registry, name: str) -> list[Quality]:
     rows = []
     for threads, count in ((1, 1), (THREADS, BATCH)):
         with ExitStack() as stack:
-            writers = [stack.enter_context(LevelWriter(registry, name)) for _ in range(threads)]
+            generators = [stack.enter_context(LevelGenerator(registry, name)) for _ in range(threads)]
             pool = stack.enter_context(ThreadPoolExecutor(threads))
-            wishes = writers[0].wishes(0)
+            wishes = generators[0].wishes(0)
             for _ in range(2):  # the first levels take longer
                 began = time.perf_counter()
-                list(pool.map(LevelWriter.raw, writers, [wishes] * threads, [range(count)] * threads))
+                list(pool.map(LevelGenerator.raw, generators, [wishes] * threads, [range(count)] * threads))
                 taken = time.perf_counter() - began
         height, width = wishes.shape
         what = f"levels of {width}x{height}, {count} at a time in {threads} threads"

@@ -39,7 +39,7 @@ class Ngram:
                     self.followers[seen[:count]].append(int(grid[line, cell]))
                 padded[line + MARGIN, cell + MARGIN] = grid[line, cell]
 
-    def write(self, height: int, width: int, rng: np.random.Generator) -> Tiles:
+    def generate(self, height: int, width: int, rng: np.random.Generator) -> Tiles:
         """A level, (height, width)."""
         shape = (width, height) if self.by_columns else (height, width)
         padded = self._padded(np.zeros(shape, np.int64))

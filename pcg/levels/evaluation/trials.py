@@ -17,7 +17,7 @@ import numpy as np
 
 from pcg.levels.corpus.data import Corpus
 from pcg.levels.evaluation.evaluate import corpus_of
-from pcg.levels.evaluation.generated import LevelWriter
+from pcg.levels.evaluation.generator import LevelGenerator
 from pcg.progress import progress
 from runtime.card import Quality
 from runtime.content.levels.generate import Missed, examine, fixed_for
@@ -75,33 +75,33 @@ def evaluate_trials(registry: Registry, name: str, data: Path, folder: Path, see
     if seeds < LEAST_SEEDS:
         raise ValueError(f"seeds {seeds}: at least {LEAST_SEEDS}")
     corpus = corpus_of(registry.find(name), data)
-    with LevelWriter(registry, name) as writer:
-        return prove_seeds(writer, folder, seeds) + meet_wishes(writer, corpus, folder, 2 * seeds // 5)
+    with LevelGenerator(registry, name) as generator:
+        return prove_seeds(generator, folder, seeds) + meet_wishes(generator, corpus, folder, 2 * seeds // 5)
 
 
-def prove_seeds(writer: LevelWriter, folder: Path, seeds: int) -> list[Quality]:
+def prove_seeds(generator: LevelGenerator, folder: Path, seeds: int) -> list[Quality]:
     """How many of so many seeds are levels at default settings, as they are written and with repairs, and how soon.
 
     Every level that is returned is played through by the game's player, which shares no code with the solver.
     """
-    writer.made(seeds)  # load, prove and compile before a time is taken
+    generator.generate(seeds)  # load, prove and compile before a time is taken
 
     def trial(seed: int) -> Record:
         wall, cpu = time.perf_counter(), time.process_time()
-        made = writer.made(seed)
+        result = generator.generate(seed)
         record: Record = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
-        record["written"], record["placed"] = writer.statuses(seed)
-        if made is None:
+        record["written"], record["placed"] = generator.statuses(seed)
+        if result is None:
             return record | {"returned": False}
-        accepted = player_of(writer.wishes(seed).game).replay(made["rows"], made["solution"])
-        told = {key: made[key] for key in ("candidate", "repaired", "difficulty", "counts")}
+        accepted = player_of(generator.wishes(seed).game).replay(result["rows"], result["solution"])
+        told = {key: result[key] for key in ("candidate", "repaired", "difficulty", "counts")}
         return record | {"returned": True, "accepted": accepted} | told
 
     trials = {f"seed {seed}": lambda seed=seed: trial(seed) for seed in range(seeds)}
-    records = run_trials(folder / PROOFS, writer.model, "levels", trials)
+    records = run_trials(folder / PROOFS, generator.model, "levels", trials)
     returned = [r for r in records if r["returned"]]
     first = [r for r in returned if r["candidate"] == 0]
-    height, width = writer.wishes(0).shape
+    height, width = generator.wishes(0).shape
     against = f"{seeds} seeds, {width}x{height}"
 
     def share(part: Sequence[Record]) -> float:
@@ -130,7 +130,7 @@ def prove_seeds(writer: LevelWriter, folder: Path, seeds: int) -> list[Quality]:
     ]
 
 
-def meet_wishes(writer: LevelWriter, corpus: Corpus, folder: Path, wished: int) -> list[Quality]:
+def meet_wishes(generator: LevelGenerator, corpus: Corpus, folder: Path, wished: int) -> list[Quality]:
     """How well difficulty and counts that are asked for go with those that are measured: Spearman's correlation.
 
     Of the network alone: the difficulty of the first candidate that is completed; the counts as it writes them. And of
@@ -140,11 +140,11 @@ def meet_wishes(writer: LevelWriter, corpus: Corpus, folder: Path, wished: int) 
     for name, most in askable(corpus).items():
         asked[name] = [1 + k * most // wished for k in range(wished)]
     trials = {
-        f"{name} {value:.2f} {seed}": lambda n=name, v=value, s=seed: met(writer, n, v, s)
+        f"{name} {value:.2f} {seed}": lambda n=name, v=value, s=seed: met(generator, n, v, s)
         for name, values in asked.items()
         for seed, value in enumerate(values)
     }
-    records = run_trials(folder / WISHES, writer.model, "wishes", trials)
+    records = run_trials(folder / WISHES, generator.model, "wishes", trials)
     rows = []
     for name in asked:
         of_name = [r for r in records if r["wish"] == name]
@@ -170,25 +170,25 @@ def askable(corpus: Corpus) -> dict[str, int]:
     return {name: most for name, most in found.items() if most > 1}
 
 
-def met(writer: LevelWriter, name: str, value: float, seed: int) -> Record:
+def met(generator: LevelGenerator, name: str, value: float, seed: int) -> Record:
     """A wish, and what was measured: of the network alone, and of the level returned; None where there is none."""
     wanted = {"difficulty": value} if name == "difficulty" else {"counts": {name: value}}
-    wishes = writer.wishes(seed, **wanted)
+    wishes = generator.wishes(seed, **wanted)
     alone: float | None = None
     if name == "difficulty":
         told = round(100 * value)
         any_will_do = dataclasses.replace(wishes, difficulty=(0, 100, told))
-        for number, rows in enumerate(writer.raw(any_will_do, range(ALONE))):
+        for number, rows in enumerate(generator.raw(any_will_do, range(ALONE))):
             try:
                 alone = examine(any_will_do, rows, fixed_for(any_will_do, number), number).difficulty
                 break
             except Missed:
                 continue
     else:
-        (rows,) = writer.raw(wishes)
+        (rows,) = generator.raw(wishes)
         alone = len(find(rows, wishes.counted[name]))
-    made = writer.made(seed, **wanted)
-    returned = None if made is None else made["difficulty"] if name == "difficulty" else made["counts"][name]
+    result = generator.generate(seed, **wanted)
+    returned = None if result is None else result["difficulty"] if name == "difficulty" else result["counts"][name]
     return {"wish": name, "asked": value, "alone": alone, "returned": returned}
 
 

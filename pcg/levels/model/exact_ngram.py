@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from pcg.levels.evaluation.ngram import AHEAD, BACK_OFF, NEIGHBOURS, Ngram
 from pcg.levels.evaluation.patterns import Tiles
 from pcg.levels.model.context import AROUND, Context
-from pcg.levels.model.sampler import LOGIT_STEPS
+from pcg.levels.model.exact_lstm import LOGIT_STEPS
 
 UNSEEN = (
     -16 * LOGIT_STEPS

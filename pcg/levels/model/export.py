@@ -11,13 +11,13 @@ import msgspec
 import torch
 
 from pcg.export import SEED_MAX, measure_golden, read_quality, read_run, run_model, write_model
-from pcg.levels.corpus.custom import own_level_game
+from pcg.levels.corpus.custom import custom_level_game
 from pcg.levels.corpus.games import Alphabet, LevelGame, find_game
 from pcg.levels.model.context import Context
+from pcg.levels.model.exact_lstm import ExactLSTM, TileModel
 from pcg.levels.model.exact_ngram import ExactNgram
 from pcg.levels.model.quantise import quantise
-from pcg.levels.model.sampler import ExactLSTM, TileModel
-from pcg.levels.model.samples import make_sampler
+from pcg.levels.model.sampler import make_sampler
 from pcg.levels.model.train import LevelConfig, new_network
 from runtime import card as cards
 from runtime.card import Card, Parameter, Training, TrainingData
@@ -151,7 +151,7 @@ def export_level(run: Path, out: Path) -> Card:
     make_deterministic()
     model = run_model(run)
     state, options, about = read_run(run, model)
-    game = own_level_game(about) if "legend" in about else find_game(model.removeprefix("level-"))
+    game = custom_level_game(about) if "legend" in about else find_game(model.removeprefix("level-"))
     alphabet = Alphabet(about["tiles"], about["counts"])
     ngram = state.get("ngram")
     if ngram is None:
@@ -183,7 +183,7 @@ def export_level(run: Path, out: Path) -> Card:
                 "tiles": alphabet.tiles,
                 "counts": dict(alphabet.counts),
                 "order": "columns from the bottom up" if game.by_columns else "rows",
-                **({"legend": about["legend"]} if game.own else {}),
+                **({"legend": about["legend"]} if game.custom else {}),
             }
         },
         training_data=data,

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from pcg.exact import check_sums, quantise_weight
+from pcg.levels.model.exact_lstm import INDEX_MAX, INDEX_STEPS, LOGIT_STEPS, STATE_STEPS, TABLE_STEPS, ExactLSTM
 from pcg.levels.model.networks import SEEN_STEPS, LevelNetwork
-from pcg.levels.model.sampler import INDEX_MAX, INDEX_STEPS, LOGIT_STEPS, STATE_STEPS, TABLE_STEPS, ExactLSTM
 
 
 def quantise(network: LevelNetwork) -> ExactLSTM:

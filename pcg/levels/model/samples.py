@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import zip_longest
 
 import numpy as np
@@ -10,23 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from pcg.levels.corpus.data import Corpus, Level, decode
-from pcg.levels.corpus.examples import members
-from pcg.levels.corpus.games import Alphabet
-from pcg.levels.model.context import Context
-from pcg.levels.model.sampler import LevelSampler, TileModel
+from pcg.levels.model.exact_lstm import TileModel
+from pcg.levels.model.sampler import make_sampler
 
 SAMPLES = 8
-
-
-def make_sampler(
-    exact: TileModel, alphabet: Alphabet, *, by_columns: bool, joined: str = "", due: Sequence[str] = ()
-) -> LevelSampler:
-    """The sampling module of a quantised network or an n-gram; `joined` and `due` as in LevelGame."""
-    context = Context(len(alphabet.tiles), len(alphabet.counts))
-    kinds = torch.from_numpy(members(alphabet.tiles, list(alphabet.counts.values())))
-    owed = torch.tensor([int(name in due) for name in alphabet.counts])
-    entered = torch.tensor([int(char in joined) for char in alphabet.tiles])
-    return LevelSampler(exact, context, kinds, owed, entered, by_columns=by_columns).eval()
 
 
 def sample_text(exact: TileModel, corpus: Corpus, seed: int) -> str:

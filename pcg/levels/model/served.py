@@ -13,9 +13,9 @@ from pcg.levels.corpus.data import Corpus, encode
 from pcg.levels.corpus.repaired import learnable
 from pcg.levels.evaluation.novelty import images
 from pcg.levels.evaluation.patterns import SIDES, Tiles, divergences
+from pcg.levels.model.exact_lstm import TileModel
 from pcg.levels.model.exact_ngram import ExactNgram, exact_ngram
-from pcg.levels.model.sampler import TileModel
-from pcg.levels.model.samples import make_sampler
+from pcg.levels.model.sampler import make_sampler
 from runtime.content.levels.rules import goals_of, starts_of
 
 ENOUGH = 5  # held-out levels, a tenth of all, to compare on

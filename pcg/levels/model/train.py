@@ -18,21 +18,21 @@ from torch.nn import functional as F
 from pcg.learning import checkpoint
 from pcg.learning.devices import open_place
 from pcg.learning.loop import Run, describe_run
-from pcg.levels.corpus.custom import load_own
+from pcg.levels.corpus.custom import load_custom
 from pcg.levels.corpus.data import Corpus, load_corpus
 from pcg.levels.corpus.examples import Batch, Examples
 from pcg.levels.corpus.games import find_game
 from pcg.levels.model.context import Context
+from pcg.levels.model.exact_lstm import ExactLSTM
 from pcg.levels.model.exact_ngram import ExactNgram
 from pcg.levels.model.networks import LevelNetwork
 from pcg.levels.model.quantise import exact_logits, quantise
-from pcg.levels.model.sampler import ExactLSTM
 from pcg.levels.model.samples import sample_text
 from pcg.levels.model.served import distance, ngram_of, too_few
 
 HELD_OUT = 64  # levels that the loss is measured on
 GRADIENT_NORM = 1.0
-OWN_MODEL = "level-custom"  # trained on a user's own levels
+CUSTOM_MODEL = "level-custom"  # trained on a user's own levels
 WARM_UP = 100  # steps over which the rate rises
 
 
@@ -71,7 +71,7 @@ STANDARD = {
     "level-sokoban": LevelConfig(),
     "level-dungeon": LevelConfig(model="level-dungeon", dropout=0.15),
     "level-runner": LevelConfig(model="level-runner", steps=3000, memory=192, dropout=0.3),
-    OWN_MODEL: LevelConfig(model=OWN_MODEL, steps=2000, memory=192, dropout=0.3, served="nearer"),
+    CUSTOM_MODEL: LevelConfig(model=CUSTOM_MODEL, steps=2000, memory=192, dropout=0.3, served="nearer"),
 }
 PRESETS = {
     model: {
@@ -81,7 +81,7 @@ PRESETS = {
     }
     for model, config in STANDARD.items()
 }
-PRESETS[OWN_MODEL] |= {name: replace(STANDARD[OWN_MODEL], served=name) for name in ("network", "ngram")}
+PRESETS[CUSTOM_MODEL] |= {name: replace(STANDARD[CUSTOM_MODEL], served=name) for name in ("network", "ngram")}
 
 
 def rate_at(config: LevelConfig, step: int) -> float:
@@ -112,8 +112,8 @@ def measure_held_out(network: LevelNetwork, batch: Batch) -> dict[str, float]:
 
 def describe(corpus: Corpus) -> dict[str, Any]:
     """What the exported model has to know of its data."""
-    own = corpus.game.own
-    return ({"legend": msgspec.to_builtins(own.legend), "sides": corpus.game.sides} if own else {}) | {
+    custom = corpus.game.custom
+    return ({"legend": msgspec.to_builtins(custom.legend), "sides": corpus.game.sides} if custom else {}) | {
         "game": corpus.game.name,
         "tiles": corpus.alphabet.tiles,
         "counts": dict(corpus.alphabet.counts),
@@ -139,8 +139,10 @@ def train(config: LevelConfig, data_folder: Path, folder: Path, device: str = "a
         raise ValueError("a level model is trained in one process; leave out torchrun")
     if config.steps < 1:
         raise ValueError(f"steps {config.steps}: at least 1")
-    own = config.model == OWN_MODEL
-    corpus = load_own(data_folder) if own else load_corpus(data_folder, find_game(config.model.removeprefix("level-")))
+    custom = config.model == CUSTOM_MODEL
+    corpus = (
+        load_custom(data_folder) if custom else load_corpus(data_folder, find_game(config.model.removeprefix("level-")))
+    )
     examples = Examples(corpus, corpus.training, config.span)
     held_out = Examples(corpus, corpus.held_out or corpus.training, config.span).whole(HELD_OUT)
 

@@ -16,7 +16,7 @@ from runtime.registry import Registry
 from runtime.scheduling.searches import InEngine
 
 
-class LevelWriter:
+class LevelGenerator:
     """Writes levels of one model in a registry; `wanted` are parameters of levels.generate (width, difficulty, ...)."""
 
     def __init__(self, registry: Registry, name: str) -> None:
@@ -54,7 +54,7 @@ class LevelWriter:
         except ValueError:
             return "no level"
 
-    def made(self, seed: int, **wanted: Any) -> dict[str, Any] | None:
+    def generate(self, seed: int, **wanted: Any) -> dict[str, Any] | None:
         """What levels.generate returns; None where none of its candidates will do.
 
         Raises:

@@ -20,7 +20,7 @@ BUDGET = 50_000  # nodes of a solver for a level of a corpus
 BUDGETS = {RUNNER.name: RUNNER.budget}  # where that is too few
 
 
-def measure(game: Game, rows: Sequence[str]) -> float | None:
+def labour_of(game: Game, rows: Sequence[str]) -> float | None:
     """How hard a level of a game is, in a unit of that game's own; None where no solution is found.
 
     A dungeon gets its stairs by rule.
