@@ -60,7 +60,7 @@ def test_mistakes_in_a_corpus_are_named(tmp_path: Path) -> None:
         load_corpus(tmp_path, own_game(licence="MIT"))
     low = dataclasses.replace(own_game(licence="MIT"), sides=((3, 12), (3, 3)))
     write_corpus(tmp_path / "c" / "own", SOKOBAN_LEGEND, [{"name": "tall", "rows": ["####"] * 5}])
-    with pytest.raises(ValueError, match="'tall' has 5 rows; sokoban is taught levels of 3"):
+    with pytest.raises(ValueError, match="'tall' has 5 rows; sokoban is trained on levels of 3"):
         load_corpus(tmp_path / "c", low)
     write_corpus(tmp_path / "b" / "own", SOKOBAN_LEGEND, [{"name": "ragged", "rows": ["####", "#@#"]}])
     with pytest.raises(ValueError, match="'ragged' is not a rectangle"):

@@ -1,7 +1,7 @@
-"""What is measured on a level of a corpus, so that a model can be told it: how hard it is.
+"""The difficulty of the levels of a corpus, which a model gets as a condition.
 
-That is a level's labour, as levels.generate measures it on what the model writes. Difficulty is the rank by it: 0 for
-the easiest level of the training set, 1 for the hardest.
+A solver completes each level, and its labour is measured as levels.generate measures it on generated levels.
+Difficulty is the rank by labour: 0 for the easiest level of the training set, 1 for the hardest.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from runtime.content.levels.dungeon.places import place_stairs
 from runtime.content.levels.rules import DUNGEON, RUNNER, Game
 from runtime.content.levels.solving import solver_of
 
-BUDGET = 50_000  # nodes of a solver for a level of a corpus
-BUDGETS = {RUNNER.name: RUNNER.budget}  # where that is too few
+BUDGET = 50_000  # nodes of the solver for a level of a corpus
+BUDGETS = {RUNNER.name: RUNNER.budget}  # for games that need more
 
 
 def labour_of(game: Game, rows: Sequence[str]) -> float | None:
-    """How hard a level of a game is, in a unit of that game's own; None where no solution is found.
+    """The labour of a level, in the game's unit; None if the solver finds no solution.
 
-    A dungeon gets its stairs by rule.
+    A dungeon gets its stairs by rule first.
 
     Raises:
         ValueError: rows are no level of the game.
@@ -31,14 +31,14 @@ def labour_of(game: Game, rows: Sequence[str]) -> float | None:
     if game is DUNGEON:
         try:
             rows = place_stairs(rows)
-        except ValueError:  # no floor for them
+        except ValueError:  # no floor for the stairs
             return None
     outcome = solver_of(game)(rows, BUDGETS.get(game.name, BUDGET))
     return labour(game, rows, outcome.moves) if outcome.status == "solved" else None
 
 
 def ranks(values: Sequence[float]) -> NDArray[np.float64]:
-    """Each value's rank among all, from 0 to 1; equal values share the middle of their ranks.
+    """Each value's rank among all values, from 0 to 1; equal values get the mean of their ranks.
 
     >>> ranks([5.0, 1.0, 5.0, 9.0]).tolist()
     [0.5, 0.0, 0.5, 1.0]

@@ -1,4 +1,4 @@
-"""How long the solutions of training levels are: the figures of runtime/content/levels/length.py.
+"""Lengths of the solutions of training levels: gives the figures of runtime/content/levels/length.py.
 
 python -m pcg.levels.corpus.lengths --data DIR
 """
@@ -23,13 +23,16 @@ from runtime.content.levels.solving import solver_of
 
 
 def lengths(game: Game, levels: Iterable[Sequence[str]], total: int) -> list[int]:
-    """The length of each level's solution; levels without one, or without room for a dungeon's stairs, are left out."""
+    """The lengths of the solutions of `levels`, of which there are `total`.
+
+    Levels without a solution, and dungeons without floor for the stairs, are left out.
+    """
     found = []
     with progress(f"solving {game.name}", total) as advance:
         for rows in levels:
             try:
                 placed = place_stairs(rows) if game is DUNGEON else rows
-            except ValueError:  # no floor for them
+            except ValueError:  # no floor for the stairs
                 continue
             outcome = solver_of(game)(placed, BUDGETS.get(game.name, BUDGET))
             if outcome.status == "solved":
@@ -39,12 +42,12 @@ def lengths(game: Game, levels: Iterable[Sequence[str]], total: int) -> list[int
 
 
 def least_and_tenth(found: Sequence[int]) -> tuple[int, int]:
-    """The smallest length, and the one that nine in ten reach."""
+    """The smallest length, and the first decile."""
     return min(found), int(np.quantile(found, 0.1))
 
 
 def main() -> None:
-    """Print the figures of each game that the data folder has levels of."""
+    """Print the figures of every game, or of one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the corpora")
     parser.add_argument("--game", choices=GAMES, help="one game alone")

@@ -19,13 +19,13 @@ TABLE_STEPS = 16  # the table's fraction: whole sixteenths of an integer
 
 
 def sigmoid_table() -> Tensor:
-    """float32 (1024,): sigmoids of the inputs from -8 to 8 in whole 1/256."""
+    """Sigmoids of the inputs from -8 to 8, in whole 1/256: float32 (1024,)."""
     x = torch.arange(-INDEX_MAX - 1, INDEX_MAX + 1, dtype=torch.float64) / INDEX_STEPS
     return (torch.sigmoid(x) * GATE_STEPS).round().to(torch.float32)
 
 
 class TileModel(Protocol):
-    """What gives the logits of each tile, in whole steps: ExactLSTM, or the n-gram of exact_ngram.py."""
+    """Gives the logits of a tile, in whole steps: ExactLSTM, or ExactNgram of exact_ngram.py."""
 
     weight: Tensor
     out: Tensor
@@ -35,21 +35,21 @@ class TileModel(Protocol):
         """Cells of the state."""
 
     def look(self, rows: Tensor, starts: Tensor) -> Tensor:
-        """What is seen of the surroundings, from rows of the context's table int64 (N, J)."""
+        """Features of the surroundings, from rows of the context's table int64 (N, J)."""
 
     def step(self, seen: Tensor, state: Tensor, cell: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """The next state and cell, float32 (N, memory) each."""
 
     def logits(self, seen: Tensor, state: Tensor, out: Tensor) -> Tensor:
-        """float32 (N, tiles)."""
+        """The logits of the next tile: float32 (N, tiles)."""
 
 
 class ExactLSTM(nn.Module):
-    """The network's step in integers: the features seen, the gates, the logits.
+    """One step of the network in integers: features, gates, logits.
 
-    table: (rows, seen) whole sixteenths; weight: (seen + memory, 4 memory) to gate inputs in table indices, gates in
-    the order input, forget, output, candidate, the last one's doubled; bias: in indices, and the index of 0 added; out,
-    out_bias: (seen + memory, tiles) to logits in whole steps.
+    table: (rows, seen), whole sixteenths. weight: (seen + memory, 4 memory), gives the gates' inputs as indices of the
+    sigmoid table; the gates are in the order input, forget, output, candidate, and the candidate's input is doubled.
+    bias: in indices, plus the index of 0. out, out_bias: (seen + memory, tiles), give the logits in whole steps.
     """
 
     memory: Final[int]
@@ -72,29 +72,29 @@ class ExactLSTM(nn.Module):
         self.register_buffer("sigmoids", sigmoid_table())
 
     def look(self, rows: Tensor, starts: Tensor) -> Tensor:
-        """int64 (N, J) rows of the table, starts [0, J, 2J, ...], to float32 (N, seen), integers in [0, 127]."""
-        summed = torch.embedding_bag(self.table, rows.view(-1), starts, False, 0, False, None, False)[0]
+        """Rows of the table int64 (N, J), with starts [0, J, 2J, ...], to float32 (N, seen), integers in [0, 127]."""
+        summed = torch.embedding_bag(self.table, rows.view(-1), starts, False, 0, False, None, False)[0]  # (N, seen)
         return summed.round_().clamp_(0.0, 127.0)
 
     def open_gates(self, index: Tensor) -> Tensor:
-        """Sigmoids, in whole 1/256, of table indices (N, M), counted from 0; they are rounded."""
+        """Sigmoids of inputs (N, M) given as indices of the sigmoid table, in whole 1/256; the indices are rounded."""
         bounded = index.round_().clamp_(0.0, 2.0 * self.INDEX_MAX + 1.0).to(torch.int32)
         return self.sigmoids.index_select(0, bounded.view(-1)).view(index.shape)
 
     def step(self, seen: Tensor, state: Tensor, cell: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """The next state and cell: float32 (N, memory) each, state in 1/127, cell in 1/4096."""
-        x = torch.cat([seen, state], 1).to(weight.dtype)
-        # One rounding of the exact sum, whichever precision the product is in.
-        summed = torch.mm(x, weight).to(torch.bfloat16).to(torch.float32)
-        gates = self.open_gates(summed.add_(self.bias))
+        x = torch.cat([seen, state], 1).to(weight.dtype)  # (N, seen + memory)
+        # The exact sum is rounded once, in whichever precision the product is computed.
+        summed = torch.mm(x, weight).to(torch.bfloat16).to(torch.float32)  # (N, 4 memory)
+        gates = self.open_gates(summed.add_(self.bias))  # (N, 4 memory)
         m = self.memory
         # tanh(x) = 2 sigmoid(2x) - 1, so its half in 1/256 is the sigmoid less 128.
-        half = gates[:, 3 * m :].sub_(128.0)
-        cell = torch.addcmul(cell * gates[:, m : 2 * m], gates[:, :m], half, value=32.0)
+        half = gates[:, 3 * m :].sub_(128.0)  # (N, memory)
+        cell = torch.addcmul(cell * gates[:, m : 2 * m], gates[:, :m], half, value=32.0)  # (N, memory)
         cell = cell.mul_(1.0 / 256).round_().clamp_(-32768.0, 32767.0)
-        half = self.open_gates(cell.mul(1.0 / 32).add_(self.INDEX_MAX + 1.0)).sub_(128.0)
+        half = self.open_gates(cell.mul(1.0 / 32).add_(self.INDEX_MAX + 1.0)).sub_(128.0)  # (N, memory)
         return half.mul_(gates[:, 2 * m : 3 * m]).mul_(127.0 / 32768).round_(), cell
 
     def logits(self, seen: Tensor, state: Tensor, out: Tensor) -> Tensor:
-        """float32 (N, tiles), whole steps."""
+        """The logits of the next tile, in whole steps: float32 (N, tiles)."""
         return torch.mm(torch.cat([seen, state], 1), out).round_().add_(self.out_bias)

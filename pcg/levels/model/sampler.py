@@ -27,17 +27,17 @@ FORCED = 2**30  # in units of the sum of noise and logits; larger than any such 
 
 
 def gumbel_table() -> Tensor:
-    """float64 (65536,): the quantiles of the Gumbel distribution, -ln(-ln(u)), in whole steps of a logit."""
+    """The quantiles of the Gumbel distribution, -ln(-ln(u)), in whole steps of a logit: float64 (65536,)."""
     u = (torch.arange(2**NOISE_BITS, dtype=torch.float64) + 0.5) / 2**NOISE_BITS
     return (-(-u.log()).log() * LOGIT_STEPS).round()
 
 
 class LevelSampler(nn.Module):
-    """Writes levels tile by tile: forward(seed, candidate, width, height, difficulty, counts, fixed, ...).
+    """Generates levels tile by tile: forward(seed, candidate, width, height, difficulty, counts, fixed, ...).
 
-    `members` int64 (tiles, counts): 1 where a tile is one of a count's. `due` int64 (counts,): 1 where what was told is
-    to be written before the level ends. `entered` int64 (tiles,): 1 where a tile is of a room; all rooms are joined
-    then. All 0 where nothing is asked of rooms.
+    `members` int64 (tiles, counts): 1 where a tile belongs to a count. `due` int64 (counts,): 1 where a requested count
+    is to be placed before the level ends. `entered` int64 (tiles,): 1 where the player can walk into a tile, if all
+    rooms are to be joined; else all 0.
     """
 
     MARGIN: Final[int] = MARGIN
@@ -107,7 +107,7 @@ class LevelSampler(nn.Module):
         return grid
 
     def count_down(self, counts: Tensor, fixed: Tensor) -> Tensor:
-        """How many of each count are still to come: int64 (N, counts), the fixed tiles taken off."""
+        """The remaining number of each count, without the fixed tiles: int64 (N, counts)."""
         remaining = torch.where(counts < 0, torch.full_like(counts, self.UNTOLD), counts)
         for kind in range(self.members.shape[1]):
             already = self.members[:, kind].index_select(0, fixed.reshape(-1).clamp(min=0)).view(fixed.shape)
@@ -115,12 +115,12 @@ class LevelSampler(nn.Module):
         return remaining
 
     def difficulty_step(self, difficulty: Tensor) -> Tensor:
-        """As pcg.levels.model.context.difficulty_step, of difficulties from 0 to 100: int64 (N,)."""
+        """The same as pcg.levels.model.context.difficulty_step, for difficulties from 0 to 100: int64 (N,)."""
         step = torch.div(difficulty, 100 // self.DIFFICULTIES, rounding_mode="floor").clamp(max=self.DIFFICULTIES - 1)
         return torch.where(difficulty < 0, torch.full_like(step, self.DIFFICULTIES), step)
 
     def places(self, lines: int, cells: int, line: int) -> Tensor:
-        """As pcg.levels.model.context.places: int64 (cells, around)."""
+        """The same as pcg.levels.model.context.places: int64 (cells, around)."""
         stride = cells + 2 * self.MARGIN
         cell = torch.arange(cells, device=self.around.device)
         here = (line + self.MARGIN) * stride + self.MARGIN + cell
@@ -129,7 +129,7 @@ class LevelSampler(nn.Module):
         return torch.cat([near, (here + cells - 1 - 2 * cell).unsqueeze(1), opposite.unsqueeze(1)], 1)
 
     def told(self, lines: int, cells: int, line: int, difficulty: Tensor) -> Tensor:
-        """What is known before a line is written, as steps: int64 (cells, N, edges + 1)."""
+        """The steps of the distances to the edges and of the difficulty, for a line: int64 (cells, N, edges + 1)."""
         cell = torch.arange(cells, device=difficulty.device)
         before = torch.full_like(cell, line)
         edges = torch.stack([before, lines - 1 - before, cell, cells - 1 - cell], 1)
@@ -139,7 +139,7 @@ class LevelSampler(nn.Module):
         return torch.cat([expanded, difficulty.view(1, count, 1).expand(cells, count, 1)], 2)
 
     def noise(self, key: Tensor, line: int, cells: int, temperature: int) -> Tensor:
-        """Gumbel noise of a line's tiles: float64 (cells, N, tiles). Less a little for higher numbers, against ties."""
+        """Gumbel noise of a line's tiles: float64 (cells, N, tiles); a little less for higher numbers, against ties."""
         device, count = key.device, key.shape[0]
         row = (torch.arange(cells, device=device) + (line << 20)).unsqueeze(0).expand(count, cells)
         column = torch.arange((self.tiles + 3) // 4, device=device).unsqueeze(0).expand(count, -1)
@@ -149,21 +149,21 @@ class LevelSampler(nn.Module):
         return drawn * temperature - torch.arange(self.tiles, device=device) / 256.0
 
     def force(self, noise: Tensor, fixed: Tensor) -> Tensor:
-        """A line's noise (cells, N, tiles), in which each fixed tile, of int64 (N, cells), exceeds all others."""
+        """A line's noise (cells, N, tiles), raised for the fixed tiles int64 (N, cells) so that they win."""
         count, cells = fixed.shape
         forced = torch.zeros([count, cells, self.tiles + 1], dtype=torch.float64, device=fixed.device)
         forced.scatter_(2, (fixed + 1).unsqueeze(2), float(self.FORCED))  # a free cell is column 0, which is cut off
         return noise + forced[:, :, 1:].transpose(0, 1)
 
     def keep_top(self, logits: Tensor, top_k: int) -> Tensor:
-        """Logits (N, tiles), in which all but the top_k likeliest tiles come after these."""
+        """Logits (N, tiles) with a penalty for all but the top_k likeliest tiles."""
         least = logits.topk(top_k, 1)[0][:, top_k - 1 :]  # (N, 1)
         return logits - (logits < least).to(torch.float32) * self.BEYOND_TOP
 
     def follow_counts(
         self, logits: Tensor, remaining: Tensor, due: Tensor, spends: Tensor, owes: Tensor, nearing: int
     ) -> Tensor:
-        """Logits (N, tiles) that follow the counts: a count that is used up is avoided, a due one is preferred.
+        """Logits (N, tiles) that follow the counts: tiles of a used-up count get a penalty, those of a due one a bonus.
 
         remaining: int64 (N, counts). due: bool (N, counts). spends, owes: float32 (counts, tiles), what a tile of a
         count costs or gains. nearing: the line's number among the last DUE_LINES, below 1 before them.

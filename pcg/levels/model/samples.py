@@ -1,4 +1,4 @@
-"""The module that writes a game's levels, made from its parts, and levels of it as text."""
+"""Sample levels of a training run, as text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SAMPLES = 8
 
 
 def sample_text(exact: TileModel, corpus: Corpus, seed: int) -> str:
-    """Levels of the size and counts of a training level of middling size, beside it."""
+    """Generated levels with the size and the counts of a training level of median height, next to that level."""
     alphabet, game = corpus.alphabet, corpus.game
     by_size = sorted((level for level in corpus.training if fits(level, corpus)), key=lambda level: len(level.rows))
     real = by_size[len(by_size) // 2]
@@ -44,6 +44,6 @@ def sample_text(exact: TileModel, corpus: Corpus, seed: int) -> str:
 
 
 def fits(level: Level, corpus: Corpus) -> bool:
-    """Whether a level is no larger than levels are written."""
+    """Whether a level is no larger than the largest generated level."""
     (_, width), (_, height) = corpus.game.sides
     return len(level.rows) <= height and len(level.rows[0]) <= width
