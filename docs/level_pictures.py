@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from pcg.levels.corpus.data import load_corpus
 from pcg.levels.corpus.games import find_game
 from pcg.levels.evaluation.expression import RANGES, measure_range
-from pcg.levels.evaluation.generated import LevelWriter
+from pcg.levels.evaluation.generator import LevelGenerator
 from pcg.levels.evaluation.hexbins import draw_range
 from pcg.levels.evaluation.trials import run_trials
 from pcg.writers.levels.level import Level
@@ -50,17 +50,17 @@ def shown(game: Game) -> Image.Image:
     return titled
 
 
-def examples(writer: LevelWriter) -> Image.Image:
+def examples(generator: LevelGenerator) -> Image.Image:
     """The levels of the first seeds at default settings."""
-    count, across, smaller = SHOWN[writer.game]
-    made = [writer.made(seed) for seed in range(count)]
-    levels = [Level(writer.game, tuple(m["rows"]), m["solution"]) for m in made if m is not None]
+    count, across, smaller = SHOWN[generator.game]
+    made = [generator.generate(seed) for seed in range(count)]
+    levels = [Level(generator.game, tuple(m["rows"]), m["solution"]) for m in made if m is not None]
     return in_rows([Image.fromarray(picture(level)).reduce(smaller) for level in levels], across)
 
 
-def expressive_range(writer: LevelWriter, data: Path, folder: Path) -> Image.Image:
+def expressive_range(generator: LevelGenerator, data: Path, folder: Path) -> Image.Image:
     """Levels of the sizes of those of the corpus, over them."""
-    game = find_game(writer.game)
+    game = find_game(generator.game)
     (narrowest, widest), (lowest, highest) = game.sides
     corpus = load_corpus(data, game)
     real = [
@@ -71,14 +71,14 @@ def expressive_range(writer: LevelWriter, data: Path, folder: Path) -> Image.Ima
     chosen = np.linspace(0, len(real) - 1, LEVELS).round().astype(int)
 
     def trial(seed: int, width: int, height: int) -> dict[str, list[str] | None]:
-        made = writer.made(seed, width=width, height=height)
+        made = generator.generate(seed, width=width, height=height)
         return {"rows": None if made is None else made["rows"]}
 
     trials = {
         f"{width}x{height} {seed}": lambda s=seed, w=width, h=height: trial(s, w, h)
         for seed, (width, height) in enumerate((len(real[k][0]), len(real[k])) for k in chosen)
     }
-    records = run_trials(folder / f"{game.name}.jsonl", writer.model, game.name, trials)
+    records = run_trials(folder / f"{game.name}.jsonl", generator.model, game.name, trials)
     ours = measure_range(game.name, [record["rows"] for record in records if record["rows"] is not None])
     about = RANGES[game.name]
     return draw_range(game.name, (about.straight, about.mild), measure_range(game.name, real), ours)
@@ -107,8 +107,8 @@ def main() -> None:
     if (options.data is None) != (options.trials is None):
         parser.error("--data and --trials go together")
     if options.game is not None:
-        with LevelWriter(Registry(options.models), f"level-{options.game}") as writer:
-            examples(writer).save(PICTURES / f"level-{options.game}.png", optimize=True)
+        with LevelGenerator(Registry(options.models), f"level-{options.game}") as generator:
+            examples(generator).save(PICTURES / f"level-{options.game}.png", optimize=True)
         return
     in_rows([shown(game) for game in GAMES.values()], len(GAMES)).save(PICTURES / "tiles.png", optimize=True)
     if options.data is None:
@@ -117,9 +117,9 @@ def main() -> None:
     ranges = []
     for game in RANGES:
         if f"level-{game}" in registry.models:
-            with LevelWriter(registry, f"level-{game}") as writer:
-                examples(writer).save(PICTURES / f"level-{game}.png", optimize=True)
-                ranges.append(expressive_range(writer, options.data, options.trials))
+            with LevelGenerator(registry, f"level-{game}") as generator:
+                examples(generator).save(PICTURES / f"level-{game}.png", optimize=True)
+                ranges.append(expressive_range(generator, options.data, options.trials))
     in_rows(ranges, 2).save(PICTURES / "ranges.png", optimize=True)
 
 

@@ -17,7 +17,7 @@ from pcg.levels.corpus.games import Alphabet
 from pcg.levels.model.context import Context
 from pcg.levels.model.networks import LevelNetwork
 from pcg.levels.model.quantise import quantise
-from pcg.levels.model.samples import make_sampler
+from pcg.levels.model.sampler import make_sampler
 from runtime.engine import digest, make_deterministic
 
 ALPHABET = Alphabet("#.oe~GS", {"coins": "o", "enemies": "e", "starts": "S"})
@@ -45,7 +45,7 @@ def made_sampler(*, by_columns: bool = False, joined: str = "", due: Sequence[st
     return torch.jit.script(sampler)
 
 
-def write(
+def generate(
     sampler: Any,
     seeds: list[int],
     candidates: list[int],
@@ -94,9 +94,9 @@ def hashes(sampler: Any) -> dict[str, str]:
             ("told", {"difficulty": [0, 50, 100, 30], "counts": [3, 2, 1], "temperature": 140}),
             ("fixed", {"fixed": fixed_tiles(), "top_k": 3}),
         ):
-            together = write(sampler, seeds, candidates, **options)
+            together = generate(sampler, seeds, candidates, **options)
             alone = [
-                write(
+                generate(
                     sampler,
                     [s],
                     [c],

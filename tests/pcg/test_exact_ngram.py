@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from made_sampler import ALPHABET, hashes, write
+from made_sampler import ALPHABET, generate, hashes
 from test_own_levels import write_folder
 
 from pcg.cli import main
 from pcg.levels.corpus.custom import load_custom
 from pcg.levels.evaluation.ngram import BACK_OFF, NEIGHBOURS, Ngram
 from pcg.levels.model.context import AROUND, Context
+from pcg.levels.model.exact_lstm import LOGIT_STEPS
 from pcg.levels.model.exact_ngram import exact_ngram
-from pcg.levels.model.sampler import LOGIT_STEPS
-from pcg.levels.model.samples import make_sampler
+from pcg.levels.model.sampler import make_sampler
 from pcg.levels.model.served import distance, ngram_of, too_few
 from runtime.content.levels.games import custom_game, kit_of
 from runtime.local import Local
@@ -83,7 +83,7 @@ def test_what_is_given_stays_and_no_more_is_written_than_told() -> None:
     sampler = sampler_of()
     fixed = torch.full((6, 9), -1)
     fixed[2, 3], fixed[0, 0] = ALPHABET.tiles.index("G"), ALPHABET.tiles.index("o")
-    levels = write(sampler, list(range(20)), [0] * 20, counts=[1, 0, 1], fixed=fixed)
+    levels = generate(sampler, list(range(20)), [0] * 20, counts=[1, 0, 1], fixed=fixed)
     coin, enemy = ALPHABET.tiles.index("o"), ALPHABET.tiles.index("e")
     for level in levels:
         assert (level[2, 3], level[0, 0]) == (fixed[2, 3], fixed[0, 0])

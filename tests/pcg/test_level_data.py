@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from made_levels import SOKOBAN_LEGEND, room, write_corpus
 
 from pcg.levels.corpus.data import decode, encode, load_corpus
+from pcg.levels.corpus.difficulty import labour_of, ranks
 from pcg.levels.corpus.examples import Examples, crop, given_tiles, lines_of, mirrored, trimmed
 from pcg.levels.corpus.games import DUNGEON, SOKOBAN, LevelGame, find_game
-from pcg.levels.corpus.measures import measure, ranks
 from pcg.levels.model.context import AROUND, UNTOLD, Context, indices, number_step
 from runtime.content.levels.games import GAMES, KITS
 
@@ -58,7 +58,7 @@ def test_mistakes_in_a_corpus_are_named(tmp_path: Path) -> None:
         load_corpus(tmp_path, own_game(licence="MIT"))
     low = dataclasses.replace(own_game(licence="MIT"), sides=((3, 12), (3, 3)))
     write_corpus(tmp_path / "c" / "own", SOKOBAN_LEGEND, [{"name": "tall", "rows": ["####"] * 5}])
-    with pytest.raises(ValueError, match="'tall' has 5 rows; sokoban is taught levels of 3"):
+    with pytest.raises(ValueError, match="'tall' has 5 rows; sokoban is trained on levels of 3"):
         load_corpus(tmp_path / "c", low)
     write_corpus(tmp_path / "b" / "own", SOKOBAN_LEGEND, [{"name": "ragged", "rows": ["####", "#@#"]}])
     with pytest.raises(ValueError, match="'ragged' is not a rectangle"):
@@ -75,22 +75,24 @@ def test_legends_say_what_is_counted(level_folder: Path) -> None:
 
 
 def test_difficulty_counts_pushes_and_dangers() -> None:
-    assert measure(GAMES["sokoban"], ["#######", "#@$  .#", "#######"]) == 3
-    assert measure(GAMES["sokoban"], ["#######", "#.$@$.#", "#######"]) == 2
-    assert measure(GAMES["sokoban"], ["#######", "#@.  $#", "#######"]) is None
-    assert measure(GAMES["dungeon"], ["<......>"]) == 100 * 7 // 9
-    assert measure(GAMES["dungeon"], ["<..M...>"]) == 100 * 7 // 9 + 50 + 2000 // 8
-    assert measure(GAMES["dungeon"], ["###"]) is None
-    assert measure(GAMES["dungeon"], ["<#>"]) is None
-    assert measure(GAMES["platformer"], ["........", "S......G", "########"]) == 0
-    assert measure(GAMES["platformer"], ["........", "S..^...G", "########"]) == 1000 * 2 // 8  # a jump over a hazard
-    assert measure(GAMES["platformer"], ["..^.....", "........", "S......G", "########"]) == 1000 // 8  # a hazard aside
-    assert measure(GAMES["platformer"], ["..#..", "S.#.G", "#####"]) is None
-    assert measure(GAMES["runner"], ["H..#", "M.G#", "bbbb"]) == 1000 * 4 // 12
-    assert measure(GAMES["runner"], ["H..#E", "M.G#b", "bbbbb"]) == 1000 * (4 + 10) // 15  # with a guard
-    assert measure(GAMES["runner"], ["..#", "M.#", "bb#", "GB#", "..#"]) == 1000 * (9 + 10) // 15  # with a dig
-    assert measure(GAMES["runner"], ["M.G.", "bbbb"]) == 1000 * 2 // 8
-    assert measure(GAMES["runner"], ["....", "M.G.", "bbbb"]) is None
+    assert labour_of(GAMES["sokoban"], ["#######", "#@$  .#", "#######"]) == 3
+    assert labour_of(GAMES["sokoban"], ["#######", "#.$@$.#", "#######"]) == 2
+    assert labour_of(GAMES["sokoban"], ["#######", "#@.  $#", "#######"]) is None
+    assert labour_of(GAMES["dungeon"], ["<......>"]) == 100 * 7 // 9
+    assert labour_of(GAMES["dungeon"], ["<..M...>"]) == 100 * 7 // 9 + 50 + 2000 // 8
+    assert labour_of(GAMES["dungeon"], ["###"]) is None
+    assert labour_of(GAMES["dungeon"], ["<#>"]) is None
+    assert labour_of(GAMES["platformer"], ["........", "S......G", "########"]) == 0
+    assert labour_of(GAMES["platformer"], ["........", "S..^...G", "########"]) == 1000 * 2 // 8  # a jump over a hazard
+    assert (
+        labour_of(GAMES["platformer"], ["..^.....", "........", "S......G", "########"]) == 1000 // 8
+    )  # a hazard aside
+    assert labour_of(GAMES["platformer"], ["..#..", "S.#.G", "#####"]) is None
+    assert labour_of(GAMES["runner"], ["H..#", "M.G#", "bbbb"]) == 1000 * 4 // 12
+    assert labour_of(GAMES["runner"], ["H..#E", "M.G#b", "bbbbb"]) == 1000 * (4 + 10) // 15  # with a guard
+    assert labour_of(GAMES["runner"], ["..#", "M.#", "bb#", "GB#", "..#"]) == 1000 * (9 + 10) // 15  # with a dig
+    assert labour_of(GAMES["runner"], ["M.G.", "bbbb"]) == 1000 * 2 // 8
+    assert labour_of(GAMES["runner"], ["....", "M.G.", "bbbb"]) is None
     assert ranks([3.0, 1.0, 3.0]).tolist() == [0.75, 0.0, 0.75]
 
 
@@ -102,7 +104,7 @@ def test_a_model_is_told_what_its_levels_are_held_to(game: str) -> None:
         "platformer": ["........", "S..^...G", "########"],
         "runner": ["H..#", "M.G#", "bbbb"],
     }[game]
-    assert measure(GAMES[game], rows) == KITS[game].labour(rows, KITS[game].solve(rows, 10_000).moves)
+    assert labour_of(GAMES[game], rows) == KITS[game].labour(rows, KITS[game].solve(rows, 10_000).moves)
 
 
 @given(st.integers(0, 2**31), st.sampled_from(["all", "mirror", "none"]))
@@ -162,7 +164,7 @@ def test_numbers_are_told_in_steps_that_never_fall(value: int) -> None:
 def test_batches_count_down_and_leave_given_tiles_out(level_folder: Path) -> None:
     corpus = load_corpus(level_folder, SOKOBAN)
     examples = Examples(corpus, corpus.training, span=200)
-    grid = corpus.encode(corpus.training[0])
+    grid = encode(corpus.training[0].rows, corpus.alphabet)
     fixed = np.zeros(grid.shape, np.bool_)
     batch = examples.encode(grid, fixed, np.array([True, True, False]), 0.5, 0)
     boxes = batch.rows[:, 0, len(AROUND) + 2].numpy() - examples.context.count_base[0]

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from made_sampler import ALPHABET, made_network, made_sampler, write
+from made_sampler import ALPHABET, generate, made_network, made_sampler
 
 from pcg.levels.model.quantise import quantise
-from pcg.levels.model.samples import make_sampler
+from pcg.levels.model.sampler import make_sampler
 
 JOINED = ".oeGS"
 ENTERED = torch.tensor([char in JOINED for char in ALPHABET.tiles])
@@ -48,7 +48,7 @@ def sparse() -> Any:
 def test_all_rooms_are_joined(width: int, height: int) -> None:
     seeds = list(range(60))
     free, joined = (
-        write(torch.jit.script(make_sampler(sparse(), ALPHABET, by_columns=False, joined=j)), seeds, seeds, **size)
+        generate(torch.jit.script(make_sampler(sparse(), ALPHABET, by_columns=False, joined=j)), seeds, seeds, **size)
         for j, size in (("", {"width": width, "height": height}), (JOINED, {"width": width, "height": height}))
     )
     assert max(parts(level) for level in joined) <= 1
@@ -61,15 +61,15 @@ def test_all_rooms_are_joined(width: int, height: int) -> None:
 
 @pytest.mark.parametrize("options", [{"temperature": 0}, {"top_k": 1}, {"counts": [0, 0, 1]}, {"temperature": 300}])
 def test_all_rooms_are_joined_however_it_is_asked(sampler: Any, options: dict[str, Any]) -> None:
-    levels = write(sampler, list(range(20)), [0] * 20, width=16, height=12, **options)
+    levels = generate(sampler, list(range(20)), [0] * 20, width=16, height=12, **options)
     assert max(parts(level) for level in levels) == 1
     if "counts" in options:
         assert all((level == ALPHABET.tiles.index("o")).sum() == 0 for level in levels)
 
 
 def test_nothing_changes_before_a_room_would_be_closed(sampler: Any) -> None:
-    free = write(made_sampler(), list(range(40)), [0] * 40)
-    joined = write(sampler, list(range(40)), [0] * 40)
+    free = generate(made_sampler(), list(range(40)), [0] * 40)
+    joined = generate(sampler, list(range(40)), [0] * 40)
     assert torch.equal(free[:, 0], joined[:, 0])
     whole = [level for level in range(40) if parts(free[level]) == 1 and ENTERED[free[level, -3:].long()].any(1).all()]
     assert whole
@@ -80,16 +80,16 @@ def test_given_tiles_stay_though_they_close_a_room(sampler: Any) -> None:
     fixed = torch.full((8, 9), -1)
     fixed[3] = 0
     fixed[1, 4], fixed[6, 4] = 1, 1
-    levels = write(sampler, list(range(20)), [0] * 20, height=8, fixed=fixed)
+    levels = generate(sampler, list(range(20)), [0] * 20, height=8, fixed=fixed)
     assert (levels[:, fixed >= 0].long() == fixed[fixed >= 0]).all()
     assert min(parts(level) for level in levels) >= 2
 
 
 def test_levels_are_the_same_in_any_batch_and_precision(sampler: Any) -> None:
     seeds = [3, 4, 5, 2**53 - 1]
-    together = write(sampler, seeds, [0] * 4, width=14, height=10)
+    together = generate(sampler, seeds, [0] * 4, width=14, height=10)
     for bits in (16, 64, 32):
         sampler.use_precision(bits)
-        assert torch.equal(write(sampler, seeds, [0] * 4, width=14, height=10), together)
+        assert torch.equal(generate(sampler, seeds, [0] * 4, width=14, height=10), together)
     for k, seed in enumerate(seeds):
-        assert torch.equal(write(sampler, [seed], [0], width=14, height=10)[0], together[k])
+        assert torch.equal(generate(sampler, [seed], [0], width=14, height=10)[0], together[k])

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from made_sampler import ALPHABET, HEIGHT, WIDTH, fixed_tiles, hashes, made_network, made_sampler, write
+from made_sampler import ALPHABET, HEIGHT, WIDTH, fixed_tiles, generate, hashes, made_network, made_sampler
 
 from pcg.levels.corpus.examples import lines_of, members
 from pcg.levels.model.context import UNTOLD, Context, indices
+from pcg.levels.model.exact_lstm import sigmoid_table
 from pcg.levels.model.quantise import exact_logits, exact_weight, quantise
-from pcg.levels.model.sampler import gumbel_table, sigmoid_table
-from pcg.levels.model.samples import make_sampler
+from pcg.levels.model.sampler import gumbel_table, make_sampler
 
 MEMBERS = members(ALPHABET.tiles, list(ALPHABET.counts.values()))
 
@@ -56,7 +56,7 @@ def test_levels_are_the_same_in_any_batch_precision_thread_count_and_instruction
 
 
 def test_seed_and_candidate_make_the_level(sampler: Any) -> None:
-    levels = write(sampler, [1, 1, 2, 2**53 - 1, 2**53 - 2], [0, 1, 0, 0, 0])
+    levels = generate(sampler, [1, 1, 2, 2**53 - 1, 2**53 - 2], [0, 1, 0, 0, 0])
     assert levels.shape == (5, HEIGHT, WIDTH)
     assert levels.dtype == torch.uint8
     assert levels.max() < len(ALPHABET.tiles)
@@ -65,35 +65,35 @@ def test_seed_and_candidate_make_the_level(sampler: Any) -> None:
 
 def test_given_tiles_stay(sampler: Any) -> None:
     fixed = fixed_tiles()
-    levels = write(sampler, list(range(20)), [0] * 20, fixed=fixed)
+    levels = generate(sampler, list(range(20)), [0] * 20, fixed=fixed)
     assert (levels[:, fixed >= 0].long() == fixed[fixed >= 0]).all()
     assert len({level.numpy().tobytes() for level in levels}) == 20
 
 
 def test_a_level_given_whole_comes_back(sampler: Any) -> None:
-    level = write(sampler, [3], [0])[0].long()
-    assert torch.equal(write(sampler, [9], [4], fixed=level, counts=[0, 0, 0])[0].long(), level)
+    level = generate(sampler, [3], [0])[0].long()
+    assert torch.equal(generate(sampler, [9], [4], fixed=level, counts=[0, 0, 0])[0].long(), level)
 
 
 def test_what_is_given_ahead_changes_what_is_written_before_it(sampler: Any) -> None:
-    free = write(sampler, list(range(30)), [0] * 30)
+    free = generate(sampler, list(range(30)), [0] * 30)
     fixed = torch.full((HEIGHT, WIDTH), -1)
     fixed[3, 3:6] = 4
-    led = write(sampler, list(range(30)), [0] * 30, fixed=fixed)
+    led = generate(sampler, list(range(30)), [0] * 30, fixed=fixed)
     assert not torch.equal(free[:, 1], led[:, 1])
     assert torch.equal(free[:, 0], led[:, 0])  # it looks two lines ahead
 
 
 @pytest.mark.parametrize("asked", [[0, 0, 0], [2, 1, 1], [50, 3, 0]])
 def test_no_more_is_written_than_asked_for(sampler: Any, asked: list[int]) -> None:
-    for level in write(sampler, list(range(12)), [0] * 12, counts=asked):
+    for level in generate(sampler, list(range(12)), [0] * 12, counts=asked):
         assert all(found <= wanted for found, wanted in zip(counted(level), asked, strict=True))
 
 
 def test_given_tiles_count_towards_what_is_asked_for(sampler: Any) -> None:
     fixed = torch.full((HEIGHT, WIDTH), -1)
     fixed[-1, -1] = ALPHABET.tiles.index("S")
-    for level in write(sampler, list(range(12)), [0] * 12, counts=[9, 9, 1], fixed=fixed):
+    for level in generate(sampler, list(range(12)), [0] * 12, counts=[9, 9, 1], fixed=fixed):
         assert counted(level)[2] == 1
 
 
@@ -102,10 +102,10 @@ def test_what_is_due_is_written_before_the_level_ends_if_it_is_told(by_columns: 
     plain, seeds = made_sampler(by_columns=by_columns), list(range(40))
     due = made_sampler(by_columns=by_columns, due=["starts"])
     size = {"width": 6, "height": 6}
-    assert any(counted(level)[2] == 0 for level in write(plain, seeds, seeds, counts=[-1, -1, 1], **size))
-    assert all(counted(level)[2] == 1 for level in write(due, seeds, seeds, counts=[-1, -1, 1], **size))
+    assert any(counted(level)[2] == 0 for level in generate(plain, seeds, seeds, counts=[-1, -1, 1], **size))
+    assert all(counted(level)[2] == 1 for level in generate(due, seeds, seeds, counts=[-1, -1, 1], **size))
     for told in (-1, 0):  # free, or none: nothing is due
-        same = [write(module, seeds, seeds, counts=[3, 3, told], **size) for module in (plain, due)]
+        same = [generate(module, seeds, seeds, counts=[3, 3, told], **size) for module in (plain, due)]
         assert torch.equal(*same)
 
 
@@ -116,7 +116,7 @@ def test_each_tile_is_the_likeliest_of_the_network_that_was_trained(by_columns: 
     sampler = made_sampler(by_columns=by_columns)
     fixed = fixed_tiles() if given else torch.full((HEIGHT, WIDTH), -1)
     asked = [6, 5, 40]
-    level = write(sampler, [5], [0], difficulty=[70], counts=asked, fixed=fixed, temperature=0)[0].long().numpy()
+    level = generate(sampler, [5], [0], difficulty=[70], counts=asked, fixed=fixed, temperature=0)[0].long().numpy()
     grid = lines_of(level, by_columns)
     known = lines_of(fixed.numpy(), by_columns) >= 0
     one_hot = MEMBERS[grid.ravel()] * ~known.reshape(-1, 1)
@@ -157,7 +157,7 @@ def test_tiles_are_drawn_as_often_as_the_logits_say() -> None:
     constant = torch.jit.script(make_sampler(quantise(network), ALPHABET, by_columns=False))
 
     def frequencies(**options: Any) -> np.ndarray[Any, Any]:
-        drawn = write(constant, list(range(64)), [0] * 64, width=16, height=8, **options)
+        drawn = generate(constant, list(range(64)), [0] * 64, width=16, height=8, **options)
         return np.bincount(drawn.numpy().ravel(), minlength=len(shares)) / drawn.numel()
 
     n = 64 * 16 * 8
@@ -175,7 +175,7 @@ def test_level_logits_take_the_lowest_tile() -> None:
         network.head.weight.zero_()
         network.head.bias.zero_()
     level = torch.jit.script(make_sampler(quantise(network), ALPHABET, by_columns=False))
-    assert (write(level, [1, 2], [0, 0], temperature=0) == 0).all()
+    assert (generate(level, [1, 2], [0, 0], temperature=0) == 0).all()
 
 
 def test_tables() -> None:

@@ -48,10 +48,10 @@ def test_divergence_falls_with_likeness() -> None:
 @pytest.mark.parametrize("by_columns", [False, True])
 def test_the_ngram_writes_what_it_has_read(by_columns: bool) -> None:
     level = tiles("1111", "0002", "3333", "3333")
-    written = Ngram([level], 4, by_columns=by_columns).write(4, 4, np.random.default_rng(0))
+    written = Ngram([level], 4, by_columns=by_columns).generate(4, 4, np.random.default_rng(0))
     assert np.array_equal(written, level)  # its neighbours say where each tile is
     ngram = Ngram([tiles("0101", "1010", "0101"), tiles("1010", "0101", "1010")], 2, by_columns=by_columns)
-    board = ngram.write(9, 12, np.random.default_rng(1))
+    board = ngram.generate(9, 12, np.random.default_rng(1))
     assert board.shape == (9, 12)
     assert (board[1:] != board[:-1]).all()
     assert (board[:, 1:] != board[:, :-1]).all()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.content.levels.dungeon.game import DUNGEON
-from runtime.content.levels.dungeon.places import place_key, place_stairs
+from runtime.content.levels.dungeon.places import place_stairs
 from runtime.content.levels.dungeon.replay import replay
 from runtime.content.levels.dungeon.solver import reached, solve, unreached
 from runtime.content.levels.rules import check_rows
@@ -133,34 +133,3 @@ def test_levels_without_floor_are_refused() -> None:
         place_stairs(("###", "#~#"))
     with pytest.raises(ValueError, match="no floor can be reached"):
         place_stairs(("#.#", "#~#"))
-
-
-def test_a_locked_door_parts_start_and_goal() -> None:
-    rows = place_key(place_stairs(TWO_ROOMS))
-    assert rows[2][4] == "D"
-    assert sum(row.count("k") for row in rows) == 1
-    outcome = solve(rows)
-    assert outcome.status == "solved"
-    assert solve([row.replace("k", ".") for row in rows]).status == "unsolvable"
-    assert place_key(("#####.", "#<..+>", "##.###", "##.###"))[3] == "##k###"  # at the end of the side passage
-
-
-@given(st.text("#..M~", min_size=8, max_size=8), st.integers(0, 3), st.sampled_from(".+"))
-def test_a_placed_key_keeps_the_level_solvable(text: str, gap: int, passage: str) -> None:
-    """Two rooms of 4 x 2 tiles with one passage between them."""
-    wall = "#" * gap + passage + "#" * (3 - gap)
-    rows = ["<" + text[1:4], "....", wall, "....", text[4:7] + ">"]
-    locked = place_key(rows)
-    assert solve(locked).status == "solved"
-    assert replay(locked, solve(locked).moves)
-    back = [row.replace("k", ".") for row in locked]
-    assert solve(back).status == "unsolvable"
-    changes = [(a, b) for one, two in zip(rows, back, strict=True) for a, b in zip(one, two, strict=True) if a != b]
-    assert changes == [(passage, "D")]
-
-
-def test_no_place_for_a_door_is_told() -> None:
-    with pytest.raises(ValueError, match="no door and no narrow place"):
-        place_key(("<..", "..>"))
-    with pytest.raises(ValueError, match="needs a level with a solution"):
-        place_key(("<#>",))

@@ -1,4 +1,4 @@
-"""A user's own game: its levels and legend from a folder, as a corpus to train on (docs/custom-games.md)."""
+"""A custom game as a corpus: reads the levels and the legend from a user's folder (docs/custom-games.md)."""
 
 from __future__ import annotations
 
@@ -27,20 +27,18 @@ SMALLEST, LARGEST = 4, 400  # tiles a side
 
 
 def load_custom(folder: Path) -> Corpus:
-    """The levels in a folder's *.txt files, one each, of the game that its legend.json describes.
+    """Read the levels of a custom game: one level in each *.txt file of the folder, and the game in legend.json.
 
-    The legend gets what is learned of them: how many goals they have, where starts and goals stand, the tenths of their
-    labour and how long their solutions are. How many levels can be completed is said on stderr.
+    Adds what it measures on the levels to the legend: the number of goals, the areas of starts and goals, the deciles
+    of the labour, and the lengths of the solutions. Prints to stderr how many levels can be completed.
 
     Raises:
-        FileNotFoundError: no legend, or no levels.
-        ValueError: naming the file and what is wrong in it; too few levels, or none that can be completed.
+        FileNotFoundError: the folder has no legend.
+        ValueError: a file is wrong (the message names it), there are too few levels, or none can be completed.
     """
     path = folder / LEGEND
     if not path.exists():
-        raise FileNotFoundError(
-            f"no {path}; a folder of a game's own levels has {LEGEND}, as docs/custom-games.md says"
-        )
+        raise FileNotFoundError(f"no {path}; a folder of a custom game has {LEGEND}, as docs/custom-games.md says")
     try:
         game = custom_game(read_json(path.read_bytes(), "this"))
     except ValueError as error:
@@ -65,7 +63,7 @@ def load_custom(folder: Path) -> Corpus:
 
 
 def custom_level_game(about: dict[str, Any]) -> LevelGame:
-    """What is trained, from what a run says of its data: the legend, and the sides of its levels."""
+    """The game to train, from what a run notes about its data: `legend`, and `sides` of the levels."""
     game = custom_game(about["legend"])
     (narrowest, widest), (lowest, highest) = about["sides"]
     symmetry = {"none": "none", "sideways": "mirror", "all": "all"}[game.legend.mirror]
@@ -81,12 +79,12 @@ def custom_level_game(about: dict[str, Any]) -> LevelGame:
 
 
 def read_rows(path: Path, game: CustomGame) -> list[str]:
-    """A level: one character a tile, one line a row; empty lines at the end are left out.
+    """Read a level: one character is a tile, one line is a row. Empty lines at the end are ignored.
 
-    Where a space is a tile, lines are filled up with it, since editors drop it from line ends.
+    If a space is a tile, short lines are padded with spaces, since editors remove them from line ends.
 
     Raises:
-        ValueError: with the file, line and column.
+        ValueError: the file is no level of the game; the message says file, line and column.
     """
     try:
         rows = path.read_text(encoding="utf-8").splitlines()
@@ -103,10 +101,10 @@ def read_rows(path: Path, game: CustomGame) -> list[str]:
                 there = "".join(game.tiles)
                 raise ValueError(f"{path}, line {y + 1}, column {x + 1}: {char!r} is no tile of {LEGEND}: {there!r}")
         if len(row) != len(rows[0]):
-            raise ValueError(f"{path}, line {y + 1} has {len(row)} tiles, line 1 has {len(rows[0])}; all are as long")
+            raise ValueError(f"{path}, line {y + 1} has {len(row)} tiles, line 1 has {len(rows[0])}; all need as many")
     sides = [len(rows), len(rows[0]) if rows else 0]
     if not SMALLEST <= min(sides) <= max(sides) <= LARGEST:
-        raise ValueError(f"{path} has {sides[1]}x{sides[0]} tiles; {SMALLEST} to {LARGEST} a side would do")
+        raise ValueError(f"{path} has {sides[1]}x{sides[0]} tiles; {SMALLEST} to {LARGEST} a side are allowed")
     for what, chars, most in (("start", starts_of(game), 1), ("goal", goals_of(game), max(sides) ** 2)):
         if not 1 <= (count := len(find(rows, chars))) <= most:
             raise ValueError(f"{path} has {count} of the tile {chars!r}; a level has one {what}")
@@ -114,11 +112,14 @@ def read_rows(path: Path, game: CustomGame) -> list[str]:
 
 
 def measured(game: CustomGame, levels: Sequence[Level]) -> dict[str, list[int]]:
-    """Of those levels that can be completed: `tenths`, their labour, from the least by tenths to the most; `lengths`,
-    the least length of their solutions and the first tenth.
+    """Measure the levels that can be completed.
+
+    Returns:
+        `tenths`: the least labour, its nine deciles, and the most; `lengths`: the least length of a solution, and the
+        length of the first decile.
 
     Raises:
-        ValueError: none can.
+        ValueError: no level can be completed.
     """
     kit = kit_of(game)
     labours, lengths, why = [], [], ""
@@ -140,8 +141,10 @@ def measured(game: CustomGame, levels: Sequence[Level]) -> dict[str, list[int]]:
 
 
 def area(levels: Sequence[Level], chars: str, mirror: str) -> list[int]:
-    """Where these tiles stand in eight of ten levels: left, top, right, bottom, in hundredths of the way from the first
-    column or row to the last. Images of a level that are levels as good count as well.
+    """The area of these tiles in eight of ten levels: left, top, right, bottom.
+
+    In hundredths of the distance from the first column or row to the last. With `mirror`, the mirror images of the
+    levels count as well.
     """
     across, down = [], []
     for level in levels:
@@ -159,7 +162,7 @@ def area(levels: Sequence[Level], chars: str, mirror: str) -> list[int]:
 
 
 def sides_of(levels: Sequence[Level], *, square: bool) -> list[list[int]]:
-    """The smallest and the largest width, and height; of both together where levels are also turned."""
+    """The smallest and the largest width, then height; one range for both if levels are transposed (`square`)."""
     widths, heights = [len(level.rows[0]) for level in levels], [len(level.rows) for level in levels]
     if square:
         widths = heights = widths + heights

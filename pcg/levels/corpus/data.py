@@ -1,7 +1,7 @@
-"""Levels to learn from: corpora of tile levels, their licences, and the tenth that is held out.
+"""Corpora of tile levels: reading them, their licences, and the held-out tenth.
 
-A corpus is a folder with levels.jsonl.gz (one object a line: `name`, `rows`, and perhaps `group`, `license` and
-`author`) and legend.json (what each character means).
+A corpus is a folder with levels.jsonl.gz (one object per line: `name`, `rows`, and optionally `group`, `license` and
+`author`) and legend.json (the meaning of each character).
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from numpy.typing import NDArray
 
 from pcg.levels.corpus.games import Alphabet, LevelGame, read_alphabet
 
-HELD_OUT_EVERY = 10  # one group of levels in so many is never trained on
-# A licence is clear where it names a version: "GPL 2+ / CC-by-sa 3.0" is, "", "CC-BY-SA" and "General Publishing
+HELD_OUT_EVERY = 10  # one of this many groups of levels is never trained on
+# A licence is clear if it names a version: "GPL 2+ / CC-by-sa 3.0" is clear; "", "CC-BY-SA" and "General Publishing
 # License" are not.
 CLEAR_LICENCE = re.compile(r"(GPL|CC.?BY(.SA)?)[ -]?v?\d", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Level:
-    """One level of a corpus, as it is printed. Levels of a `group` are versions of one another."""
+    """One level of a corpus, as it is printed. Levels with the same `group` are versions of one level."""
 
     name: str
     corpus: str
     group: str
     licence: str
     rows: tuple[str, ...]
-    author: str = ""  # as its file names them
+    author: str = ""  # as the corpus names them
 
     @property
     def held_out(self) -> bool:
-        """Whether it is kept for validation: by a hash of its group, so it is so in every run."""
+        """Whether it is held out for validation. A hash of its group decides, so all runs hold out the same levels."""
         digest = hashlib.sha1(f"held out: {self.corpus}/{self.group}".encode()).digest()
         return int.from_bytes(digest, "big") % HELD_OUT_EVERY == 0
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """All levels of a game that may be used, training and held out, and how many may not for their licence."""
+    """The levels of a game for training and the held-out ones. `refused`: how many levels have no clear licence."""
 
     game: LevelGame
     alphabet: Alphabet
@@ -54,17 +54,13 @@ class Corpus:
     held_out: list[Level]
     refused: int
 
-    def encode(self, level: Level) -> NDArray[np.int64]:
-        """A level's tile numbers, as it is printed: (height, width)."""
-        return encode(level.rows, self.alphabet)
-
     def sources(self) -> list[dict[str, str | int]]:
         """Corpus, licence and number of levels trained on, for the card."""
         counted = Counter((level.corpus, level.licence) for level in self.training)
         return [{"name": n, "licence": licence, "levels": k} for (n, licence), k in sorted(counted.items())]
 
     def credits(self) -> str:
-        """Whose levels they are, by corpus and licence; a corpus that names no authors speaks for itself."""
+        """The authors of the training levels, by corpus and licence, as text."""
         authors: dict[tuple[str, str], set[str]] = {}
         for level in self.training:
             authors.setdefault((level.corpus, level.licence), set()).add(level.author)
@@ -76,7 +72,7 @@ class Corpus:
 
 
 def encode(rows: Sequence[str], alphabet: Alphabet) -> NDArray[np.int64]:
-    """Rows of characters to tile numbers, (height, width)."""
+    """Rows of characters to tile numbers (height, width)."""
     numbers = alphabet.numbers()
     return np.array([[numbers[char] for char in row] for row in rows], np.int64)
 
@@ -87,11 +83,16 @@ def decode(tiles: NDArray[np.integer], alphabet: Alphabet) -> list[str]:
 
 
 def read_levels(folder: Path, corpus: str, licence: str) -> Iterable[Level]:
-    """The levels of one corpus; `licence` is "" where each level states its own.
+    """Read the levels of one corpus.
+
+    Args:
+        folder: the folder of the corpora.
+        corpus: the corpus's folder in it.
+        licence: of all levels; "" if each level states its own.
 
     Raises:
         FileNotFoundError: there is no such corpus.
-        ValueError: a level is not a rectangle of characters, with its name.
+        ValueError: a level is not a rectangle of characters; the message names it.
     """
     path = folder / corpus / "levels.jsonl.gz"
     if not path.exists():
@@ -102,18 +103,18 @@ def read_levels(folder: Path, corpus: str, licence: str) -> Iterable[Level]:
             name, rows = entry["name"], tuple(entry["rows"])
             if not rows or not rows[0] or len(set(map(len, rows))) != 1:
                 raise ValueError(f"{path}: level {name!r} is not a rectangle of tiles")
-            # Vaults of one place are named alike but for a last number or letter.
+            # The names of vaults for one place differ only in a last number or letter.
             group = entry.get("group") or re.sub(r"[_ ]*(\d+|[a-z])$", "", name)
             yield Level(name, corpus, group, licence or entry.get("license", ""), rows, entry.get("author", ""))
 
 
 def load_corpus(folder: Path, game: LevelGame) -> Corpus:
-    """A game's levels. Those whose licence is empty or unclear are left out.
+    """Read all corpora of a game. Levels with an empty or unclear licence are left out.
 
     Raises:
         FileNotFoundError: a corpus is missing.
-        ValueError: a level has a character that the legend lacks, or more rows than there are in any level of the
-            game; or none is left to train on.
+        ValueError: a level has a character that the legend lacks; the game has a fixed height and a level has another
+            one; or no level is left to train on.
     """
     alphabet = read_alphabet(game, folder)
     known = set(alphabet.tiles)
@@ -126,8 +127,8 @@ def load_corpus(folder: Path, game: LevelGame) -> Corpus:
                 raise ValueError(f"{corpus}: level {level.name!r} has tiles that legend.json lacks: {sorted(strange)}")
             if lowest == highest != len(level.rows):
                 raise ValueError(
-                    f"{corpus}: level {level.name!r} has {len(level.rows)} rows; {game.name} is taught levels of "
-                    f"{highest}. Cut them to such windows with python -m pcg.levels.corpus.windows --data DIR --out DIR"
+                    f"{corpus}: level {level.name!r} has {len(level.rows)} rows; {game.name} is trained on levels of "
+                    f"{highest}. Cut them to windows with python -m pcg.levels.corpus.windows --data DIR --out DIR"
                 )
             if not licence and not CLEAR_LICENCE.search(level.licence):
                 refused += 1

@@ -1,4 +1,4 @@
-"""Batches to learn from: levels as sequences, mirrored and cut, some of their tiles given beforehand."""
+"""Training batches: levels as sequences, mirrored and cropped, some of their tiles given."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pcg.levels.corpus.data import Corpus, Level, encode
-from pcg.levels.corpus.measures import measure, ranks
+from pcg.levels.corpus.difficulty import labour_of, ranks
 from pcg.levels.corpus.repaired import learnable
 from pcg.levels.model.context import UNTOLD, Context, indices
 from pcg.progress import progress
 
-TOLD = 0.7  # share of examples in which the difficulty is told; so for each count
+TOLD = 0.7  # share of examples in which the network sees the difficulty; the same for each count
 GIVEN = 0.5  # share of examples in which some tiles are given
-NEIGHBOURS = 0.1  # a batch's levels are of like size: from this share of all, ordered by size
+NEIGHBOURS = 0.1  # a batch takes its levels from this share of all levels, ordered by size
 
 
 @dataclass(frozen=True)
 class Batch:
-    """`rows` int64 (T, N, J) of the context's table, `tiles` int64 (T, N) that are to be written, `weight` float32
-    (T, N): 1 where a tile counts, 0 where it was given, or where the level has ended.
+    """N sequences of T tiles.
+
+    `rows` int64 (T, N, J): the rows of the context's table. `tiles` int64 (T, N): the targets. `weight` float32 (T, N):
+    1 where a tile counts in the loss, 0 where it was given or is padding.
     """
 
     rows: Tensor
@@ -32,23 +34,23 @@ class Batch:
     weight: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """The same on a device."""
+        """The same batch on a device."""
         return Batch(self.rows.to(device), self.tiles.to(device), self.weight.to(device))
 
 
 @dataclass(frozen=True)
 class Example:
-    """One level, as it is printed, and its difficulty, a rank from 0 to 1; None where it has none."""
+    """One level, as it is printed, and its difficulty: a rank from 0 to 1, None if no solution was found."""
 
     tiles: NDArray[np.int64]
     difficulty: float | None
 
 
 class Examples:
-    """The levels of a corpus, training ones or held out, as batches: those that can be learned from.
+    """Training or held-out levels of a corpus as batches. Levels that `learnable` rejects are left out.
 
     Raises:
-        ValueError: none can be learned from.
+        ValueError: no level is left.
     """
 
     def __init__(self, corpus: Corpus, levels: Sequence[Level], span: int) -> None:
@@ -62,7 +64,7 @@ class Examples:
                 rows = learnable(self.game, level.rows)
                 if rows is not None:
                     kept.append(rows)
-                    labour.append(measure(self.game.rules, rows))
+                    labour.append(labour_of(self.game.rules, rows))
                 advance(1)
         if not kept:
             raise ValueError(f"none of the {len(levels)} levels of {self.game.name} can be learned from")
@@ -74,7 +76,7 @@ class Examples:
         self.examples = sorted(found, key=lambda example: example.tiles.size)
 
     def draw(self, tokens: int, rng: np.random.Generator) -> Batch:
-        """A batch of about so many tiles, padding included: levels of like size, each as another of its images."""
+        """A batch of about `tokens` tiles with padding: levels of similar size, each as one of its mirror images."""
         near = max(1, round(NEIGHBOURS * len(self.examples)))
         first = int(rng.integers(0, len(self.examples) - near + 1))
         length = min(self.span, max(e.tiles.size for e in self.examples[first : first + near]))
@@ -82,7 +84,7 @@ class Examples:
         return collate([self.sequence(example, rng) for example in drawn])
 
     def sequence(self, example: Example, rng: np.random.Generator) -> Batch:
-        """One example as it may be seen in training."""
+        """One example, randomly mirrored and cropped, with random tiles and conditions given."""
         tiles = crop(mirrored(example.tiles, self.game.symmetry, rng), self.game.sides, rng)
         if rng.random() < self.game.cut:
             width, height = (int(rng.integers(low, high + 1)) for low, high in self.game.sides)
@@ -98,7 +100,7 @@ class Examples:
         return self.encode(grid, given, told, difficulty, first)
 
     def whole(self, limit: int) -> Batch:
-        """The first part of so many levels, from small to large, everything told and nothing given: to measure on."""
+        """For validation: the first part of up to `limit` levels, small to large; all conditions, no given tiles."""
         chosen = np.linspace(0, len(self.examples) - 1, min(limit, len(self.examples))).round().astype(int)
         rng = np.random.default_rng(0)
         sequences = []
@@ -117,7 +119,15 @@ class Examples:
         difficulty: float | None,
         first: int,
     ) -> Batch:
-        """The lines of a level from `first` on, up to the span."""
+        """A part of a level as a sequence of one.
+
+        Args:
+            grid: tile numbers (lines, cells).
+            given: (lines, cells), which tiles are given.
+            told: (counts,), which counts the network sees.
+            difficulty: from 0 to 1; None hides it.
+            first: the first line of the part; the part has as many lines as fit into the span.
+        """
         counted = self.members[grid.ravel()] * ~given.reshape(-1, 1)
         remaining = np.where(told, counted.sum(0) - np.cumsum(counted, 0) + counted, UNTOLD)
         rows = indices(self.context, grid, given, remaining, difficulty)
@@ -131,17 +141,17 @@ class Examples:
 
 
 def members(tiles: str, kinds: Sequence[str]) -> NDArray[np.int64]:
-    """(tiles, kinds): 1 where a tile is one of a kind's."""
+    """int64 (tiles, kinds): 1 where a tile belongs to a kind."""
     return np.array([[int(char in kind) for kind in kinds] for char in tiles], np.int64).reshape(len(tiles), -1)
 
 
 def lines_of(tiles: NDArray[np.int64], by_columns: bool) -> NDArray[np.int64]:
-    """A printed level's lines in writing order: its rows, or its columns from the bottom up."""
+    """The lines of a printed level in the order of generation: its rows, or its columns from the bottom up."""
     return np.ascontiguousarray(tiles[::-1].T if by_columns else tiles)
 
 
 def mirrored(tiles: NDArray[np.int64], symmetry: str, rng: np.random.Generator) -> NDArray[np.int64]:
-    """One of a level's images that are as good a level, itself among them."""
+    """A random mirror image of a level that `symmetry` allows; the level itself is one of them."""
     if symmetry != "none" and rng.random() < 0.5:
         tiles = tiles[:, ::-1]
     if symmetry == "all":
@@ -153,7 +163,7 @@ def mirrored(tiles: NDArray[np.int64], symmetry: str, rng: np.random.Generator) 
 def crop(
     tiles: NDArray[np.int64], sides: tuple[tuple[int, int], tuple[int, int]], rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """A window of a level that is larger than the largest sides (widths, heights)."""
+    """A random window of a level that is larger than the largest `sides` (widths, heights); else the level itself."""
     (_, width), (_, height) = sides
     top = int(rng.integers(0, max(0, tiles.shape[0] - height) + 1))
     left = int(rng.integers(0, max(0, tiles.shape[1] - width) + 1))
@@ -161,7 +171,7 @@ def crop(
 
 
 def trimmed(tiles: NDArray[np.int64], filler: int, sides: tuple[tuple[int, int], tuple[int, int]]) -> NDArray[np.int64]:
-    """A level without the rows and columns around it that are all filler, but for one on each side."""
+    """A level without its outer rows and columns of filler, except one on each side; not below the least `sides`."""
     (narrowest, _), (lowest, _) = sides
     rows, columns = np.nonzero(tiles != filler)
     if not len(rows):
@@ -172,7 +182,7 @@ def trimmed(tiles: NDArray[np.int64], filler: int, sides: tuple[tuple[int, int],
 
 
 def given_tiles(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Which tiles a user might give: some here and there, a piece, all but a piece, or the beginning."""
+    """Random given tiles, (lines, cells): scattered tiles, a rectangle, all but a rectangle, or the first lines."""
     lines, cells = shape
     kind = rng.integers(4)
     if kind == 0:
@@ -188,7 +198,7 @@ def given_tiles(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.
 
 
 def collate(sequences: Sequence[Batch]) -> Batch:
-    """Sequences side by side, the shorter ones padded."""
+    """Sequences as one batch, padded to the longest."""
     longest = max(len(s.tiles) for s in sequences)
 
     def padded(tensors: list[Tensor]) -> Tensor:

@@ -1,7 +1,7 @@
-"""The games a level model is trained for: corpora, alphabet, the order tiles are written in, what is counted.
+"""The games that level models are trained for: corpora, alphabet, order of generation, counts.
 
-A level is a rectangle of tiles, one character each. The network writes it line by line; a line is a row, left to
-right, or a column, bottom to top, where the game is played from left to right.
+A level is a rectangle of tiles, one character each. The network generates it line by line. A line is a row, from left
+to right; in a game that is played from left to right it is a column, from bottom to top.
 """
 
 from __future__ import annotations
@@ -18,22 +18,19 @@ from runtime.content.levels.games import find_game as rules_of
 from runtime.content.levels.rules import Game
 from runtime.errors import nearest
 
-# What a legend says of a tile, and what the tiles it says it of are counted as.
-PROPERTIES = ("enemy", "collectible", "hazard", "pushable", "start", "goal")
-
 
 @dataclass(frozen=True)
 class LevelGame:
     """One game's training set, and how its levels become sequences.
 
-    `corpora`: folder to licence, "" where each level has its own. `names`: what the tiles of a property are counted
-    as. `symmetry`: which mirror images are levels as good: all eight, left and right, or none. `sides`: the smallest
-    and the largest width, then height, in tiles. `filler`: what surrounds a level that is smaller than its rectangle.
-    `cut`: share of examples that are a smaller window of a level, where all levels of the corpus have one size.
-    `due`: counts that, if they are told, are written before the level ends. `joined`: the tiles of rooms, where all
-    rooms shall be joined. `temperature`: in hundredths, what suits most requests: a little below 100 a model errs less.
-    `limits`: what its model can't do, for its card, beside what no level model can. `custom`: the rules of a custom
-    game, which has no corpora (pcg/levels/corpus/custom.py).
+    `corpora`: folder to licence; "" if each level has its own. `names`: tile property to the name of its count.
+    `symmetry`: which mirror images are valid levels: all eight, left and right, or none. `sides`: the smallest and the
+    largest width, then height, in tiles. `filler`: the tile around a level that is smaller than its rectangle. `cut`:
+    share of examples that are a smaller window of a level, for a corpus whose levels all have one size. `due`: counts
+    that, if requested, are placed before the level ends. `joined`: the tiles of rooms, if all rooms are to be joined.
+    `temperature`: the default, in hundredths; a little below 100 a model makes fewer errors. `limits`: the limits of
+    its model, for the card, besides those of all level models. `custom`: the rules of a custom game, which has no
+    corpora (pcg/levels/corpus/custom.py).
     """
 
     name: str
@@ -57,7 +54,7 @@ class LevelGame:
 
     @property
     def rules(self) -> Game:
-        """The game's tiles and moves."""
+        """The game's tiles and rules."""
         return self.custom or rules_of(self.name)
 
 
@@ -97,7 +94,7 @@ RUNNER = LevelGame(
     ),
 )
 
-# Learned from windows around the ground that is walked (pcg/levels/corpus/windows.py), not from whole SuperTux levels.
+# Trained on windows around the ground that the player walks (pcg/levels/corpus/windows.py), not on whole levels.
 PLATFORMER = LevelGame(
     name="platformer",
     corpora={"supertux": ""},
@@ -115,7 +112,7 @@ def find_game(name: str) -> LevelGame:
     """The game of that name.
 
     Raises:
-        ValueError: there is none; the message names the nearest.
+        ValueError: there is no such game; the message names the nearest one.
     """
     if name not in GAMES:
         raise ValueError(f"unknown game {name!r:.80}{nearest(name, GAMES)}")
@@ -124,13 +121,13 @@ def find_game(name: str) -> LevelGame:
 
 @dataclass(frozen=True)
 class Alphabet:
-    """The tiles of a game in the order of their numbers, and which of them each count takes in."""
+    """The tiles of a game in the order of their numbers, and the tiles of each count."""
 
     tiles: str
     counts: Mapping[str, str]
 
     def numbers(self) -> dict[str, int]:
-        """Character to number."""
+        """Character to tile number."""
         return {char: number for number, char in enumerate(self.tiles)}
 
 
@@ -141,7 +138,7 @@ def read_alphabet(game: LevelGame, folder: Path) -> Alphabet:
 
     Raises:
         FileNotFoundError: a corpus has no legend.json.
-        ValueError: a legend is no such file, or two legends mean different things by one character.
+        ValueError: a legend is invalid, or two legends give one character different meanings.
     """
     legend: dict[str, dict[str, Any]] = {}
     for corpus in game.corpora:
@@ -152,9 +149,9 @@ def read_alphabet(game: LevelGame, folder: Path) -> Alphabet:
             raise ValueError(f"{path} is not JSON: {error}") from error
         for char, tile in found.items():
             if len(char) != 1 or not isinstance(tile, dict):
-                raise ValueError(f"{path}: {char!r} must be one character, with what it means as an object")
+                raise ValueError(f"{path}: {char!r} must be one character, and its meaning an object")
             if legend.setdefault(char, tile) != tile:
-                raise ValueError(f"{path} means something else by {char!r} than the other corpora do")
+                raise ValueError(f"{path} gives {char!r} another meaning than the other corpora do")
     counts = {}
     for prop, name in game.names.items():
         chars = [c for c, tile in legend.items() if tile.get(prop) and not (prop == "hazard" and tile.get("enemy"))]

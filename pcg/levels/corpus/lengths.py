@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from pcg.levels.corpus.data import load_corpus
+from pcg.levels.corpus.difficulty import BUDGET, BUDGETS
 from pcg.levels.corpus.games import GAMES
-from pcg.levels.corpus.measures import BUDGET, BUDGETS
 from pcg.levels.corpus.repaired import learnable
 from pcg.progress import progress
 from runtime.content.levels.games import kit_of
@@ -21,13 +21,16 @@ from runtime.content.levels.rules import Game
 
 
 def lengths(game: Game, levels: Iterable[Sequence[str]], total: int) -> list[int]:
-    """The length of each level's solution; levels without one, or without room for start and goal, are left out."""
+    """The lengths of the solutions of `levels`, of which there are `total`.
+
+    Levels without a solution, and those without room for a start and a goal, are left out.
+    """
     kit, found = kit_of(game), []
     with progress(f"solving {game.name}", total) as advance:
         for rows in levels:
             try:
                 placed = kit.place_ends(rows)
-            except ValueError:  # there is no floor for them
+            except ValueError:  # no floor for them
                 continue
             outcome = kit.solve(placed, BUDGETS.get(game.name, BUDGET))
             if outcome.status == "solved":
@@ -37,12 +40,12 @@ def lengths(game: Game, levels: Iterable[Sequence[str]], total: int) -> list[int
 
 
 def least_and_tenth(found: Sequence[int]) -> tuple[int, int]:
-    """The smallest length, and the one that nine in ten reach."""
+    """The smallest length, and the first decile."""
     return min(found), int(np.quantile(found, 0.1))
 
 
 def main() -> None:
-    """Print the figures of each game that the data folder has levels of."""
+    """Print the figures of every game, or of one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the corpora")
     parser.add_argument("--game", choices=GAMES, help="one game alone")

@@ -1,9 +1,9 @@
-"""Levels to learn from that can be completed: those that people made otherwise are repaired first, or left out.
+"""Repairs training levels that can't be completed, or leaves them out.
 
-A model of levels that can't be completed writes such levels. Vaults were drawn as parts of a larger map: in four of ten
-some room is entered from outside, by a secret way or diagonally. Half of the levels of the Lode Runner kind need a
-guard to step on, or digs that its solver doesn't find. Both are repaired as a generated level would be, if a few
-changes are enough.
+A model that is trained on levels that can't be completed generates such levels. Vaults were drawn as parts of a larger
+map: in four of ten, some room is entered from outside, by a secret passage or diagonally. Half of the levels of the
+Lode Runner kind need a guard to step on, or digs that the solver doesn't find. Both are repaired as generated levels
+are, if a few changes suffice.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ BUDGET = 100_000  # nodes for an attempt at a repair
 
 
 def learnable(game: LevelGame, rows: Sequence[str]) -> list[str] | None:
-    """The level as it is learned from: itself, or repaired; None where it is left out."""
+    """The level to train on: as it is, or repaired; None if it is left out."""
     change = REPAIRED.get(game.name)
     return list(rows) if change is None else change(rows)
 
 
 def joined(rows: Sequence[str]) -> list[str] | None:
-    """A dungeon with every room reached, its stairs as they were.
+    """A dungeon whose rooms can all be reached; its stairs stay as they are.
 
-    None for one without floor, one whose rooms can't be joined with a few changes, and one larger than any that is
-    written, since a window of it would have closed rooms.
+    None if it has no floor, if a few changes can't join its rooms, or if it is larger than any generated level, since a
+    window of it would have closed rooms.
     """
     (_, width), (_, height) = DUNGEON.sides
     if len(rows[0]) > width or len(rows) > height:
         return None
     try:
         placed = place_stairs(rows)
-    except ValueError:  # no floor for them
+    except ValueError:  # no floor for the stairs
         return None
     if dungeon.solve(placed).status == "solved" and not dungeon.unreached(placed):
         return list(rows)
@@ -49,7 +49,7 @@ def joined(rows: Sequence[str]) -> list[str] | None:
 
 
 def completed(rows: Sequence[str]) -> list[str] | None:
-    """A level of the Lode Runner kind that the solver completes; None if that needs more than a few changes."""
+    """A level of the Lode Runner kind that the solver completes; None if it needs more than a few changes."""
     if runner.solve(rows).status == "solved":
         return list(rows)
     mended = runner_repair.mend(rows, frozenset(), partial(runner.solve, budget=BUDGET))
@@ -57,7 +57,7 @@ def completed(rows: Sequence[str]) -> list[str] | None:
 
 
 def _few_changes(rows: Sequence[str], before: Sequence[str], after: Sequence[str]) -> list[str] | None:
-    """The rows with what a repair changed; None if that is too much."""
+    """`rows` with the changes of a repair from `before` to `after`; None if they are too many."""
     cells = [(y, x) for y in range(len(rows)) for x in range(len(rows[0]))]
     changed = {(y, x): after[y][x] for y, x in cells if after[y][x] != before[y][x]}
     return put(rows, changed) if len(changed) <= MOST_CHANGED else None

@@ -1,9 +1,9 @@
-"""How many levels that people made the solvers complete, and what is in the way of the others.
+"""Counts how many human-made levels the solvers complete, and why they don't complete the others.
 
     python -m pcg.levels.corpus.solvable --game platformer --data DIR [--all]
 
-Platformer levels are taken at their full height, not as windows. A level that isn't completed is changed in one way
-after another; the first change after which it can be completed names the cause.
+Platformer levels are taken at their full height, not as windows. For a level that isn't completed, one change after
+another is tried; the first change after which it can be completed names the cause.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Change = Callable[[str], str]
 
 
 def replaced(chars: str, by: str) -> Change:
-    """The change of all of some tiles into another."""
+    """The change that turns each of some tiles into another tile."""
     table = str.maketrans(dict.fromkeys(chars, by))
     return lambda row: row.translate(table)
 
 
-# Cause, and the change without which it would be in the way; later ones take more away.
+# Each cause, and the change that removes it; later changes remove more.
 CAUSES: Mapping[str, Mapping[str, Change]] = {
     "platformer": {
         "bricks, weak blocks or rocks, which break or are carried": replaced("Bur", "."),
@@ -51,7 +51,7 @@ CAUSES: Mapping[str, Mapping[str, Change]] = {
 
 
 def cause(game: str, rows: Sequence[str], budget: int) -> str:
-    """What is in the way of a level that the solver doesn't complete."""
+    """Why the solver doesn't complete a level: a name of CAUSES, or "unknown"."""
     for name, change in CAUSES[game].items():
         if prove(find_game(game), [change(row) for row in rows], budget).status == "solved":
             if name.startswith("a gap") and any("m" in row for row in rows):
@@ -61,7 +61,7 @@ def cause(game: str, rows: Sequence[str], budget: int) -> str:
 
 
 def measure(game: str, levels: Iterable[Level], budget: int) -> dict[str, Any]:
-    """Counts of the solver's answers, and of the causes for all but `solved`."""
+    """Counts of the solver's results, and of the causes where the result is not `solved`."""
     answers: Counter[str] = Counter()
     causes: Counter[str] = Counter()
     for level in levels:
@@ -78,8 +78,8 @@ def measure(game: str, levels: Iterable[Level], budget: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure a game's levels; see the module."""
-    parser = argparse.ArgumentParser(description="How many levels that people made the solver completes.")
+    """Measure a game's levels, as the module's docstring says."""
+    parser = argparse.ArgumentParser(description="How many human-made levels the solver completes.")
     parser.add_argument("--game", choices=sorted(CAUSES), required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder of the corpora")
     parser.add_argument("--all", action="store_true", help="all levels; by default those held out from training")

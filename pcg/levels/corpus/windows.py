@@ -1,12 +1,12 @@
-"""Platformer levels cut to windows of 16 rows around the ground that is walked: what the level model learns from.
+"""Cuts platformer levels to windows of 16 rows around the ground that the player walks: the model's training set.
 
     python -m pcg.levels.corpus.windows --data DIR --out DIR
 
-Most of a SuperTux level is sky or rock (the median has 35 rows). So the solver plays it, to the goal or as near to it
-as it gets. Its way is cut into stretches that lead in one direction and climb no more than a window holds, and each
-stretch becomes a level of its own: the columns it passes, in the rows around it, with the start where it begins and
-the goal where it ends. Stretches that lead to the left are mirrored. A window that the solver can't complete, because
-what was cut off mattered, is left out.
+Most of a SuperTux level is sky or rock (the median has 35 rows). So the solver plays the level, to the goal or as near
+to it as it can. Its path is cut into stretches that go in one direction and climb no more than a window's height. Each
+stretch becomes a separate level: the columns that it passes, in the rows around it, with the start at its beginning
+and the goal at its end. Stretches to the left are mirrored. A window that the solver can't complete, because it needed
+what was cut off, is left out.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from runtime.content.levels.platformer.solver import approach, solve
 from runtime.content.levels.rules import TILE
 
 ROWS = 16
-GROUND, SKY = 3, 2  # rows below the lowest feet, and above the highest, that a window has at least
+GROUND, SKY = 3, 2  # the least rows of a window below the lowest feet, and above the highest
 NARROWEST = 24  # columns
-RETREAT = 12  # columns that a way may lead back before a stretch ends
+RETREAT = 12  # columns that the path may go back before a stretch ends
 AROUND = 2  # columns beyond a stretch's ends
 BUDGET = 150_000  # nodes for a level or a window
 CORPORA = ("supertux", "supertux-rooms")
@@ -43,7 +43,7 @@ MIRRORED = str.maketrans("/\\", "\\/")
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """Where the player's feet are in a tick, in tiles, and whether they stand."""
+    """The position of the player's feet in a tick, in tiles, and whether the player stands."""
 
     row: int
     column: int
@@ -51,9 +51,9 @@ class Step:
 
 
 def windows(rows: Sequence[str], budget: int = BUDGET) -> list[list[str]]:
-    """The windows of a level with one start, in the order they are passed; each is completed within the budget.
+    """The windows of a level with one start, in the order of the path; the solver completes each within the budget.
 
-    None of a level whose start is shut in.
+    There are none if the start is enclosed.
 
     Raises:
         ValueError: rows are no level, as check_rows says.
@@ -66,9 +66,9 @@ def windows(rows: Sequence[str], budget: int = BUDGET) -> list[list[str]]:
 
 
 def with_goal(rows: Sequence[str]) -> list[str]:
-    """The level with a goal that isn't walled off: its own, or else the farther side of where the start is.
+    """The level with a goal in the same area as the start: its own goal, or else the far end of the area.
 
-    Without one if the start is in a place of one tile.
+    Without a goal if the area has only one tile.
     """
     tiles = np.array([list(row) for row in rows])
     parts, _ = ndimage.label(~np.isin(tiles, list(SOLID)))
@@ -84,17 +84,17 @@ def with_goal(rows: Sequence[str]) -> list[str]:
 
 
 def way(rows: Sequence[str], moves: str) -> list[Step]:
-    """Where the feet are before the first move and after each."""
+    """The steps of a path: before the first move, and after each move."""
     return [Step((p.y - 1) // TILE, p.x // TILE, p.grounded) for p in play(rows, moves)]
 
 
 def stretches(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:
-    """Parts of a way, each towards one side and within a window's height; turns and rests between them are left out."""
+    """Parts of a path, each in one direction and within a window's height, without the turns and pauses between."""
     first = 0
     while first < len(steps):
         left = right = steps[first].column
         top = bottom = steps[first].row
-        last, end = first, first  # the stretch's farthest step, and where it was given up
+        last, end = first, first  # the stretch's farthest step, and its last one
         for number in range(first, len(steps)):
             step = steps[number]
             top, bottom = min(top, step.row), max(bottom, step.row)
@@ -110,7 +110,7 @@ def stretches(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:
 
 
 def window(rows: Sequence[str], stretch: Sequence[Step]) -> list[str] | None:
-    """The window of a stretch; None where it is too narrow, or has no place for start and goal."""
+    """The window of a stretch; None if it is too narrow, or has no place for start and goal."""
     left = max(min(step.column for step in stretch) - AROUND, 0)
     right = min(max(step.column for step in stretch) + AROUND + 1, len(rows[0]))
     if right - left < NARROWEST:
@@ -130,7 +130,7 @@ def window(rows: Sequence[str], stretch: Sequence[Step]) -> list[str] | None:
 
 
 def _place(tiles: NDArray[np.str_], steps: Iterable[Step], top: int, left: int) -> tuple[int, int] | None:
-    """The first step's tile in which the player stands, if it is air."""
+    """The tile of the first step on which the player stands on air or a coin; None if there is none."""
     for step in steps:
         row, column = step.row - top, step.column - left
         if step.grounded and 0 <= row < len(tiles) and tiles[row, column] in ".o":
@@ -139,9 +139,10 @@ def _place(tiles: NDArray[np.str_], steps: Iterable[Step], top: int, left: int) 
 
 
 def windows_of(levels: Iterable[Level]) -> Iterator[Level]:
-    """The windows of levels as levels of the corpus `supertux`, named by their number.
+    """The windows of levels, as levels of the corpus `supertux`, named by their number.
 
-    All have one corpus because levels of a group are in both; so all windows of a group are held out, or none.
+    All get the same corpus because a group can have levels in both corpora: so all windows of a group are held out, or
+    none.
     """
     for level in levels:
         for number, rows in enumerate(windows(level.rows)):
@@ -149,7 +150,7 @@ def windows_of(levels: Iterable[Level]) -> Iterator[Level]:
 
 
 def write_windows(data: Path, out: Path) -> int:
-    """Cut the corpora in `data` and write the corpus out/supertux; gives how many windows there are.
+    """Cut the corpora in `data` to windows, write the corpus out/supertux, and return the number of windows.
 
     Levels without a clear licence are left out.
 
@@ -173,7 +174,7 @@ def write_windows(data: Path, out: Path) -> int:
 
 
 def main() -> None:
-    """Cut the corpora of one folder into another; see the module."""
+    """Cut the corpora of one folder into another, as the module's docstring says."""
     parser = argparse.ArgumentParser(description="Cut platformer levels to windows of 16 rows for training.")
     parser.add_argument("--data", type=Path, required=True, help="folder with the corpora supertux and supertux-rooms")
     parser.add_argument("--out", type=Path, required=True, help="folder for the corpus supertux, cut")

@@ -1,9 +1,8 @@
-"""How like the levels that people made a level model's levels are, and how new: figures beside the same figures of real
-levels.
+"""Measures how similar a level model's levels are to human-made levels, and how new they are.
 
-For each held-out level the model writes one of its size, without any other wish: raw, as the network writes it, and as
-levels.generate returns it. They are compared with the held-out levels. The floor of a figure is what as many training
-levels of like size give.
+For each held-out level the model generates one of its size, with no other condition: raw, as the network generates it,
+and as levels.generate returns it. Both are compared with the held-out levels. The floor of a metric is its value for as
+many training levels of similar size.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from pcg.levels.corpus.custom import load_custom
 from pcg.levels.corpus.data import Corpus, decode, encode, load_corpus
 from pcg.levels.corpus.games import Alphabet, LevelGame, find_game
 from pcg.levels.corpus.repaired import learnable
-from pcg.levels.evaluation.generated import LevelWriter
+from pcg.levels.evaluation.generator import LevelGenerator
 from pcg.levels.evaluation.ngram import Ngram, noise
 from pcg.levels.evaluation.novelty import copied_runs, nearer, nearest, piece_of
 from pcg.levels.evaluation.patterns import SIDES, Tiles, divergences
@@ -29,17 +28,17 @@ from pcg.progress import progress
 from runtime.card import Quality
 from runtime.registry import ModelFile, Registry
 
-MOST = 400  # held-out levels that are looked at
-NEAR = 0.05  # the share of the held-out levels that are called near copies
-BATCH, THREADS = 64, 2  # of levels, in how the speed is measured
+MOST = 400  # held-out levels at most
+NEAR = 0.05  # near copies are as near to training as this share of the held-out levels
+BATCH, THREADS = 64, 2  # levels per batch, and threads, in the measurement of speed
 
 
 def evaluate_level(registry: Registry, name: str, data: Path, most: int = MOST) -> list[Quality]:
-    """Measure a level model against the held-out levels of a data folder; `most` of them are looked at.
+    """Measure a level model against held-out levels of a data folder, at most `most` of them.
 
     Raises:
         FileNotFoundError: a corpus is missing.
-        ValueError: the corpora have other tiles than the model, or none is held out.
+        ValueError: the corpora have other tiles than the model, or no level is held out.
         RpcError: the model can't be loaded.
     """
     corpus = corpus_of(registry.find(name), data)
@@ -50,12 +49,12 @@ def evaluate_level(registry: Registry, name: str, data: Path, most: int = MOST) 
     training = [tiles_of(rows, alphabet) for rows in learned if rows is not None]
     held_out = fitting([tiles_of(level.rows, alphabet) for level in corpus.held_out], game)
     if not held_out:
-        raise ValueError(f"{data}: no level of {game.name} that is held out has a size that the model writes")
+        raise ValueError(f"{data}: no level of {game.name} that is held out has a size that the model generates")
     chosen = np.linspace(0, len(held_out) - 1, min(most, len(held_out))).round().astype(int)
     held_out = [held_out[k] for k in chosen]
-    with LevelWriter(registry, name) as writer:
-        raw, returned = write_like(held_out, writer, alphabet)
-        arranged = [writer.arranged(decode(level, alphabet)) for level in held_out]
+    with LevelGenerator(registry, name) as generator:
+        raw, returned = generate_like(held_out, generator, alphabet)
+        arranged = [generator.arranged(decode(level, alphabet)) for level in held_out]
     with_ends = [tiles_of(rows, alphabet) for rows in arranged if rows is not None]
     say("comparing patterns")
     floor = of_like_size(held_out, fitting(training, game))
@@ -63,7 +62,7 @@ def evaluate_level(registry: Registry, name: str, data: Path, most: int = MOST) 
     rivals = {
         "raw": (raw, held_out),
         "returned": (returned, with_ends),
-        "n-gram": ([ngram.write(h, w, rng) for h, w in (level.shape for level in held_out)], held_out),
+        "n-gram": ([ngram.generate(h, w, rng) for h, w in (level.shape for level in held_out)], held_out),
         "uniform noise": (noise([level.shape for level in held_out], len(corpus.alphabet.tiles), rng), held_out),
     }
     against = f"{len(held_out)} held-out levels"
@@ -79,11 +78,11 @@ def evaluate_level(registry: Registry, name: str, data: Path, most: int = MOST) 
 
 
 def corpus_of(model: ModelFile, data: Path) -> Corpus:
-    """The levels of a model's game: of a user's own game those of its folder.
+    """The corpus of a model's game; `data` is the folder of the corpora, or of the custom game.
 
     Raises:
         FileNotFoundError: a corpus or a legend is missing.
-        ValueError: what is wrong in them.
+        ValueError: a file is wrong; the message says how.
     """
     if "legend" in model.card.outputs["rows"]:
         return load_custom(data)
@@ -91,20 +90,20 @@ def corpus_of(model: ModelFile, data: Path) -> Corpus:
 
 
 def whole_alphabet(corpus: Corpus, model: ModelFile) -> Alphabet:
-    """The corpus's alphabet, and after it the game's other tiles, which a repair may put.
+    """The corpus's alphabet, followed by the game's other tiles, which a repair may place.
 
     Raises:
-        ValueError: the model writes other tiles.
+        ValueError: the model has other tiles than the corpus.
     """
-    written = model.card.outputs["rows"]["tiles"]
-    if written != corpus.alphabet.tiles:
-        raise ValueError(f"the model writes the tiles {written!r}; those of the data are {corpus.alphabet.tiles!r}")
-    others = "".join(char for char in corpus.game.rules.tiles if char not in written)
-    return Alphabet(written + others, corpus.alphabet.counts)
+    tiles = model.card.outputs["rows"]["tiles"]
+    if tiles != corpus.alphabet.tiles:
+        raise ValueError(f"the model has the tiles {tiles!r}; those of the data are {corpus.alphabet.tiles!r}")
+    others = "".join(char for char in corpus.game.rules.tiles if char not in tiles)
+    return Alphabet(tiles + others, corpus.alphabet.counts)
 
 
 def fitting(levels: Sequence[Tiles], game: LevelGame) -> list[Tiles]:
-    """Levels of the sizes that the game's model writes: the middle of larger ones, and no smaller ones."""
+    """Levels cut to the sizes of the game's model: the middle of larger levels; smaller ones are left out."""
     (narrowest, widest), (lowest, highest) = game.sides
     found = []
     for level in levels:
@@ -116,7 +115,7 @@ def fitting(levels: Sequence[Tiles], game: LevelGame) -> list[Tiles]:
 
 
 def of_like_size(wanted: Sequence[Tiles], offered: Sequence[Tiles]) -> list[Tiles]:
-    """For each level wanted the one offered, not taken yet, that is nearest in size."""
+    """For each wanted level the offered one of the nearest size; each is taken once."""
     sizes = np.array([level.shape for level in offered])
     left = np.ones(len(offered), bool)
     chosen = []
@@ -128,15 +127,26 @@ def of_like_size(wanted: Sequence[Tiles], offered: Sequence[Tiles]) -> list[Tile
     return chosen
 
 
-def write_like(real: Sequence[Tiles], writer: LevelWriter, alphabet: Alphabet) -> tuple[list[Tiles], list[Tiles]]:
-    """A level of each one's size: raw, and as levels.generate returns it, where it does. Level k has the seed k."""
+def generate_like(
+    real: Sequence[Tiles], generator: LevelGenerator, alphabet: Alphabet
+) -> tuple[list[Tiles], list[Tiles]]:
+    """Generate a level of the size of each real one.
+
+    Args:
+        real: the levels whose sizes are used; level k gets the seed k.
+        generator: of the model.
+        alphabet: the tiles of the game.
+
+    Returns:
+        The raw levels, and those that levels.generate returns; requests that it refuses are left out.
+    """
     raw, returned = [], []
-    with progress("writing levels", len(real)) as advance:
+    with progress("generating levels", len(real)) as advance:
         for seed, (height, width) in enumerate(level.shape for level in real):
-            (rows,) = writer.raw(writer.wishes(seed, width=width, height=height))
+            (rows,) = generator.raw(generator.wishes(seed, width=width, height=height))
             raw.append(tiles_of(rows, alphabet))
-            if (made := writer.made(seed, width=width, height=height)) is not None:
-                returned.append(tiles_of(made["rows"], alphabet))
+            if (result := generator.generate(seed, width=width, height=height)) is not None:
+                returned.append(tiles_of(result["rows"], alphabet))
             advance(1)
     return raw, returned
 
@@ -149,7 +159,16 @@ def novelty(
     game: LevelGame,
     against: str,
 ) -> list[Quality]:
-    """How much is copied from the training levels, and how near they are; the floor is the held-out levels' own."""
+    """Metrics of novelty: how much levels copy from the training levels, and how near they are.
+
+    Args:
+        name: of the levels, which begins the name of each metric.
+        levels: the levels to measure.
+        held_out: the held-out levels, which give the floors.
+        training: the training levels.
+        game: their game.
+        against: what the levels are compared with, as text.
+    """
     piece = piece_of([*levels, *held_out])
     found, real = (
         (
@@ -178,16 +197,16 @@ def novelty(
 
 
 def tiles_a_second(registry: Registry, name: str) -> list[Quality]:
-    """How fast the network writes levels of the default size on this machine, a level alone and in batches."""
+    """Tiles per second of the network on this machine, for levels of the default size: one level, and batches."""
     rows = []
     for threads, count in ((1, 1), (THREADS, BATCH)):
         with ExitStack() as stack:
-            writers = [stack.enter_context(LevelWriter(registry, name)) for _ in range(threads)]
+            generators = [stack.enter_context(LevelGenerator(registry, name)) for _ in range(threads)]
             pool = stack.enter_context(ThreadPoolExecutor(threads))
-            wishes = writers[0].wishes(0)
-            for _ in range(2):  # the first levels take longer
+            wishes = generators[0].wishes(0)
+            for _ in range(2):  # the first levels are slower
                 began = time.perf_counter()
-                list(pool.map(LevelWriter.raw, writers, [wishes] * threads, [range(count)] * threads))
+                list(pool.map(LevelGenerator.raw, generators, [wishes] * threads, [range(count)] * threads))
                 taken = time.perf_counter() - began
         height, width = wishes.shape
         what = f"levels of {width}x{height}, {count} at a time in {threads} threads"
@@ -196,10 +215,10 @@ def tiles_a_second(registry: Registry, name: str) -> list[Quality]:
 
 
 def tiles_of(rows: Sequence[str], alphabet: Alphabet) -> Tiles:
-    """A level's tile numbers, in a byte each."""
+    """A level's tile numbers, uint8 (height, width)."""
     return encode(rows, alphabet).astype(np.uint8)
 
 
 def say(text: str) -> None:
-    """Progress goes to stderr."""
+    """Print progress to stderr."""
     print(f"{text} ...", file=sys.stderr, flush=True)

@@ -1,8 +1,7 @@
-"""The expressive range of a level model: where its levels lie between straight and winding, mild and harsh, over where
-those of its corpus lie.
+"""The expressive range of a level model: linearity and leniency of its levels and of its corpus.
 
 Smith and Whitehead (2010, "Analyzing the expressive range of a level generator") measured linearity and leniency of
-platformers; for the other games this states what comes nearest. All are shares, from 0 to 1.
+platformers; the other games have the nearest equivalents. All values are from 0 to 1.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ GUARDED = 3  # tiles around a guard of the Lode Runner kind
 
 @dataclass(frozen=True)
 class Range:
-    """What is measured of a game's levels, and how it is called on the picture."""
+    """The two metrics of a game's levels, and their names on the picture."""
 
     linearity: Callable[[Rows], float]
     leniency: Callable[[Rows], float]
@@ -37,9 +36,9 @@ class Range:
 
 
 def platformer_linearity(rows: Rows) -> float:
-    """1 where the ground is a straight line, 1/2 where it is off its best line by a tile on average.
+    """1 if the ground is a straight line, 1/2 if its mean distance from the fitted line is one tile.
 
-    The ground is the top of the lowest solid tiles of a column; columns without are left out.
+    The ground is the top of the lowest solid tiles of a column; columns without solid tiles are left out.
     """
     solid = _are(rows, "".join(t.char for t in PLATFORMER.tiles.values() if t.solid))[::-1]
     columns = np.flatnonzero(solid.any(0))
@@ -53,7 +52,7 @@ def platformer_linearity(rows: Rows) -> float:
 
 
 def platformer_leniency(rows: Rows) -> float:
-    """The share of columns that are neither a gap nor have an enemy or a hazard."""
+    """The share of columns that are no gap and have no enemy and no hazard."""
     tiles = PLATFORMER.tiles.values()
     solid = _are(rows, "".join(tile.char for tile in tiles if tile.solid)).any(axis=0)
     hurts = _are(rows, "".join(tile.char for tile in tiles if tile.hazard)).any(axis=0)
@@ -68,7 +67,14 @@ def corridors(rows: Rows, solid: str) -> float:
 
 
 def far_from(rows: Rows, solid: str, dangers: str, reach: int) -> float:
-    """The share of open tiles with none of `dangers` within `reach`, diagonally as well."""
+    """The share of open tiles without `dangers` within `reach` tiles, diagonals included.
+
+    Args:
+        rows: the level.
+        solid: the tiles that are not open.
+        dangers: the tiles to be far from.
+        reach: in tiles.
+    """
     is_open, danger = ~_are(rows, solid), np.pad(_are(rows, dangers), reach)
     windows = np.lib.stride_tricks.sliding_window_view(danger, (2 * reach + 1, 2 * reach + 1))
     near = np.asarray(windows.any((2, 3)))
@@ -76,7 +82,7 @@ def far_from(rows: Rows, solid: str, dangers: str, reach: int) -> float:
 
 
 def sokoban_leniency(rows: Rows) -> float:
-    """The share of floor from which a box can still be pushed to a target, with nothing else around."""
+    """The share of floor from which a box can be pushed to a target if there are no other boxes."""
     neighbours, places = open_cells(rows)
     ends = np.array([cell for cell, (y, x) in enumerate(places) if rows[y][x] in ".*+"], np.int32)
     if not len(ends):
@@ -85,7 +91,7 @@ def sokoban_leniency(rows: Rows) -> float:
 
 
 def runner_linearity(rows: Rows) -> float:
-    """The share of the places to stand, climb or hang on that are floor."""
+    """The share of floor among the places to stand, climb or hang on."""
     solid = _are(rows, "bB")
     hold, below = _are(rows, "#H-"), np.vstack([solid[1:], np.ones((1, len(rows[0])), bool)])
     floors = int((~solid & ~hold & below).sum())

@@ -1,4 +1,4 @@
-"""Two clouds of points over each other, in hexagons."""
+"""Draws two sets of points over each other, binned in hexagons."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-WIDTH, HEIGHT, MARGIN = 420, 320, 46  # pixels of a picture, and of the room around its field
+WIDTH, HEIGHT, MARGIN = 420, 320, 46  # pixels of a picture, and of the margin around the plot
 BINS = 24  # hexagons across
 PALE, DARK, OURS, INK = (233, 240, 248), (16, 64, 124), (236, 112, 20), (40, 40, 40)
 
@@ -14,12 +14,19 @@ PALE, DARK, OURS, INK = (233, 240, 248), (16, 64, 124), (236, 112, 20), (40, 40,
 def draw_range(
     title: str, axes: tuple[str, str], corpus: NDArray[np.float64], ours: NDArray[np.float64]
 ) -> Image.Image:
-    """Two clouds of points (N, 2): the corpus's in blue, the darker the more, ours as discs, by their area."""
+    """Draw two sets of points.
+
+    Args:
+        title: above the plot.
+        axes: the names of the two axes.
+        corpus: points (N, 2), drawn as blue hexagons, darker where there are more.
+        ours: points (N, 2), drawn as orange discs, larger where there are more.
+    """
     least, most = _ends(np.concatenate([corpus, ours]))
     image = Image.new("RGB", (WIDTH, HEIGHT), "white")
     draw = ImageDraw.Draw(image)
     span = np.array([WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN])
-    size = span[0] / BINS  # between the middles of two hexagons of a row
+    size = span[0] / BINS  # distance between the centres of two hexagons of a row
     shown = [_binned((points - least) / (most - least) * span, size) for points in (corpus, ours)]
     densest = [max(found.values(), default=1) for found in shown]
 
@@ -48,13 +55,13 @@ def draw_range(
 
 
 def _ends(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The tenths between which the points lie, on both axes."""
+    """The range of the points on both axes, rounded outwards to tenths."""
     least, most = np.floor(points.min(0) * 10) / 10, np.ceil(points.max(0) * 10) / 10
     return least, np.maximum(most, least + 0.1)
 
 
 def _binned(points: NDArray[np.float64], size: float) -> dict[tuple[float, float], int]:
-    """How many points lie in each hexagon, by its middle; the hexagons stand on a corner, `size` apart in a row."""
+    """The number of points in each hexagon, by its centre; hexagons have a corner at the top and are `size` apart."""
     step = np.array([size, size * 3**0.5])
     middles = np.stack([np.round(points / step) * step, (np.floor(points / step) + 0.5) * step])
     nearest = np.square(middles - points).sum(2).argmin(0)

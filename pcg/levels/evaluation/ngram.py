@@ -1,7 +1,8 @@
-"""A plain model to compare with: each tile drawn from what followed the same neighbours in the training levels.
+"""Baseline models: an n-gram over tiles, and uniform noise.
 
-An n-gram over tiles in two dimensions, a multi-dimensional Markov chain as of Snodgrass and Ontanon (2014). Where no
-training level has the neighbours together, the last two of them are left out, until one has.
+The n-gram is a multi-dimensional Markov chain (Snodgrass and Ontanon 2014): it draws each tile from the tiles that
+followed the same neighbours in the training levels. If no training level has these neighbours together, it drops the
+last two, and repeats.
 """
 
 from __future__ import annotations
@@ -15,20 +16,24 @@ from numpy.typing import NDArray
 from pcg.levels.corpus.examples import lines_of
 from pcg.levels.evaluation.patterns import Tiles
 
-# (lines, cells) from a tile, the most telling first. Of the two ahead it is only seen whether the level ends there.
+# (lines, cells) from a tile, the most informative first. Of the first two, which lie ahead, only the edge is seen.
 NEIGHBOURS = ((0, 1), (1, 0), (0, -1), (-1, 0), (-1, -1), (-1, 1), (0, -2), (-2, 0))
 AHEAD = 2
-BACK_OFF = (8, 6, 4, 2, 0)  # how many of them are looked at, until they have been seen together
+BACK_OFF = (8, 6, 4, 2, 0)  # how many neighbours are used, from most to fewest
 MARGIN = 2
 
 
 class Ngram:
-    """Counts of tiles after their neighbours, in the order that the network writes in."""
+    """Counts which tiles followed which neighbours, in the network's order of generation.
+
+    `levels`: (height, width) tile numbers each; `tiles`: number of tiles in the alphabet; `by_columns`: whether a line
+    is a column.
+    """
 
     def __init__(self, levels: Iterable[Tiles], tiles: int, *, by_columns: bool) -> None:
         self.outside, self.unknown = tiles, tiles + 1
         self.by_columns = by_columns
-        # By the neighbours: the tiles that followed, as often as they did.
+        # Neighbours to the tiles that followed them, with repetitions.
         self.followers: dict[bytes, bytearray] = defaultdict(bytearray)
         for level in levels:
             grid = lines_of(level.astype(np.int64), by_columns)
@@ -39,8 +44,8 @@ class Ngram:
                     self.followers[seen[:count]].append(int(grid[line, cell]))
                 padded[line + MARGIN, cell + MARGIN] = grid[line, cell]
 
-    def write(self, height: int, width: int, rng: np.random.Generator) -> Tiles:
-        """A level, (height, width)."""
+    def generate(self, height: int, width: int, rng: np.random.Generator) -> Tiles:
+        """Generate a level, uint8 (height, width)."""
         shape = (width, height) if self.by_columns else (height, width)
         padded = self._padded(np.zeros(shape, np.int64))
         for line, cell in np.ndindex(*shape):
@@ -58,5 +63,5 @@ class Ngram:
 
 
 def noise(sizes: Sequence[tuple[int, int]], tiles: int, rng: np.random.Generator) -> list[Tiles]:
-    """Levels of those sizes (height, width) in which every tile is as likely as any other."""
+    """Levels of these sizes (height, width) with uniformly random tiles."""
     return [rng.integers(0, tiles, size).astype(np.uint8) for size in sizes]

@@ -1,4 +1,4 @@
-"""How new levels are: how much of one is copied from a level that was trained on, and how near it is to the nearest."""
+"""Novelty of levels: the longest copied run, and the distance to the nearest training level."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LARGEST_PIECE = 16  # tiles a side
 
 
 def images(level: Tiles, symmetry: str) -> list[Tiles]:
-    """A level's images that a network is trained on as well, itself first."""
+    """The level, and its mirror images that a network is also trained on."""
     found = [level]
     if symmetry != "none":
         found += [image[:, ::-1] for image in found]
@@ -27,9 +27,13 @@ def images(level: Tiles, symmetry: str) -> list[Tiles]:
 def copied_runs(
     levels: Sequence[Tiles], training: Iterable[Tiles], symmetry: str, *, by_columns: bool
 ) -> NDArray[np.int64]:
-    """The most whole lines in a row that a level has from one training level, or its image: for each level.
+    """For each level the longest run of whole lines that it shares with one training level or a mirror image of it.
 
-    A line is a column of a game that is written by columns, else a row.
+    Args:
+        levels: the levels to measure.
+        training: the training levels.
+        symmetry: the mirror images that count, as in LevelGame.
+        by_columns: whether a line is a column; else it is a row.
     """
     numbers: dict[bytes, int] = {}
 
@@ -41,7 +45,7 @@ def copied_runs(
     parts = [[numbered(image) for image in images(level, symmetry)] for level in levels]
     longest = np.zeros(len(levels), np.int64)
     left, length = list(range(len(levels))), 0
-    while left:  # a run of so many lines holds one of a line less
+    while left:  # a longer run contains every shorter one
         longest[left] = length
         length += 1
         known = {run for source in sources for run in runs(source, length)}
@@ -50,12 +54,12 @@ def copied_runs(
 
 
 def runs(lines: list[int], length: int) -> Iterable[tuple[int, ...]]:
-    """All parts of so many lines."""
+    """All runs of `length` lines."""
     return (tuple(lines[first : first + length]) for first in range(len(lines) - length + 1))
 
 
 def piece_of(levels: Iterable[Tiles]) -> tuple[int, int]:
-    """Height and width of a piece that every level has room for."""
+    """Height and width of the largest piece, up to LARGEST_PIECE a side, that fits into every level."""
     heights, widths = zip(*(level.shape for level in levels), strict=True)
     return min(LARGEST_PIECE, *heights), min(LARGEST_PIECE, *widths)
 
@@ -63,8 +67,13 @@ def piece_of(levels: Iterable[Tiles]) -> tuple[int, int]:
 def nearest(
     levels: Sequence[Tiles], training: Iterable[Tiles], symmetry: str, piece: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """For each level, the share of tiles in which its middle piece differs from the most similar piece of any training
-    level or its image.
+    """For each level the least share of tiles in which its middle piece differs from a piece of a training level.
+
+    Args:
+        levels: the levels to measure.
+        training: the training levels.
+        symmetry: the mirror images of the middle piece that count, as in LevelGame.
+        piece: height and width of a piece.
     """
     wide = [level for level in training if level.shape[0] >= piece[0] and level.shape[1] >= piece[1]]
     pieces = np.concatenate(
@@ -81,5 +90,5 @@ def nearest(
 
 
 def nearer(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
-    """How likely one of ours has less than one of theirs, an equal one counted half: 0.5 where they are alike."""
+    """The probability that one of ours is less than one of theirs, ties counted half: 0.5 for equal distributions."""
     return float((ours[:, None] < theirs).mean() + 0.5 * (ours[:, None] == theirs).mean())

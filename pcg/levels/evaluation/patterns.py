@@ -1,8 +1,8 @@
-"""How alike two sets of levels are in their small patterns of tiles.
+"""Compares the small tile patterns of two sets of levels.
 
 The divergence of Lucas and Volz (2019, "Tile pattern KL-divergence for analysing and evolving game levels"): count
-every window of n x n tiles in both sets, and take the Kullback-Leibler divergence of the two distributions, half of it
-each way. It is 0 where they are the same.
+every window of n x n tiles in both sets, and take the mean of the two Kullback-Leibler divergences between the two
+distributions. It is 0 if the distributions are equal.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDES = (2, 3, 4)  # of the windows
-SMOOTHING = 1e-5  # added to the count of every pattern that either set has, as Lucas and Volz do
+SMOOTHING = 1e-5  # added to the count of every pattern of either set, as Lucas and Volz do
 
 Tiles = NDArray[np.uint8]  # a level: (height, width) tile numbers
 
 
 def count_patterns(levels: Iterable[Tiles], side: int) -> Counter[bytes]:
-    """How often each window of side x side tiles is in the levels, at every place."""
+    """The number of each window of side x side tiles, over all places of the levels."""
     found: Counter[bytes] = Counter()
     for level in levels:
         if min(level.shape) >= side:
@@ -30,9 +30,9 @@ def count_patterns(levels: Iterable[Tiles], side: int) -> Counter[bytes]:
 
 
 def divergence(one: Counter[bytes], other: Counter[bytes]) -> float:
-    """Nats; half of the divergence each way.
+    """The symmetric divergence of two counts of patterns, in nats.
 
-    What one set has and the other lacks costs the more the larger the sets are, so compare sets of one size only.
+    A pattern that only one set has costs more in larger sets, so compare only sets of the same size.
 
     >>> divergence(Counter({b"a": 3, b"b": 1}), Counter({b"a": 3, b"b": 1}))
     0.0

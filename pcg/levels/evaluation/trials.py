@@ -1,6 +1,6 @@
-"""What levels.generate does with many requests: how many levels are proved, how soon, and how well wishes are met.
+"""Trials of levels.generate with many requests: how many levels are proved, how fast, and how well wishes are met.
 
-Each request is a trial with a name. What came of it is a line of JSON in a file, so whoever is interrupted goes on.
+Each request is a trial with a name. Its result is a line of JSON in a file, so an interrupted run can be resumed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from pcg.levels.corpus.data import Corpus
 from pcg.levels.evaluation.evaluate import corpus_of
-from pcg.levels.evaluation.generated import LevelWriter
+from pcg.levels.evaluation.generator import LevelGenerator
 from pcg.progress import progress
 from runtime.card import Quality
 from runtime.content.levels.games import kit_of
@@ -27,15 +27,22 @@ from runtime.registry import ModelFile, Registry
 
 PROOFS, WISHES = "proofs.jsonl", "wishes.jsonl"  # in the folder of trials
 SEEDS, LEAST_SEEDS = 500, 5  # levels at default settings
-ALONE = 8  # candidates among which one that is completed is looked for, to see what the network makes of a wish
-COUNTED_UP_TO = 90  # percent of the training levels have no more of a kind than is asked for at most
+ALONE = 8  # candidates at most until one is completed, in the trials of the network alone
+COUNTED_UP_TO = 90  # the percentile of a count in the training levels that is the most requested
 
 Trial = Callable[[], dict[str, Any]]
 Record = dict[str, Any]
 
 
 def run_trials(path: Path, model: ModelFile, title: str, trials: Mapping[str, Trial]) -> list[Record]:
-    """What came of each trial, in their order; those that `path` has of the same weights are not made again."""
+    """Run trials, and return their records in order. A trial whose record is in `path` is not repeated.
+
+    Args:
+        path: the file of records, one JSON object per line.
+        model: the model; records of other weights don't count.
+        title: of the progress bar.
+        trials: the trials by name.
+    """
     weights = hashlib.sha256("".join(golden.sha256 for golden in model.card.golden).encode()).hexdigest()[:16]
     found = {r["trial"]: r for r in read_records(path) if r["weights"] == weights}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +57,7 @@ def run_trials(path: Path, model: ModelFile, title: str, trials: Mapping[str, Tr
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """The lines of a file of trials; one that was cut off is ended, and left out."""
+    """The records of a file of trials. A last line that was cut off is ended with a line break, and skipped."""
     if not path.exists():
         return
     text = path.read_text(encoding="utf-8")
@@ -65,7 +72,15 @@ def read_records(path: Path) -> Iterator[Record]:
 
 
 def evaluate_trials(registry: Registry, name: str, data: Path, folder: Path, seeds: int = SEEDS) -> list[Quality]:
-    """All figures of trials of a model: prove_seeds, and meet_wishes with two fifths as many levels of each wish.
+    """Run all trials of a model: prove_seeds, and meet_wishes with two fifths as many levels for each wish.
+
+    Args:
+        registry: has the model.
+        name: of the model.
+        data: the folder of the corpora, or of the custom game.
+        folder: for the files of records.
+        seeds: levels at default settings.
+
 
     Raises:
         FileNotFoundError: a corpus is missing.
@@ -75,33 +90,33 @@ def evaluate_trials(registry: Registry, name: str, data: Path, folder: Path, see
     if seeds < LEAST_SEEDS:
         raise ValueError(f"seeds {seeds}: at least {LEAST_SEEDS}")
     corpus = corpus_of(registry.find(name), data)
-    with LevelWriter(registry, name) as writer:
-        return prove_seeds(writer, folder, seeds) + meet_wishes(writer, corpus, folder, 2 * seeds // 5)
+    with LevelGenerator(registry, name) as generator:
+        return prove_seeds(generator, folder, seeds) + meet_wishes(generator, corpus, folder, 2 * seeds // 5)
 
 
-def prove_seeds(writer: LevelWriter, folder: Path, seeds: int) -> list[Quality]:
-    """How many of so many seeds are levels at default settings, as they are written and with repairs, and how soon.
+def prove_seeds(generator: LevelGenerator, folder: Path, seeds: int) -> list[Quality]:
+    """Measure how many seeds give a proved level at default settings, raw and with repairs, and how fast.
 
-    Every level that is returned is played through by the game's player, which shares no code with the solver.
+    The game's player, which shares no code with the solver, replays every returned level.
     """
-    writer.made(seeds)  # load, prove and compile before a time is taken
+    generator.generate(seeds)  # load, prove and compile before a time is taken
 
     def trial(seed: int) -> Record:
         wall, cpu = time.perf_counter(), time.process_time()
-        made = writer.made(seed)
+        result = generator.generate(seed)
         record: Record = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
-        record["written"], record["placed"] = writer.statuses(seed)
-        if made is None:
+        record["written"], record["placed"] = generator.statuses(seed)
+        if result is None:
             return record | {"returned": False}
-        accepted = kit_of(writer.wishes(seed).game).player.replay(made["rows"], made["solution"])
-        told = {key: made[key] for key in ("candidate", "repaired", "difficulty", "counts")}
+        accepted = kit_of(generator.wishes(seed).game).player.replay(result["rows"], result["solution"])
+        told = {key: result[key] for key in ("candidate", "repaired", "difficulty", "counts")}
         return record | {"returned": True, "accepted": accepted} | told
 
     trials = {f"seed {seed}": lambda seed=seed: trial(seed) for seed in range(seeds)}
-    records = run_trials(folder / PROOFS, writer.model, "levels", trials)
+    records = run_trials(folder / PROOFS, generator.model, "levels", trials)
     returned = [r for r in records if r["returned"]]
     first = [r for r in returned if r["candidate"] == 0]
-    height, width = writer.wishes(0).shape
+    height, width = generator.wishes(0).shape
     against = f"{seeds} seeds, {width}x{height}"
 
     def share(part: Sequence[Record]) -> float:
@@ -130,21 +145,27 @@ def prove_seeds(writer: LevelWriter, folder: Path, seeds: int) -> list[Quality]:
     ]
 
 
-def meet_wishes(writer: LevelWriter, corpus: Corpus, folder: Path, wished: int) -> list[Quality]:
-    """How well difficulty and counts that are asked for go with those that are measured: Spearman's correlation.
+def meet_wishes(generator: LevelGenerator, corpus: Corpus, folder: Path, wished: int) -> list[Quality]:
+    """Measure Spearman's correlation between the requested difficulty or counts and the measured ones.
 
-    Of the network alone: the difficulty of the first candidate that is completed; the counts as it writes them. And of
-    what levels.generate returns, with the share of requests that it fulfils.
+    For the network alone: the difficulty of the first candidate that is completed; the counts of the raw level. For the
+    results of levels.generate: also the share of fulfilled requests.
+
+    Args:
+        generator: of the model.
+        corpus: the game's corpus, which gives the range of the counts.
+        folder: for the file of records.
+        wished: levels for each wish.
     """
     asked: dict[str, list[Any]] = {"difficulty": [k / max(1, wished - 1) for k in range(wished)]}
     for name, most in askable(corpus).items():
         asked[name] = [1 + k * most // wished for k in range(wished)]
     trials = {
-        f"{name} {value:.2f} {seed}": lambda n=name, v=value, s=seed: met(writer, n, v, s)
+        f"{name} {value:.2f} {seed}": lambda n=name, v=value, s=seed: met(generator, n, v, s)
         for name, values in asked.items()
         for seed, value in enumerate(values)
     }
-    records = run_trials(folder / WISHES, writer.model, "wishes", trials)
+    records = run_trials(folder / WISHES, generator.model, "wishes", trials)
     rows = []
     for name in asked:
         of_name = [r for r in records if r["wish"] == name]
@@ -158,8 +179,9 @@ def meet_wishes(writer: LevelWriter, corpus: Corpus, folder: Path, wished: int) 
 
 
 def askable(corpus: Corpus) -> dict[str, int]:
-    """The counts that are asked for, starts and goals left out, and the most: what nine tenths of the training levels
-    have at most, or twice what half of them have.
+    """The counts to request, without starts and goals, and the most of each.
+
+    The most is the 90th percentile of the training levels, or twice their median if that is more.
     """
     tiles = corpus.game.rules.tiles
     found = {}
@@ -170,30 +192,40 @@ def askable(corpus: Corpus) -> dict[str, int]:
     return {name: most for name, most in found.items() if most > 1}
 
 
-def met(writer: LevelWriter, name: str, value: float, seed: int) -> Record:
-    """A wish, and what was measured: of the network alone, and of the level returned; None where there is none."""
+def met(generator: LevelGenerator, name: str, value: float, seed: int) -> Record:
+    """Request a level with one wish.
+
+    Args:
+        generator: of the model.
+        name: "difficulty", or a count.
+        value: the requested value.
+        seed: of the level.
+
+    Returns:
+        The wish, and the measured values: of the network alone, and of the returned level; None without a level.
+    """
     wanted = {"difficulty": value} if name == "difficulty" else {"counts": {name: value}}
-    wishes = writer.wishes(seed, **wanted)
+    wishes = generator.wishes(seed, **wanted)
     alone: float | None = None
     if name == "difficulty":
         told = round(100 * value)
         any_will_do = dataclasses.replace(wishes, difficulty=(0, 100, told))
-        for number, rows in enumerate(writer.raw(any_will_do, range(ALONE))):
+        for number, rows in enumerate(generator.raw(any_will_do, range(ALONE))):
             try:
                 alone = examine(any_will_do, rows, fixed_for(any_will_do, number), number).difficulty
                 break
             except Missed:
                 continue
     else:
-        (rows,) = writer.raw(wishes)
+        (rows,) = generator.raw(wishes)
         alone = len(find(rows, wishes.counted[name]))
-    made = writer.made(seed, **wanted)
-    returned = None if made is None else made["difficulty"] if name == "difficulty" else made["counts"][name]
+    result = generator.generate(seed, **wanted)
+    returned = None if result is None else result["difficulty"] if name == "difficulty" else result["counts"][name]
     return {"wish": name, "asked": value, "alone": alone, "returned": returned}
 
 
 def correlation(records: Sequence[Record], key: str) -> float:
-    """Spearman's, of what was asked and what was measured, where something was; 0 where all measured the same."""
+    """Spearman's correlation of requested and measured values; 0 if all measured values are equal."""
     from scipy.stats import spearmanr
 
     pairs = [(r["asked"], r[key]) for r in records if r[key] is not None]

@@ -1,11 +1,11 @@
-"""What the network sees when it writes a tile: the tiles around it, where it is, what is still to be placed.
+"""The network's input for a tile: the tiles around it, its position, and what is still to be placed.
 
-A level is a grid of lines and cells, written line by line. All the network sees is a list of rows of one table, whose
-vectors are added up: one row for the tile at each place around, known or not; one for the distance to each edge; one
-for how many of each counted tile are still to come; one for the difficulty. Training computes the lists of a whole
-level at once (`indices`), sampling tile by tile (pcg/levels/model/sampler.py), from the same numbers.
+A level is a grid of lines and cells, generated line by line. The input is a list of rows of one table, an embedding
+whose vectors are summed: one row for the tile at each place around, known or not; one for the distance to each edge;
+one for the remaining number of each count; one for the difficulty. Training computes the lists of a whole level at once
+(`indices`); sampling computes them tile by tile (pcg/levels/model/sampler.py), from the same numbers.
 
-A tile ahead is seen where it is fixed beforehand, so that what is written leads up to it.
+The network sees a tile ahead if it is fixed, so that the generated tiles lead up to it.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Places around a tile, as (lines, cells) from it. Before it in writing order, and ahead.
+# Places around a tile, as (lines, cells) from it: before it in the order of generation, and ahead.
 BEHIND = tuple((dl, dc) for dl in (-3, -2, -1) for dc in range(-3, 4)) + tuple((0, dc) for dc in range(-4, 0))
 AHEAD = tuple((0, dc) for dc in range(1, 5)) + tuple((dl, dc) for dl in (1, 2) for dc in range(dl - 3, 4 - dl))
 AROUND = BEHIND + AHEAD
 MARGIN = 4  # lines and cells beyond each edge that a place around may be in
 MIRRORS = 2  # the places opposite in the same line, and in the opposite line
 
-# Numbers are told in steps: each up to 16, then ever wider. More than a million stands for "not told".
+# Numbers are quantised: single steps up to 16, then wider ones. The last step stands for "not given".
 STEPS = (*range(1, 17), 20, 25, 32, 40, 50, 64, 80, 100, 128, 160, 200, 256, 320, 400, 512, 640, 800, 1024, 2**20)
 UNTOLD = 2**30
 NUMBERS = len(STEPS) + 1
-DIFFICULTIES = 10  # steps of difficulty; one more row stands for "not told"
+DIFFICULTIES = 10  # steps of difficulty; one more row stands for "not given"
 EDGES = 4
 
 
 @dataclass(frozen=True)
 class Context:
-    """The table's layout for an alphabet of `tiles` and `counts` counted kinds.
+    """The table's layout for an alphabet of `tiles` tiles and `counts` counts.
 
-    Rows, in this order: for each place around, a row a tile, one for beyond the edge, one for not yet known; for each
-    count its numbers; for each edge its numbers; the difficulties.
+    Rows, in this order: for each place around, a row for each tile, one for "beyond the edge" and one for "unknown";
+    for each count its steps; for each edge its steps; the difficulties.
     """
 
     tiles: int
@@ -43,12 +43,12 @@ class Context:
 
     @property
     def outside(self) -> int:
-        """What stands for a tile beyond the edge; the one for a tile not yet known is one more."""
+        """The number that stands for a tile beyond the edge."""
         return self.tiles
 
     @property
     def unknown(self) -> int:
-        """What stands for a tile that is not known yet."""
+        """The number that stands for a tile that is not known yet."""
         return self.tiles + 1
 
     @property
@@ -79,22 +79,22 @@ class Context:
 
     @property
     def width(self) -> int:
-        """Rows that are added up for a tile."""
+        """Rows that are summed for a tile."""
         return len(AROUND) + MIRRORS + self.counts + EDGES + 1
 
 
 def number_step(value: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Which step of STEPS a number is told as; below one is 0."""
+    """The step of STEPS for each number; 0 for numbers below one."""
     return np.searchsorted(np.array(STEPS), value, "right")
 
 
 def difficulty_step(difficulty: float | None) -> int:
-    """Which step a difficulty from 0 to 1 is told as; None is not told."""
+    """The step of a difficulty from 0 to 1; None stands for "not given"."""
     return DIFFICULTIES if difficulty is None else min(DIFFICULTIES - 1, int(difficulty * DIFFICULTIES))
 
 
 def places(lines: int, cells: int, line: int) -> NDArray[np.int64]:
-    """Where the places around each cell of a line lie in the grid with its margin, flattened: (cells, around)."""
+    """The places around each cell of a line, as indices of the flattened grid with its margin: (cells, around)."""
     stride = cells + 2 * MARGIN
     cell = np.arange(cells)
     here = (line + MARGIN) * stride + MARGIN + cell
@@ -111,14 +111,19 @@ def indices(
     remaining: NDArray[np.int64],
     difficulty: float | None,
 ) -> NDArray[np.int64]:
-    """The rows of the table for every tile of a level, in writing order: (lines * cells, context.width).
+    """The rows of the table for every tile of a level, in the order of generation: int64 (lines * cells, width).
 
-    grid: tile numbers (lines, cells); fixed: which of them are known beforehand; remaining: (lines * cells, counts),
-    how many of each count are still to come when a tile is written, UNTOLD where the model is not told.
+    Args:
+        context: the table's layout.
+        grid: tile numbers (lines, cells).
+        fixed: (lines, cells), which tiles are known beforehand.
+        remaining: (lines * cells, counts), the remaining number of each count before a tile is generated; UNTOLD where
+            the network does not see the count.
+        difficulty: from 0 to 1; None hides it.
     """
     lines, cells = grid.shape
     order = np.arange(lines * cells).reshape(lines, cells)
-    # What is in the grid when tile number t is written: everything before it, and what is fixed.
+    # The grid when tile t is generated holds all tiles before it, and the fixed ones.
     padded = np.pad(np.where(fixed, grid, context.unknown), MARGIN, constant_values=context.outside).ravel()
     written = np.pad(grid, MARGIN, constant_values=context.outside).ravel()
     when = np.pad(order, MARGIN, constant_values=-1).ravel()

@@ -1,10 +1,10 @@
-"""The n-gram of a small corpus in integers, in the place of the network inside a model file.
+"""An n-gram in integers, which replaces the network in a model file if the corpus is small.
 
-A few dozen levels are too few for an LSTM, and an n-gram over tiles in two dimensions is nearer to them
+A few dozen levels are too few for an LSTM; an n-gram over tiles in two dimensions comes nearer to them
 (pcg/levels/evaluation/ngram.py). It has the interface of ExactLSTM, so the sampling loop, the card and the requests are
-the same; it looks up the neighbours that it has seen together, and gives the logits of what followed. It knows nothing
-of difficulty, and of counts only when they are used up. All it does is a look-up of whole numbers, so it gives the same
-everywhere.
+the same. It looks up the neighbours that it has seen together, and returns the logits of the tiles that followed. It
+ignores the difficulty, and of the counts it sees only which are used up. It only looks up integers, so it gives the
+same bits on every machine.
 """
 
 import math
@@ -19,19 +19,18 @@ from torch import Tensor, nn
 from pcg.levels.evaluation.ngram import AHEAD, BACK_OFF, NEIGHBOURS, Ngram
 from pcg.levels.evaluation.patterns import Tiles
 from pcg.levels.model.context import AROUND, Context
-from pcg.levels.model.sampler import LOGIT_STEPS
+from pcg.levels.model.exact_lstm import LOGIT_STEPS
 
-UNSEEN = (
-    -16 * LOGIT_STEPS
-)  # a tile that never followed, beside its share of all tiles: beyond the noise at temperature 1
+# The logit of a tile that never followed, less the log of its share of all tiles: beyond the noise at temperature 1.
+UNSEEN = -16 * LOGIT_STEPS
 LEVELS = len(BACK_OFF)
 
 
 class ExactNgram(nn.Module):
-    """Logits by the neighbours. `keys` int64 (contexts,), ascending; `row` int64 (contexts,), each one's row of
-    `table`, float32 (rows, tiles), whole steps of a logit.
+    """Looks up logits by the neighbours' tiles.
 
-    `weight`, `out` and `memory` are what the sampling loop hands to an LSTM; here they are not used.
+    `keys` int64 (contexts,), ascending; `row` int64 (contexts,), the row of each context in `table`, float32 (rows,
+    tiles), whole steps of a logit. `weight`, `out` and `memory` belong to the LSTM's interface and are not used.
     """
 
     memory: int
@@ -65,10 +64,10 @@ class ExactNgram(nn.Module):
         self.register_buffer("weight", torch.zeros(1))
         self.register_buffer("out", torch.zeros(1))
 
-    def look(self, rows: Tensor, starts: Tensor) -> Tensor:  # noqa: ARG002  (the loop's)
-        """int64 (N, J) rows of the context's table to logits float32 (N, tiles); `starts` is not used."""
+    def look(self, rows: Tensor, starts: Tensor) -> Tensor:  # noqa: ARG002  (of the interface)
+        """Rows of the context's table int64 (N, J) to logits float32 (N, tiles); `starts` is not used."""
         seen = rows.index_select(1, self.places) - self.bases
-        # Of tiles ahead it has only learned where the level ends; one that is given is as good as unknown.
+        # Of the tiles ahead it has learned only where the level ends; given tiles there count as unknown.
         near = seen[:, : self.ahead]
         near = torch.where(near < self.tiles, torch.full_like(near, self.tiles + 1), near)
         seen = torch.cat([near, seen[:, self.ahead :]], 1)
@@ -76,7 +75,9 @@ class ExactNgram(nn.Module):
         wanted = sums.index_select(1, self.lengths) * self.levels.shape[0] + self.levels
         at = torch.searchsorted(self.keys, wanted).clamp(max=self.keys.shape[0] - 1)
         known = (self.keys[at] == wanted).to(torch.int64)
-        longest = (known * self.order).argmax(1, keepdim=True)  # no two are level, and the last is always known
+        longest = (known * self.order).argmax(
+            1, keepdim=True
+        )  # all values differ, and the last context is always known
         return self.table[self.row[at.gather(1, longest).squeeze(1)]]
 
     def step(
@@ -86,30 +87,36 @@ class ExactNgram(nn.Module):
         cell: Tensor,
         weight: Tensor,  # noqa: ARG002
     ) -> tuple[Tensor, Tensor]:
-        """Nothing is remembered."""
+        """The same state and cell: an n-gram has no memory."""
         return state, cell
 
     def logits(self, seen: Tensor, state: Tensor, out: Tensor) -> Tensor:  # noqa: ARG002
-        """What was looked up: float32 (N, tiles), whole steps."""
+        """The logits that `look` returned: float32 (N, tiles), whole steps."""
         return seen
 
 
 def powers_of(tiles: int) -> NDArray[np.int64]:
-    """What each neighbour's tile counts in a key, (neighbours,).
+    """The factor of each neighbour's tile in a key, int64 (neighbours,).
 
     Raises:
-        ValueError: so many tiles that a key does not fit 63 bits.
+        ValueError: with so many tiles a key does not fit 63 bits.
     """
     base = tiles + 2
     if base ** len(NEIGHBOURS) * LEVELS >= 2**63:
-        raise ValueError(f"an n-gram of {tiles} tiles does not fit whole numbers of 64 bits; train the network instead")
+        raise ValueError(f"an n-gram of {tiles} tiles does not fit 64-bit integers; train the network instead")
     return np.array([base**place for place in range(len(NEIGHBOURS))], np.int64)
 
 
 def exact_ngram(levels: Iterable[Tiles], tiles: int, counts: int, *, by_columns: bool) -> ExactNgram:
-    """The n-gram of these levels, (height, width) tile numbers each, for an alphabet of `tiles` and `counts` kinds.
+    """Count the n-gram of some levels.
 
-    A context whose logits are those of the shorter one that is looked at next is left out.
+    A context with the same logits as the next shorter context is left out.
+
+    Args:
+        levels: tile numbers (height, width) of each.
+        tiles: number of tiles in the alphabet.
+        counts: number of counts in the alphabet.
+        by_columns: whether a line is a column.
 
     Raises:
         ValueError: too many tiles.

@@ -1,4 +1,4 @@
-"""A trained level model to one model file: what proves it, and what its card says."""
+"""Exports a trained level model to one model file: the module, its golden vectors and its card."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pcg.export import SEED_MAX, measure_golden, read_quality, read_run, run_mod
 from pcg.levels.corpus.custom import custom_level_game
 from pcg.levels.corpus.games import Alphabet, LevelGame, find_game
 from pcg.levels.model.context import Context
+from pcg.levels.model.exact_lstm import ExactLSTM, TileModel
 from pcg.levels.model.exact_ngram import ExactNgram
 from pcg.levels.model.quantise import quantise
-from pcg.levels.model.sampler import ExactLSTM, TileModel
-from pcg.levels.model.samples import make_sampler
+from pcg.levels.model.sampler import make_sampler
 from pcg.levels.model.train import LevelConfig, new_network
 from runtime import card as cards
 from runtime.card import Card, Parameter, Training, TrainingData
@@ -33,7 +33,7 @@ NGRAM_LIMIT = (
     "It sees the eight tiles around that are written already, and remembers nothing. It writes no more of a count than "
     "asked for, but often fewer, and knows nothing of difficulty: those wishes take more candidates."
 )
-GOLDEN_SIDE = 20  # tiles; of the levels that prove a model
+GOLDEN_SIDE = 20  # tiles; the largest side of the golden levels
 
 
 def level_parameters(game: LevelGame, alphabet: Alphabet) -> dict[str, Parameter]:
@@ -70,7 +70,7 @@ def level_parameters(game: LevelGame, alphabet: Alphabet) -> dict[str, Parameter
 
 
 def golden_calls(game: LevelGame, alphabet: Alphabet) -> list[tuple[str, list[Any]]]:
-    """What a model is proved by: sizes, counts, given tiles, temperatures, both ends of the seeds."""
+    """The calls of the golden vectors: sizes, counts, given tiles, temperatures, top_k, both ends of the seeds."""
     (narrowest, widest), (lowest, highest) = game.sides
     kinds = len(alphabet.counts)
 
@@ -93,7 +93,7 @@ def golden_calls(game: LevelGame, alphabet: Alphabet) -> list[tuple[str, list[An
 
 
 def limits(game: LevelGame) -> list[str]:
-    """What a card says that a model can't do."""
+    """The limits of a model, for its card."""
     rooms = "; of rooms it closes none off, but plans nothing else." if game.joined else "; it does not plan."
     return [
         "It writes levels in a style; only a solver says whether one can be completed.",
@@ -105,25 +105,27 @@ def limits(game: LevelGame) -> list[str]:
 
 
 def scripted(exact: TileModel, game: LevelGame, alphabet: Alphabet) -> Any:
-    """The module that is shipped."""
+    """The scripted module of a model file."""
     return torch.jit.script(make_sampler(exact, alphabet, by_columns=game.by_columns, joined=game.joined, due=game.due))
 
 
 def renew_level(model: ModelFile, out: Path) -> Card:
-    """Write the network of a model file anew, with the sampler and the defaults of this version, without training.
+    """Export the network of a model file again, with the sampler and the defaults of this version, without training.
 
-    Of its card stays what it was trained on and how. Its figures were of the other sampler, so they are left out: `pcg
-    eval` measures them again.
+    The card keeps its training and its training data. Its quality figures are of the old sampler, so they are left out;
+    `pcg eval` measures them again.
 
     Raises:
-        ValueError: it is no model of one of the games here; those of a user's own game are exported from their run.
+        ValueError: it is no model of a built-in game; a custom game's model is exported from its run.
     """
     make_deterministic()
     if model.card.family != FAMILY:
-        raise ValueError(f"{model.path} is a model of {model.card.family}; those of {FAMILY} can be written anew")
+        raise ValueError(
+            f"{model.path} is a model of {model.card.family}; only those of {FAMILY} can be exported again"
+        )
     about = model.card.outputs["rows"]
     if "legend" in about:
-        raise ValueError(f"{model.path} is of a game of its own; export it from its run")
+        raise ValueError(f"{model.path} is of a custom game; export it from its run")
     game, alphabet = find_game(model.card.name.removeprefix("level-")), Alphabet(about["tiles"], about["counts"])
     held = dict(torch.jit.load(io.BytesIO(model.data)).lstm.named_buffers())
     exact = ExactLSTM(*(held[name] for name in ("table", "weight", "bias", "out", "out_bias")))
@@ -141,12 +143,11 @@ def renew_level(model: ModelFile, out: Path) -> Card:
 
 
 def export_level(run: Path, out: Path) -> Card:
-    """Write a run's network as one model file, as it was when it did best on held-out levels; note its checksum in
-    SHA256SUMS.
+    """Export a run as one model file: the weights with the best validation, or the n-gram. Updates SHA256SUMS.
 
     Raises:
         FileNotFoundError: the run has no checkpoint.
-        ValueError: it is no run of a level model, or the network can't be made exact.
+        ValueError: it is no run of a level model, or the network can't be quantised exactly.
     """
     make_deterministic()
     model = run_model(run)
@@ -198,7 +199,7 @@ def export_level(run: Path, out: Path) -> Card:
         limits=limits(game) if ngram is None else [*limits(game)[:-1], NGRAM_LIMIT],
         golden=measure_golden(module, golden_calls(game, alphabet)),
         credits=about["credits"],
-        threads=1,  # a step is too short to share: two threads take as long, and several times that on a busy machine
+        threads=1,  # a step is too short to parallelise: two threads are not faster, and much slower on a busy machine
     )
     write_model(module, card, out)
     return card

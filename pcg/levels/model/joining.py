@@ -1,12 +1,11 @@
-"""Rooms that stay joined while they are written: a look ahead inside the sampler (pcg/levels/model/sampler.py).
+"""Keeps a dungeon's rooms joined while a level is generated: a constraint in the sampler (pcg/levels/model/sampler.py).
 
-What has been written of a level ends in a frontier: in each cell the tile that was written there last, of this line or
-of the one before. A room lives as long as it has a tile there. Before a tile is drawn that may be its last one, all
-that would close the room are put behind all others, unless it is the only room and the level is near its end. The
-network goes on from the way out that it had to leave, with a passage or another room, as from any. Eller's algorithm
-writes mazes line by line in this manner.
+The tiles so far end in a frontier: for each cell its latest tile, of this line or of the line before. A room is open as
+long as it has a tile in the frontier. If the next tile may close a room, all tiles that would close it come after all
+other tiles, unless it is the only room and the level is near its end. The network continues from the opening that it
+had to leave, with a passage or another room. Eller's algorithm generates mazes line by line in the same way.
 
-A tile that is given stays what it is, so around given tiles a room can be closed all the same.
+Given tiles are not changed, so a room can still be closed around given tiles.
 """
 
 from typing import Final
@@ -14,15 +13,15 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-KEPT_OPEN = 2.0**17  # in logit steps, beyond what is not among the likeliest; `.` is never spent
-LAST_LINES = 3  # in which the only room may come to its end, and nothing begins after it
+KEPT_OPEN = 2.0**17  # in logit steps; more than BEYOND_TOP, less than SPENT of the sampler
+LAST_LINES = 3  # the lines in which the only room may end; no room begins after it
 
 
 class Joining(nn.Module):
-    """Which room each tile of the frontier belongs to, and what may be written so that none is closed off.
+    """Tracks the room of each frontier tile, and penalises tiles that would close a room off.
 
-    `entered`: for each tile, whether one can walk into it. The rooms are int64 (N, cells + 1), a number for each, 0
-    where one can't walk; the first column is what is left of the level, always 0. They are changed in place.
+    `entered`: for each tile, whether the player can walk into it. `rooms` are int64 (N, cells + 1), the number of the
+    room, 0 where the player can't walk; the first column lies left of the level and is always 0. They change in place.
     """
 
     LAST_LINES: Final[int] = LAST_LINES
@@ -37,14 +36,20 @@ class Joining(nn.Module):
         self.register_buffer("opening", self.entered.to(torch.float32) * KEPT_OPEN)
 
     def costs(self, rooms: Tensor, begun: Tensor, lines: int, line: int, cell: int) -> Tensor:
-        """What is taken off the logits of the tiles that would part rooms: float32 (N, tiles).
+        """The penalties of the tiles that would separate rooms: float32 (N, tiles).
 
-        `begun`: (N,), whether there has been a room. The last line but one leads all that is left together, so that
-        the edge stays an edge.
+        In the last line but one, all open rooms are led together, so that the level's edge can be closed.
+
+        Args:
+            rooms: the frontier.
+            begun: bool (N,), whether there has been a room.
+            lines: number of lines of the level.
+            line: the line of the next tile.
+            cell: its cell.
         """
         up = rooms.select(1, cell + 1)
         of_up = rooms == up.unsqueeze(1)
-        if line < lines - self.LAST_LINES:  # whoever closes a room here closes it off
+        if line < lines - self.LAST_LINES:  # here any room that ends would be closed off
             closes = (up > 0) & (of_up.sum(1) == 1)
             return closes.to(torch.float32).unsqueeze(1) * self.closing
         left, ahead = rooms.select(1, cell), rooms[:, cell + 2 :]
@@ -64,7 +69,7 @@ class Joining(nn.Module):
         return kept + (ended & (up == 0) & (left == 0)).to(torch.float32).unsqueeze(1) * self.opening
 
     def write(self, rooms: Tensor, begun: Tensor, line: int, cell: int, tile: Tensor) -> None:
-        """Note the tiles (N,) that were written in a cell: they go on a room, join two, or begin one."""
+        """Update the frontier with the tiles (N,) of a cell: each continues a room, joins two rooms, or begins one."""
         left, up = rooms.select(1, cell), rooms.select(1, cell + 1)
         entered = self.entered.index_select(0, tile)
         fresh = torch.full_like(up, line * rooms.shape[1] + cell + 1)

@@ -1,4 +1,4 @@
-"""From the trained float network to the exact one: every weight's integer, and what an integer stands for."""
+"""Quantises a trained network: each weight becomes an integer times a power of two."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 
 from pcg.exact import check_sums, quantise_weight
+from pcg.levels.model.exact_lstm import INDEX_MAX, INDEX_STEPS, LOGIT_STEPS, STATE_STEPS, TABLE_STEPS, ExactLSTM
 from pcg.levels.model.networks import SEEN_STEPS, LevelNetwork
-from pcg.levels.model.sampler import INDEX_MAX, INDEX_STEPS, LOGIT_STEPS, STATE_STEPS, TABLE_STEPS, ExactLSTM
 
 
 def quantise(network: LevelNetwork) -> ExactLSTM:
-    """The network in integers.
+    """The network in integers, of the same outputs up to rounding.
 
     Raises:
-        ValueError: a sum could pass what float32 holds exactly.
+        ValueError: a sum could exceed what float32 holds exactly.
     """
     with torch.no_grad():
         lstm, head, memory = network.lstm, network.head, network.lstm.hidden_size
@@ -37,10 +37,10 @@ def quantise(network: LevelNetwork) -> ExactLSTM:
 
 
 def exact_weight(weight: Tensor, input_step: Tensor, output_step: float) -> Tensor:
-    """8-bit integers times a power of two for each output, (outputs, inputs), float64.
+    """Weights as 8-bit integers times a power of two for each output: float64 (outputs, inputs).
 
     Raises:
-        ValueError: an output's sum could pass what float32 holds exactly.
+        ValueError: an output's sum could exceed what float32 holds exactly.
     """
     integers, step = quantise_weight(weight.view(*weight.shape, 1, 1), input_step, output_step)
     check_sums(integers, step, torch.zeros(len(weight), dtype=torch.float64))
@@ -48,7 +48,7 @@ def exact_weight(weight: Tensor, input_step: Tensor, output_step: float) -> Tens
 
 
 def exact_logits(exact: ExactLSTM, rows: Tensor) -> Tensor:
-    """Logits, in nats, of known tiles: rows of the table int64 (T, N, J) to float32 (T, N, tiles)."""
+    """Logits in nats, for validation: rows of the table int64 (T, N, J) to float32 (T, N, tiles)."""
     weight, out = exact.weight.float(), exact.out.float()
     state = torch.zeros(rows.shape[1], exact.memory)
     cell = torch.zeros_like(state)

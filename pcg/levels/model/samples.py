@@ -1,8 +1,7 @@
-"""The module that writes a game's levels, made from its parts, and levels of it as text."""
+"""Sample levels of a training run, as text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import zip_longest
 
 import numpy as np
@@ -10,27 +9,14 @@ import torch
 from numpy.typing import NDArray
 
 from pcg.levels.corpus.data import Corpus, Level, decode
-from pcg.levels.corpus.examples import members
-from pcg.levels.corpus.games import Alphabet
-from pcg.levels.model.context import Context
-from pcg.levels.model.sampler import LevelSampler, TileModel
+from pcg.levels.model.exact_lstm import TileModel
+from pcg.levels.model.sampler import make_sampler
 
 SAMPLES = 8
 
 
-def make_sampler(
-    exact: TileModel, alphabet: Alphabet, *, by_columns: bool, joined: str = "", due: Sequence[str] = ()
-) -> LevelSampler:
-    """The sampling module of a quantised network or an n-gram; `joined` and `due` as in LevelGame."""
-    context = Context(len(alphabet.tiles), len(alphabet.counts))
-    kinds = torch.from_numpy(members(alphabet.tiles, list(alphabet.counts.values())))
-    owed = torch.tensor([int(name in due) for name in alphabet.counts])
-    entered = torch.tensor([int(char in joined) for char in alphabet.tiles])
-    return LevelSampler(exact, context, kinds, owed, entered, by_columns=by_columns).eval()
-
-
 def sample_text(exact: TileModel, corpus: Corpus, seed: int) -> str:
-    """Levels of the size and counts of a training level of middling size, beside it."""
+    """Generated levels with the size and the counts of a training level of median height, next to that level."""
     alphabet, game = corpus.alphabet, corpus.game
     by_size = sorted((level for level in corpus.training if fits(level, corpus)), key=lambda level: len(level.rows))
     real = by_size[len(by_size) // 2]
@@ -58,6 +44,6 @@ def sample_text(exact: TileModel, corpus: Corpus, seed: int) -> str:
 
 
 def fits(level: Level, corpus: Corpus) -> bool:
-    """Whether a level is no larger than levels are written."""
+    """Whether a level is no larger than the largest generated level."""
     (_, width), (_, height) = corpus.game.sides
     return len(level.rows) <= height and len(level.rows[0]) <= width

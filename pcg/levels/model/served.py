@@ -1,8 +1,8 @@
-"""What a custom game's model file holds: the network, or the n-gram of the levels, whichever is nearer to them.
+"""Chooses what a custom game's model file holds: the network or the n-gram, whichever is nearer to held-out levels.
 
-Below about fifty levels it is the n-gram (docs/custom-games.md has the figures), and too few are held out to measure it
-on: then no network is trained. With more, both write levels as large as the held-out ones, and their small patterns are
-compared.
+With less than about fifty levels it is the n-gram (docs/custom-games.md has the figures), and no network is trained:
+too few levels are held out to compare on. With more levels, both generate levels of the held-out levels' sizes, and the
+small patterns are compared.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pcg.levels.corpus.data import Corpus, encode
 from pcg.levels.corpus.repaired import learnable
 from pcg.levels.evaluation.novelty import images
 from pcg.levels.evaluation.patterns import SIDES, Tiles, divergences
+from pcg.levels.model.exact_lstm import TileModel
 from pcg.levels.model.exact_ngram import ExactNgram, exact_ngram
-from pcg.levels.model.sampler import TileModel
-from pcg.levels.model.samples import make_sampler
+from pcg.levels.model.sampler import make_sampler
 from runtime.content.levels.rules import goals_of, starts_of
 
 ENOUGH = 5  # held-out levels, a tenth of all, to compare on
@@ -23,12 +23,12 @@ MOST = 24  # held-out levels that are compared
 
 
 def too_few(corpus: Corpus) -> bool:
-    """Whether a corpus has too few levels to train a network on, and to choose by."""
+    """Whether a corpus has too few levels to train a network and to compare on."""
     return len(corpus.held_out) < ENOUGH
 
 
 def ngram_of(corpus: Corpus) -> ExactNgram:
-    """The n-gram of the training levels and of their images that are levels as good.
+    """The n-gram of the training levels and of their valid mirror images.
 
     Raises:
         ValueError: the game has too many tiles.
@@ -40,14 +40,15 @@ def ngram_of(corpus: Corpus) -> ExactNgram:
 
 
 def distance(exact: TileModel, corpus: Corpus) -> float:
-    """How far levels that it writes are from the held-out levels: the divergence of their patterns in nats, the mean of
-    2x2, 3x3 and 4x4 tiles. One level of each one's size, with as many starts and goals.
+    """How far generated levels are from the held-out levels: the mean divergence of 2x2, 3x3 and 4x4 patterns, in nats.
+
+    Generates one level for each held-out level, of its size and with its number of starts and goals.
     """
     alphabet, game = corpus.alphabet, corpus.game
     real = [encode(level.rows, alphabet).astype("u1") for level in corpus.held_out[:MOST]]
     sampler = make_sampler(exact, alphabet, by_columns=game.by_columns, joined=game.joined, due=game.due)
     ends = [kind in (starts_of(game.rules), goals_of(game.rules)) for kind in alphabet.counts.values()]
-    written: list[Tiles] = []
+    generated: list[Tiles] = []
     for seed, level in enumerate(real):
         height, width = level.shape
         told = [
@@ -66,6 +67,6 @@ def distance(exact: TileModel, corpus: Corpus) -> float:
                 game.temperature,
                 0,
             )
-        written.append(made[0].numpy())
-    found = divergences(written, real)
+        generated.append(made[0].numpy())
+    found = divergences(generated, real)
     return sum(found.values()) / len(SIDES)

@@ -23,17 +23,17 @@ from pcg.levels.corpus.data import Corpus, load_corpus
 from pcg.levels.corpus.examples import Batch, Examples
 from pcg.levels.corpus.games import find_game
 from pcg.levels.model.context import Context
+from pcg.levels.model.exact_lstm import ExactLSTM
 from pcg.levels.model.exact_ngram import ExactNgram
 from pcg.levels.model.networks import LevelNetwork
 from pcg.levels.model.quantise import exact_logits, quantise
-from pcg.levels.model.sampler import ExactLSTM
 from pcg.levels.model.samples import sample_text
 from pcg.levels.model.served import distance, ngram_of, too_few
 
-HELD_OUT = 64  # levels that the loss is measured on
+HELD_OUT = 64  # levels for validation
 GRADIENT_NORM = 1.0
-CUSTOM_MODEL = "level-custom"  # trained on a user's own levels
-WARM_UP = 100  # steps over which the rate rises
+CUSTOM_MODEL = "level-custom"  # trained on the levels of a custom game
+WARM_UP = 100  # steps until the rate is full
 
 
 @dataclass(frozen=True)
@@ -41,29 +41,29 @@ class LevelConfig:
     """Options of a level model's training run."""
 
     model: str = "level-sokoban"
-    """Which game's model is trained."""
+    """The model to train."""
     steps: int = 6000
-    """Steps of the optimiser, over all resumes."""
+    """Steps of the optimiser, resumed ones included."""
     tokens: int = 8000
-    """Tiles a step."""
+    """Tiles per step."""
     span: int = 640
-    """Tiles that the network is trained to remember over; longer levels are cut."""
+    """Tiles in a training sequence; longer levels are cut."""
     seen: int = 96
     """Features of a tile's surroundings."""
     memory: int = 256
     """Cells of the LSTM."""
     rate: float = 4e-3
-    """Learning rate; falls to zero, as a cosine does."""
+    """Learning rate, with a cosine schedule to zero."""
     weight_decay: float = 0.02
     """Of AdamW."""
     dropout: float = 0.1
-    """Share of features and memory left out at random."""
+    """Share of features and memory that is dropped."""
     sample_every: int = 500
-    """Steps between sample levels and measurements on the held-out ones."""
+    """Steps between sample levels and validations."""
     seed: int = 0
     """Of the weights and the batches."""
     served: str = "network"
-    """What the model file holds: "network", "ngram", or "nearer", the one whose levels are nearer to held-out ones."""
+    """What the model file holds: "network", "ngram", or "nearer", the one that comes nearer to held-out levels."""
 
 
 STANDARD = {
@@ -90,18 +90,18 @@ def rate_at(config: LevelConfig, step: int) -> float:
 
 
 def loss_of(logits: Tensor, batch: Batch) -> Tensor:
-    """Mean nats a tile, over the tiles that count: logits (T, N, tiles)."""
+    """The objective: mean cross-entropy in nats per tile, weighted; logits are (T, N, tiles)."""
     nats = F.cross_entropy(logits.flatten(0, 1), batch.tiles.flatten(), reduction="none")
     return (nats * batch.weight.flatten()).sum() / batch.weight.sum().clamp_min(1)
 
 
 def new_network(config: LevelConfig, tiles: int, counts: int) -> LevelNetwork:
-    """A fresh network for an alphabet."""
+    """A network with new weights for an alphabet of so many tiles and counts."""
     return LevelNetwork(Context(tiles, counts).rows, tiles, config.seen, config.memory, config.dropout)
 
 
 def measure_held_out(network: LevelNetwork, batch: Batch) -> dict[str, float]:
-    """Nats a tile on levels never trained on, of the network as it is trained and of its integers."""
+    """Nats per tile on held-out levels, of the network in floating point and of the quantised network."""
     network.eval()
     with torch.no_grad():
         trained = loss_of(network(batch.rows.to(network.table.weight.device)).cpu(), batch)
@@ -111,7 +111,7 @@ def measure_held_out(network: LevelNetwork, batch: Batch) -> dict[str, float]:
 
 
 def describe(corpus: Corpus) -> dict[str, Any]:
-    """What the exported model has to know of its data."""
+    """What the export needs to know about the data."""
     custom = corpus.game.custom
     return ({"legend": msgspec.to_builtins(custom.legend), "sides": corpus.game.sides} if custom else {}) | {
         "game": corpus.game.name,
@@ -125,13 +125,21 @@ def describe(corpus: Corpus) -> dict[str, Any]:
 
 
 def train(config: LevelConfig, data_folder: Path, folder: Path, device: str = "auto", resume: bool = False) -> bool:
-    """Train to `config.steps` and leave checkpoint.pt, stats.jsonl and samples/ in `folder`.
+    """Train to `config.steps`; write checkpoint.pt, stats.jsonl and samples/ into `folder`.
 
-    Returns whether it got there; not when it was interrupted, in which case it can be resumed.
+    Args:
+        config: the options.
+        data_folder: the folder of the corpora, or of the custom game.
+        folder: the run's folder.
+        device: "auto", "cpu" or "cuda".
+        resume: continue the run in `folder`.
+
+    Returns:
+        Whether all steps are done; False if the run was interrupted and can be resumed.
 
     Raises:
         FileNotFoundError: no data, or nothing to resume.
-        FileExistsError: the folder holds a run and `resume` was not asked for.
+        FileExistsError: the folder holds a run, and `resume` is False.
         ValueError: no levels to train on, several processes, or training diverged.
     """
     place = open_place(device)
@@ -150,7 +158,7 @@ def train(config: LevelConfig, data_folder: Path, folder: Path, device: str = "a
     network = new_network(config, len(corpus.alphabet.tiles), len(corpus.alphabet.counts)).to(place.device)
     optimiser = torch.optim.AdamW(network.parameters(), betas=(0.9, 0.99), weight_decay=config.weight_decay)
     start, earlier_s, commit = 0, 0.0, checkpoint.source_commit()
-    # A corpus of a few hundred levels is learned by heart in the end: what ships is what did best on held-out ones.
+    # A network overfits a corpus of a few hundred levels, so the export takes the weights with the best validation.
     best: dict[str, Any] = {"step": 0, "held_out": math.inf}
     if (state := checkpoint.open_state(folder, place.device, resume)) is not None:
         network.load_state_dict(state["network"])
@@ -186,9 +194,9 @@ def train(config: LevelConfig, data_folder: Path, folder: Path, device: str = "a
     with Run(folder, config.steps, leads=True) as run:
         done = start
         for step in range(start, config.steps):
-            # Every step draws from its own stream, so a resumed run sees what an unbroken one would have seen.
+            # Every step has its own random stream, so a resumed run gets the same batches as an uninterrupted one.
             batch = examples.draw(config.tokens, np.random.default_rng([config.seed, step])).to(place.device)
-            torch.manual_seed(config.seed * 10_000_019 + step)  # of the dropout
+            torch.manual_seed(config.seed * 10_000_019 + step)  # for dropout
             optimiser.param_groups[0]["lr"] = rate_at(config, step)
             with torch.autocast(place.device.type, torch.bfloat16):
                 logits = network(batch.rows)
@@ -200,7 +208,7 @@ def train(config: LevelConfig, data_folder: Path, folder: Path, device: str = "a
             done = step + 1
             stats = {"loss": loss.item()}
             if not math.isfinite(stats["loss"]):
-                raise ValueError(f"training diverged: {stats} at step {step}; the checkpoint is from before")
+                raise ValueError(f"training diverged: {stats} at step {step}; the checkpoint is of an earlier step")
             if done % config.sample_every == 0 or done == config.steps:
                 stats |= measure_held_out(network, held_out)
                 if stats["held_out"] < best["held_out"]:
@@ -222,7 +230,7 @@ def train(config: LevelConfig, data_folder: Path, folder: Path, device: str = "a
 
 
 def nearer_ngram(network: ExactLSTM, corpus: Corpus) -> ExactNgram | None:
-    """The n-gram of a corpus, where its levels are nearer to the held-out ones than a network's; which is said."""
+    """The n-gram if its levels are nearer to the held-out levels than the network's, else None; prints both."""
     ngram = ngram_of(corpus)
     far = {"network": distance(network, corpus), "n-gram": distance(ngram, corpus)}
     nearer = min(far, key=lambda name: far[name])

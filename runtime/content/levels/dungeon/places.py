@@ -1,11 +1,11 @@
-"""Rules that place a dungeon's missing start and goal, and a key with its locked door."""
+"""Rules for where a dungeon's start and goal go if the request does not say."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
 
 from runtime.content.levels.dungeon.game import DUNGEON
-from runtime.content.levels.dungeon.solver import areas, places, reached, solve
+from runtime.content.levels.dungeon.solver import areas, reached
 from runtime.content.levels.rules import Cell, find, put
 
 
@@ -29,32 +29,6 @@ def place_stairs(rows: Sequence[str], fixed: Set[Cell] = frozenset()) -> list[st
     if find(rows, ">"):
         return placed
     return put(placed, {_farthest(placed, start, fixed): ">"})
-
-
-def place_key(rows: Sequence[str]) -> list[str]:
-    """The level with a locked door on the only way to the goal, and its key off that way.
-
-    Every solution passes the door: of the tiles on the solution that part the start from all goals, it is the last
-    door, else the last floor tile between two solid ones. The key lies on the start's side, on the floor tile that is
-    most steps away from the solution; of several, on the one farthest from the start, then the first in reading order.
-
-    Raises:
-        ValueError: rows are no level or have no solution, or no such tile or no floor for the key.
-    """
-    solution = solve(rows)
-    if solution.status != "solved":
-        raise ValueError(f"a locked door needs a level with a solution: {solution.why}")
-    way = places(find(rows, "<")[0], solution.moves)
-    doors = [cell for cell in way if rows[cell[0]][cell[1]] == "+"]
-    narrow = [cell for cell in way if rows[cell[0]][cell[1]] == DUNGEON.empty and _between_solids(rows, cell)]
-    for cell in (*reversed(doors), *reversed(narrow)):
-        shut = put(rows, {cell: "D"})
-        before = reached(shut, way[:1])
-        floor = [other for other in before if rows[other[0]][other[1]] == DUNGEON.empty]
-        if floor and not any(rows[y][x] == ">" for y, x in before):
-            aside = reached(shut, way[: way.index(cell)])
-            return put(shut, {min(floor, key=lambda other: (-aside[other], -before[other], other)): "k"})
-    raise ValueError("no door and no narrow place parts the start from the goal, with floor for a key before it")
 
 
 def _widest(rows: Sequence[str], cells: list[Cell]) -> Cell | None:
@@ -83,14 +57,3 @@ def _farthest(rows: Sequence[str], start: Cell, fixed: Set[Cell]) -> Cell:
     if not floor:
         raise ValueError(f"no floor can be reached from row {start[0]}, column {start[1]}")
     return min(floor, key=lambda cell: (-distance[cell], cell))
-
-
-def _between_solids(rows: Sequence[str], cell: Cell) -> bool:
-    """Whether both sides of a tile are closed, left and right or above and below."""
-
-    def closed(y: int, x: int) -> bool:
-        inside = 0 <= y < len(rows) and 0 <= x < len(rows[0])
-        return not inside or DUNGEON.tiles[rows[y][x]].solid
-
-    y, x = cell
-    return (closed(y, x - 1) and closed(y, x + 1)) or (closed(y - 1, x) and closed(y + 1, x))

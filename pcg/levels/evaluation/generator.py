@@ -1,4 +1,4 @@
-"""Levels of a model for those who measure it: raw, as the network writes them, and as levels.generate returns them."""
+"""Generates levels for the evaluation of a model: raw, from the network alone, and as levels.generate returns them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from runtime.registry import Registry
 from runtime.scheduling.searches import InEngine
 
 
-class LevelWriter:
-    """Writes levels of one model in a registry; `wanted` are parameters of levels.generate (width, difficulty, ...)."""
+class LevelGenerator:
+    """Generates levels with one model of a registry; `wanted` are parameters of levels.generate (width, ...)."""
 
     def __init__(self, registry: Registry, name: str) -> None:
         self._registry, self.model = registry, registry.find(name)
@@ -26,23 +26,28 @@ class LevelWriter:
         self._hands = InEngine(self._engine)
 
     def request(self, seed: int, **wanted: Any) -> GenerateRequest:
-        """The request of a level."""
+        """The request for a level."""
         return GenerateRequest(seed, self.game, model=self.model.card.name, **wanted)
 
     def wishes(self, seed: int, **wanted: Any) -> Wishes:
-        """A request, checked. Raises RpcError."""
+        """A checked request.
+
+        Raises:
+            RpcError: the request is invalid.
+        """
         return check(self.request(seed, **wanted), self._registry)[1]
 
     def raw(self, wishes: Wishes, numbers: Sequence[int] = (0,)) -> list[list[str]]:
-        """The candidates of these numbers, as the network writes them."""
+        """The candidates with these numbers, as the network generates them."""
         fixed = [fixed_for(wishes, number) for number in numbers]
         levels = self._engine.submit(sample, self._hands, self.model, wishes, numbers, fixed).result()
         return [wishes.rows(level) for level in levels]
 
     def statuses(self, seed: int) -> tuple[str, str]:
-        """What the solver says of a seed's first candidate: solved, unsolvable, unknown, or that it is no level.
+        """The solver's results for a seed's first candidate: solved, unsolvable, unknown, or "no level".
 
-        As it is written, and with its start and goal placed by rule.
+        Returns:
+            The result for the raw level, and for the level with its start and goal placed by rule.
         """
         wishes = self.wishes(seed)
         (rows,) = self.raw(wishes)
@@ -54,8 +59,8 @@ class LevelWriter:
         except ValueError:
             return "no level"
 
-    def made(self, seed: int, **wanted: Any) -> dict[str, Any] | None:
-        """What levels.generate returns; None where none of its candidates will do.
+    def generate(self, seed: int, **wanted: Any) -> dict[str, Any] | None:
+        """The result of levels.generate; None if no candidate meets the request.
 
         Raises:
             RpcError: any other error.
@@ -70,7 +75,7 @@ class LevelWriter:
             return None
 
     def arranged(self, rows: Sequence[str]) -> list[str] | None:
-        """A level with its start and goal, as they are placed in what is generated; None where there is no room."""
+        """A level with its start and goal placed as in a generated level; None if there is no place."""
         wishes = self.wishes(0, width=len(rows[0]), height=len(rows))
         try:
             return kit_of(wishes.game).arrange(wishes, 0, rows, frozenset())

@@ -1,7 +1,7 @@
-"""What is measured on a level of a corpus, so that a model can be told it: how hard it is.
+"""The difficulty of the levels of a corpus, which a model gets as a condition.
 
-That is a level's labour, as levels.generate measures it on what the model writes. Difficulty is the rank by it: 0 for
-the easiest level of the training set, 1 for the hardest.
+A solver completes each level, and its labour is measured as levels.generate measures it on generated levels.
+Difficulty is the rank by labour: 0 for the easiest level of the training set, 1 for the hardest.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from runtime.content.levels.games import kit_of
 from runtime.content.levels.rules import Game
 from runtime.content.levels.runner.game import RUNNER
 
-BUDGET = 50_000  # nodes of a solver for a level of a corpus
-BUDGETS = {RUNNER.name: RUNNER.budget}  # where that is too few
+BUDGET = 50_000  # nodes of the solver for a level of a corpus
+BUDGETS = {RUNNER.name: RUNNER.budget}  # for games that need more
 
 
-def measure(game: Game, rows: Sequence[str]) -> float | None:
-    """How hard a level of a game is, in a unit of that game's own; None where no solution is found.
+def labour_of(game: Game, rows: Sequence[str]) -> float | None:
+    """The labour of a level, in the game's unit; None if the solver finds no solution.
 
     Start and goal are placed where the game has a rule for it.
 
@@ -37,7 +37,7 @@ def measure(game: Game, rows: Sequence[str]) -> float | None:
 
 
 def ranks(values: Sequence[float]) -> NDArray[np.float64]:
-    """Each value's rank among all, from 0 to 1; equal values share the middle of their ranks.
+    """Each value's rank among all values, from 0 to 1; equal values get the mean of their ranks.
 
     >>> ranks([5.0, 1.0, 5.0, 9.0]).tolist()
     [0.5, 0.0, 0.5, 1.0]
