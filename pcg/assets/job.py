@@ -7,7 +7,6 @@ it and goes on, whenever it was ended; another is refused.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -16,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from pcg.assets.existing import REMEDY, Existing, Request, request_of
 from pcg.assets.region import Region, Runtime, strips
+from pcg.assets.sketch import sketch_sha256
 from pcg.writers.files import finish_part, part_path, replace_file, told
 from pcg.writers.provenance import read_asset, sidecar_bytes, sidecar_path
 from pcg.writers.terrain import heightmap
@@ -98,11 +97,6 @@ def is_made(job: Job, existing: Existing) -> bool:
         except (OSError, ValueError):  # cut short or damaged by somebody
             return False
     return True
-
-
-def sketch_sha256(sketch: NDArray[np.float32]) -> str:
-    """Of its values as little-endian float32, rows from the top."""
-    return hashlib.sha256(np.ascontiguousarray(sketch, "<f4").tobytes()).hexdigest()
 
 
 def journal_path(out: Path) -> Path:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from runtime.content.terrain.measures import LODS
 from runtime.content.terrain.requests import ChunkOptions
-from runtime.content.terrain.windows import LODS
 from runtime.errors import Code, RpcError
 
 MAX_CHUNKS = 1024  # in one request

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from runtime.content.provenance import provenance
 from runtime.content.terrain import climate, layers
 from runtime.content.terrain.ground import (
-    PIXELS_PER_CELL,
     Ground,
     Land,
     LearnedControl,
@@ -21,10 +20,19 @@ from runtime.content.terrain.ground import (
     classic_control,
     drawn_control,
 )
+from runtime.content.terrain.measures import (
+    HIGHEST_M,
+    LODS,
+    LOWEST_M,
+    METRES_PER_PIXEL,
+    OFFSET_M,
+    PIXELS_PER_CELL,
+    SCALE_M,
+    SKETCH_CELLS,
+)
 from runtime.content.terrain.regions import Regions
 from runtime.content.terrain.styles import style_weights
 from runtime.content.terrain.windows import (
-    LODS,
     Place,
     Window,
     WorldPlace,
@@ -38,9 +46,7 @@ from runtime.errors import Code, RpcError, did_you_mean, shown, within
 from runtime.registry import ModelFile
 
 MODEL, FAMILY = "terrain-detail", "terrain"
-LOWEST_M, HIGHEST_M = layers.OFFSET_M, layers.OFFSET_M + layers.SCALE_M * 65535  # what the wire's uint16 holds
 GRAIN_STEPS = 127  # in which a model takes a grain of one
-SKETCH_CELLS = (2, 1024)  # a side: fewer have no slope to read, more would be a world
 
 
 class ChunkOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -258,9 +264,9 @@ def _made(ground: Ground, regions: Regions, window: Window, request: TerrainRequ
     wanted = set(request.layers)
     x, y = column << lod, row << lod
     made: dict[str, Any] = {
-        "scale": layers.SCALE_M,
-        "offset": layers.OFFSET_M,
-        "meters_per_pixel": layers.METRES_PER_PIXEL * 2**lod,
+        "scale": SCALE_M,
+        "offset": OFFSET_M,
+        "meters_per_pixel": METRES_PER_PIXEL * 2**lod,
         "seed": request.seed,
         "x": x,
         "y": y,

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from runtime.content.terrain import layers
-from runtime.content.terrain.ground import PIXELS_PER_CELL, TILE
+from runtime.content.terrain.ground import TILE
+from runtime.content.terrain.measures import PIXELS_PER_CELL
 from runtime.content.terrain.styles import style_weights
 from runtime.registry import ModelFile
 
 if TYPE_CHECKING:
     from runtime.content.terrain.requests import SketchRequest, TerrainRequest
-
-LODS = 5  # levels of detail, 90 m to 1,440 m a pixel
 
 
 class Place(Protocol):
