@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ class Region:
         lod = self.params.get("lod", 0)
         return dataclasses.replace(self, x=self.x + (left << lod), y=self.y + (top << lod), width=width, height=height)
 
-    @property
+    @functools.cached_property
     def place(self) -> dict[str, int]:
         """Where the region lies, in the words of its method; terrain.chunk is square."""
         if self.sketch is None:

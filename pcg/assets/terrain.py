@@ -206,7 +206,7 @@ class _Map:
             region = job.region
             print(f"{job.out} is there already", file=sys.stderr)
             advance(grid.columns * grid.rows * grid.side**2 if grid else region.width * region.height)
-            yield from [tiles.set_path(job.out)] if grid else job.paths()
+            yield from [tiles.set_path(job.out)] if grid else job.paths
         elif grid:
             yield from tiles.write_tiles(runtime, job, grid, advance, force=force)
         else:
