@@ -13,6 +13,7 @@ from pcg.progress import progress
 from pcg.writers.files import check_target, locked, replace_file, replace_shared
 from pcg.writers.provenance import read_asset
 from pcg.writers.sprites.sheet import EXTRAS, Extra, credits_text, encode_png, sheet_paths, write_sheet
+from runtime.content.characters.atlas import SHEET_SHAPE
 from runtime.content.characters.palettes import read_palette
 from runtime.content.provenance import STATEMENT
 from runtime.errors import Code, RpcError, nearest
@@ -77,9 +78,9 @@ def make_characters(
     force: bool = False,
     failed: Failed | None = None,
 ) -> Iterator[tuple[dict[str, Any] | None, list[Path]]]:
-    """Write a sheet to `out`, or `count` of consecutive seeds into the folder `out`; gives each answer and its files.
+    """Write a sheet to `out`, or `count` of consecutive seeds into the folder `out`; gives each response and its files.
 
-    Sheets that are there already, from the same request to the same models, are kept; for these the answer is None.
+    Sheets that are there already, from the same request to the same models, are kept; for these the response is None.
     With `force` they are made again, and what else is there is replaced. With `count`, seeds of which nothing came are
     put into `failed` if given.
 
@@ -99,14 +100,20 @@ def make_characters(
             check_target(one)
     existing = Existing(runtime, force=force)
     provenance: dict[str, Any] | None = None  # of the first, which says what the others have to say
-    options = {"form": "sheet", "width": 576, "height": 256, "formats": list(extras), "indexed": indexed}
+    options = {
+        "form": "sheet",
+        "width": SHEET_SHAPE[1],
+        "height": SHEET_SHAPE[0],
+        "formats": list(extras),
+        "indexed": indexed,
+    }
     with progress("characters", len(seeds)) as advance:
         for s, file in files.items():
             with locked(file):
                 if provenance is not None and _is_kept(existing, sheet_paths(file, extras), provenance, s, options):
                     yield None, [file]
-                elif (answer := _sheet(runtime, params, s, None if count is None else failed)) is not None:
-                    made = answer["provenance"]
+                elif (response := _sheet(runtime, params, s, None if count is None else failed)) is not None:
+                    made = response["provenance"]
                     if provenance is None and "text" not in params:  # what words come to depends on the seed
                         provenance = made
                         for other, its in files.items():
@@ -114,18 +121,18 @@ def make_characters(
                     if _is_kept(existing, sheet_paths(file, extras), made, s, options):
                         yield None, [file]
                     else:
-                        asset = options | {"attributes": answer["attributes"], "provenance": made}
+                        asset = options | {"attributes": response["attributes"], "provenance": made}
                         check = functools.partial(existing.spare, request=functools.partial(_request, SHEET, made, s))
-                        about = answer["image"], asset, answer["credits"], extras
-                        yield answer, write_sheet(file, *about, indexed=indexed, check=check)
+                        about = response["image"], asset, response["credits"], extras
+                        yield response, write_sheet(file, *about, indexed=indexed, check=check)
             advance(1)
 
 
 def _sheet(runtime: Runtime, params: Mapping[str, Any], seed: int, failed: Failed | None) -> dict[str, Any] | None:
     try:
         given = {} if "front" in params else {"seed": seed}
-        answer: dict[str, Any] = runtime.call(SHEET, **params, **given)
-        return answer
+        response: dict[str, Any] = runtime.call(SHEET, **params, **given)
+        return response
     except RpcError as error:
         if error.code != Code.UNSATISFIED or failed is None:
             raise
@@ -167,18 +174,18 @@ def make_monsters(
         for first in range(0, len(seeds), AT_A_TIME):
             part = seeds[first : first + AT_A_TIME]
             wanted = [s for s in part if not kept[s]]
-            answer = runtime.call(MONSTER, seed=part[0], count=len(part), **params) if wanted else {}
+            response = runtime.call(MONSTER, seed=part[0], count=len(part), **params) if wanted else {}
             for s in part:
                 if kept[s]:
                     yield None, [files[s], credits]
                 else:
-                    made, number = _for(answer["provenance"], s), s - part[0]
+                    made, number = _for(response["provenance"], s), s - part[0]
                     made["params"]["count"] = None
-                    category: str = answer["categories"][number]
+                    category: str = response["categories"][number]
                     asset = options | {"category": category, "provenance": made}
                     with locked(files[s]):
-                        replace_file(files[s], encode_png(answer["images"][number], asset, indexed=indexed))
-                        replace_shared(credits, credits_text(asset, answer["credits"]).encode())
+                        replace_file(files[s], encode_png(response["images"][number], asset, indexed=indexed))
+                        replace_shared(credits, credits_text(asset, response["credits"]).encode())
                     yield category, [files[s], credits]
                 advance(1)
 
@@ -243,14 +250,14 @@ def _is_kept(
     return all(found.get(name) == value for name, value in options.items()) and all(o.exists() for o in others)
 
 
-def remarks(answer: Mapping[str, Any]) -> list[str]:
+def remarks(response: Mapping[str, Any]) -> list[str]:
     """What to tell of a text: words that say nothing, and what can't be had; a line each."""
-    said = answer.get("text", {"unknown": [], "notes": []})
+    said = response.get("text", {"unknown": [], "notes": []})
     return [*(f"not understood: {word}" for word in said["unknown"]), *(f"left out: {note}" for note in said["notes"])]
 
 
-def summary(answer: Mapping[str, Any]) -> str:
+def summary(response: Mapping[str, Any]) -> str:
     """What to tell of a character that was made, in a line."""
-    worn = {name: value for name, value in answer["attributes"].items() if value != "none"}
+    worn = {name: value for name, value in response["attributes"].items() if value != "none"}
     said = ", ".join(f"{name} {value}" for name, value in worn.items()) or "from a drawing"
-    return f"{answer['colors']} colours: {said}"
+    return f"{response['colors']} colours: {said}"

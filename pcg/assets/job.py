@@ -7,7 +7,7 @@ it and goes on, whenever it was ended; another is refused.
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from pcg.assets.existing import REMEDY, Existing, Request, request_of
 from pcg.assets.region import Region, Runtime, strips
+from pcg.assets.sketch import sketch_sha256
 from pcg.writers.files import finish_part, part_path, replace_file, told
 from pcg.writers.provenance import read_asset, sidecar_bytes, sidecar_path
 from pcg.writers.terrain import heightmap
@@ -45,6 +45,7 @@ class Job:
     preview: bool
     note: dict[str, Any]
 
+    @functools.cached_property
     def identity(self) -> dict[str, Any]:
         """What must be the same for a half-written file to be gone on with, as JSON gives it back."""
         region = self.region
@@ -53,14 +54,16 @@ class Job:
         about |= {"method": region.method, "layers": list(self.layers), "format": self.form, "flip": self.flip}
         return json.loads(json.dumps(about))
 
+    @functools.cached_property
     def files(self) -> dict[str, tuple[Path, Form]]:
         """Path and form of each layer."""
         forms = {layer: layer_form(layer, self.form, flip=self.flip) for layer in self.layers}
         return {layer: (layer_path(self.out, layer, form), form) for layer, form in forms.items()}
 
+    @functools.cached_property
     def paths(self) -> list[Path]:
         """All that is written, the heights first: each file and its sidecar, and the preview."""
-        made = [path for file, _ in self.files().values() for path in (file, sidecar_path(file))]
+        made = [path for file, _ in self.files.values() for path in (file, sidecar_path(file))]
         return [*made, preview_path(self.out)] if self.preview else made
 
     def request(self) -> Request:
@@ -84,12 +87,12 @@ def is_made(job: Job, existing: Existing) -> bool:
         ValueError: another job was interrupted; FileExistsError: a file holds something else; OSError: one can't be
             written.
     """
-    if not existing.force and read_journal(journal_path(job.out), job.identity()) is not None:
+    if not existing.force and read_journal(journal_path(job.out), job.identity) is not None:
         return False
-    found = [existing.holds(path, job.request) for path in job.paths()]  # each is looked at
+    found = [existing.holds(path, job.request) for path in job.paths]  # each is looked at
     if not all(found):
         return False
-    for layer, (path, form) in job.files().items():
+    for layer, (path, form) in job.files.items():
         asset = read_asset(path)
         if asset["form"] != form or (asset.get("rows") == "south to north") != job.flip:
             rows = f"{asset['form']}, rows from {asset.get('rows')}"
@@ -99,11 +102,6 @@ def is_made(job: Job, existing: Existing) -> bool:
         except (OSError, ValueError):  # cut short or damaged by somebody
             return False
     return True
-
-
-def sketch_sha256(sketch: NDArray[np.float32]) -> str:
-    """Of its values as little-endian float32, rows from the top."""
-    return hashlib.sha256(np.ascontiguousarray(sketch, "<f4").tobytes()).hexdigest()
 
 
 def journal_path(out: Path) -> Path:
@@ -160,7 +158,7 @@ def write(
         ValueError: an interrupted job is in the way, or is of another model; OSError: the disk is full, …; RpcError.
     """
     region, journal = job.region, journal_path(job.out)
-    state = interrupted(journal, job.identity(), force=force)
+    state = interrupted(journal, job.identity, force=force)
     if state:
         advance(state["rows"] * region.width)
         print(f"{job.out}: going on at row {state['rows']} of {region.height}", file=sys.stderr)
@@ -168,19 +166,19 @@ def write(
         with told(job.out):
             if not (state and state.get("renaming")):
                 with ExitStack() as stack:
-                    state = _write_layers(runtime, job, state, advance, model, stack)
-                _write_sidecars(job, state)
+                    state, assets = _write_layers(runtime, job, state, advance, model, stack)
+                _write_sidecars(job, state, assets)
                 replace_file(journal, json.dumps(state | {"renaming": True}).encode())
             _finish(job, state["chunk"])
     except BaseException:
         if journal.exists():
             say_kept(journal)
         else:
-            for path in job.paths():
+            for path in job.paths:
                 part_path(path).unlink(missing_ok=True)
         raise
     journal.unlink(missing_ok=True)
-    return job.paths()
+    return job.paths
 
 
 def _finish(job: Job, chunk: dict[str, Any]) -> None:
@@ -189,7 +187,7 @@ def _finish(job: Job, chunk: dict[str, Any]) -> None:
     Raises:
         ValueError: a file is gone.
     """
-    for file, _ in job.files().values():
+    for file, _ in job.files.values():
         for path in (file, sidecar_path(file)):
             if part_path(path).exists():
                 finish_part(path)
@@ -206,16 +204,23 @@ def _write_layers(
     advance: Callable[[int], None],
     model: str | None,
     stack: ExitStack,
-) -> dict[str, Any]:
-    """All pixels of all layers, into files under their temporary names; gives the journal's last state."""
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Write all pixels of all layers into files under their temporary names.
+
+    `begun`: the journal of an interrupted job; `stack` closes the files.
+
+    Returns:
+        The journal's last state, and what each layer's file says of itself.
+    """
     region = job.region
-    state: dict[str, Any] = begun or {"identity": job.identity(), "rows": 0, "low": 65535, "high": 0, "files": {}}
+    state: dict[str, Any] = begun or {"identity": job.identity, "rows": 0, "low": 65535, "high": 0, "files": {}}
     writers: dict[str, RowWriter] = {}
+    assets: dict[str, dict[str, Any]] = {}
 
     def open_all() -> None:
-        for layer, (path, form) in job.files().items():
-            about = _asset(job, layer, form, state["chunk"])
-            writers[layer] = open_writer(part_path(path), about, state["chunk"], state["files"].get(layer))
+        for layer, (path, form) in job.files.items():
+            assets[layer] = _asset(job, layer, form, state["chunk"])
+            writers[layer] = open_writer(part_path(path), assets[layer], state["chunk"], state["files"].get(layer))
             stack.callback(writers[layer].close)
 
     if begun:
@@ -226,7 +231,7 @@ def _write_layers(
         if not writers:
             state["chunk"] = _whole(region, strip.chunk)
             open_all()
-        for layer, (_, form) in job.files().items():
+        for layer, (_, form) in job.files.items():
             writers[layer].append(encode(layer, form, block, strip.chunk) for block in _blocks(strip.layers[layer]))
         state["rows"] += strip.rows
         heights = strip.layers["height"]
@@ -239,7 +244,7 @@ def _write_layers(
     for writer in writers.values():
         writer.finish()
         writer.sync()
-    return state
+    return state, assets
 
 
 def _whole(region: Region, chunk: dict[str, Any]) -> dict[str, Any]:
@@ -257,15 +262,15 @@ def _blocks(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
     return (rows[i : i + count] for i in range(0, len(rows), count))
 
 
-def _write_sidecars(job: Job, state: dict[str, Any]) -> None:
-    """Under their temporary names."""
+def _write_sidecars(job: Job, state: dict[str, Any], assets: dict[str, dict[str, Any]]) -> None:
+    """Write the sidecar of each layer under its temporary name; that of the heights says their range, too."""
     chunk = state["chunk"]
     span = {
         f"{name}_m": state[key] * chunk["scale"] + chunk["offset"]
         for name, key in (("minimum", "low"), ("maximum", "high"))
     }
-    for layer, (path, form) in job.files().items():
-        about = _asset(job, layer, form, chunk) | (span if layer == "height" else {})
+    for layer, (path, _) in job.files.items():
+        about = assets[layer] | (span if layer == "height" else {})
         part_path(sidecar_path(path)).write_bytes(sidecar_bytes(about))
 
 

@@ -9,23 +9,22 @@ from pathlib import Path
 from typing import Any, cast
 
 from pcg.assets.existing import Existing, Failed, Request, request_of
-from pcg.assets.region import Runtime, other_version
+from pcg.assets.region import Runtime
 from pcg.progress import progress, reporting
 from pcg.writers.files import check_target, locked
 from pcg.writers.levels.level import Find, Level
-from pcg.writers.levels.tilemap import DECODERS, ENCODERS, WITH_TILESET, check_suffix, read_level, write_level
+from pcg.writers.levels.tilemap import ENCODERS, WITH_TILESET, check_suffix, read_level, write_level
 from pcg.writers.levels.tileset import SUFFIX as TILESET_SUFFIX
 from pcg.writers.levels.tileset import check_tileset
 from pcg.writers.provenance import read_asset, sidecar_path
 from runtime.content.levels.games import GAMES, custom_game, find_game
+from runtime.content.levels.requests import GenerateRequest
 from runtime.content.levels.rules import Game
 from runtime.errors import Code, RpcError, nearest
 
 METHOD = "levels.generate"
 DEFAULT_FORM = "tmx"  # of a folder of levels
-DEFAULT_GAME = "sokoban"  # the runtime's
 TOLD_BESIDE = (".txt", ".csv")  # formats whose sidecar says the rest
-CARRIES_OTHERS = (".png", ".json")  # suffixes that other assets have as well
 
 
 def parse_range(option: str, text: str) -> float | list[float]:
@@ -120,9 +119,9 @@ def make_levels(
     force: bool = False,
     failed: Failed | None = None,
 ) -> Iterator[tuple[dict[str, Any] | None, list[Path]]]:
-    """Write a level to `out`, or `count` of consecutive seeds into the folder `out`; gives each answer and its files.
+    """Write a level to `out`, or `count` of consecutive seeds into the folder `out`; gives each response and its files.
 
-    A level that is there already in all formats asked for is kept, and its answer is None; with `force` it is made
+    A level that is there already in all formats asked for is kept, and its response is None; with `force` it is made
     again, and what else is there is replaced. With `count`, seeds of which nothing came are put into `failed` if given.
 
     Raises:
@@ -136,7 +135,7 @@ def make_levels(
         check_target(out)  # also where its name gets a suffix
     find = functools.cache(finder(runtime))
     existing = Existing(runtime, force=force)
-    game = params.get("game", DEFAULT_GAME)
+    game = _request(params, seed).params["game"]
     paths = {
         s: level_paths(out if count is None else out / f"{game}-{s}{suffixes[0]}", suffixes)
         for s in range(seed, seed + (count or 1))
@@ -161,12 +160,13 @@ def make_levels(
             with locked(files[0]):
                 if is_made(s):
                     yield None, files
-                elif (answer := _made(runtime, params, s, None if count is None else failed)) is not None:
-                    rules = find(answer["game"])
+                elif (response := _made(runtime, params, s, None if count is None else failed)) is not None:
+                    rules = find(response["game"])
                     custom = None if rules.legend is None else rules
-                    level = Level(rules.name, tuple(answer["rows"]), answer["solution"], answer["provenance"], custom)
+                    rows, made = tuple(response["rows"]), response["provenance"]
+                    level = Level(rules.name, rows, response["solution"], made, custom)
                     written = [path for file in files for path in write_level(file, level, force=force)]
-                    yield answer, list(dict.fromkeys(written))
+                    yield response, list(dict.fromkeys(written))
             advance(1)
 
 
@@ -174,14 +174,14 @@ def _made(runtime: Runtime, params: Mapping[str, Any], seed: int, failed: Failed
     """One seed's level, or None: `failed` says why. Without `failed` there is one level only, whose candidates are what
     there is to wait for, and an error is raised.
     """
-    answer: dict[str, Any]
+    response: dict[str, Any]
     try:
         if failed is not None:
-            answer = runtime.call(METHOD, seed=seed, **params)
+            response = runtime.call(METHOD, seed=seed, **params)
         else:
             with reporting("candidates") as report:
-                answer = runtime.call_reporting(METHOD, report, seed=seed, **params)
-        return answer
+                response = runtime.call_reporting(METHOD, report, seed=seed, **params)
+        return response
     except RpcError as error:
         if error.code != Code.UNSATISFIED or failed is None:
             raise
@@ -191,8 +191,6 @@ def _made(runtime: Runtime, params: Mapping[str, Any], seed: int, failed: Failed
 
 def _request(params: Mapping[str, Any], seed: int) -> Request:
     """What the provenance of a level says."""
-    from runtime.content.levels.requests import GenerateRequest
-
     return request_of(METHOD, GenerateRequest, {"seed": seed, **params})
 
 
@@ -206,57 +204,9 @@ def provenance_of(path: Path, find: Find) -> Mapping[str, Any] | None:
         return None
 
 
-def summary(answer: Mapping[str, Any]) -> str:
+def summary(response: Mapping[str, Any]) -> str:
     """What to tell of a level that was made, in a line."""
-    moves = f"completed in {len(answer['solution'])} moves" if answer["proved"] else "no solver has looked at it"
-    hard = "" if answer["difficulty"] is None else f", difficulty {answer['difficulty']:.2f}"
-    repaired = f", {answer['repaired']} tiles repaired" if answer["repaired"] else ""
-    return f"{answer['game']} {answer['seed']}: {moves}{hard}, candidate {answer['candidate']}{repaired}"
-
-
-def holds_level(path: Path) -> bool:
-    """Whether a file is a level, made here or not, and no asset of another kind."""
-    suffix = path.suffix.lower()
-    if suffix not in CARRIES_OTHERS:
-        return suffix in DECODERS
-    try:
-        return str(read_asset(path)["provenance"]["method"]).startswith("levels.")
-    except (OSError, ValueError, LookupError, TypeError):
-        return False
-
-
-def verify_level(runtime: Runtime, path: Path) -> str | None:
-    """Make a level again and compare its tiles and its solution; None when it is what it says, else what is wrong.
-
-    Raises:
-        ConnectionError: the server is gone.
-    """
-    try:
-        level = read_level(path, find=finder(runtime))
-        said = read_asset(path) if path.suffix.lower() in TOLD_BESIDE else {}
-        made = said.get("provenance", level.provenance)
-        if made is None:
-            return f"{path} carries no provenance: it was not generated, or not by this project"
-        if made["method"] != METHOD:
-            return f"its provenance names {made['method']!r:.40}, which makes no levels"
-        if (other := other_version(runtime, made)) is not None:
-            return other
-        again = runtime.call(METHOD, **made["params"])
-    except ConnectionError:
-        raise
-    except LookupError as error:
-        return f"its provenance lacks {error}"
-    except (OSError, ValueError, TypeError, AttributeError, RpcError) as error:
-        return str(error)
-    found, rows = list(level.rows), list(again["rows"])
-    if path.suffix.lower() == ".txt":  # whose reader drops rows of nothing but spaces at both ends
-        while not rows[0].strip():
-            rows.pop(0)
-        while not rows[-1].strip():
-            rows.pop()
-    if [len(row) for row in found] != [len(row) for row in rows]:
-        return f"has {len(found)} rows, should have {len(rows)}, or they are of another length"
-    differing = sum(a != b for old, new in zip(found, rows, strict=True) for a, b in zip(old, new, strict=True))
-    if differing:
-        return f"{differing} of {sum(map(len, rows))} tiles differ"
-    return None if said.get("solution", level.solution) == again["solution"] else "its solution differs"
+    moves = f"completed in {len(response['solution'])} moves" if response["proved"] else "no solver has looked at it"
+    hard = "" if response["difficulty"] is None else f", difficulty {response['difficulty']:.2f}"
+    repaired = f", {response['repaired']} tiles repaired" if response["repaired"] else ""
+    return f"{response['game']} {response['seed']}: {moves}{hard}, candidate {response['candidate']}{repaired}"

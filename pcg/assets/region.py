@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcg.writers.terrain.layers import LAYERS
+from runtime.wire.protocol import MAX_MESSAGE_BYTES
 
 REQUEST = 1024  # pixels, the side of the largest request
-ANSWER_BYTES = 15 << 20  # of a request's arrays: a message of the protocol is under 16 MiB
+RESPONSE_BYTES = MAX_MESSAGE_BYTES >> 20 << 20  # of a response's arrays: whole MiB, the rest is for what stands beside
 STRIP_BYTES = 256 << 20  # of one strip of rows, all its layers together
 STRIP_PIXELS = 1 << 20  # of a strip, which takes about a second: what an interruption loses at most
 LOW_STRIP = 256  # rows; lower ones would have too many requests
-PIXELS_PER_CELL = 16  # of a sketch, at level of detail 0
 PLACE = ("x", "y", "size", "width", "height")  # parameters that say where
 
 
@@ -49,7 +50,7 @@ class Region:
         lod = self.params.get("lod", 0)
         return dataclasses.replace(self, x=self.x + (left << lod), y=self.y + (top << lod), width=width, height=height)
 
-    @property
+    @functools.cached_property
     def place(self) -> dict[str, int]:
         """Where the region lies, in the words of its method; terrain.chunk is square."""
         if self.sketch is None:
@@ -149,12 +150,14 @@ def strips(
 
 
 def request_side(region: Region, layers: Sequence[str]) -> int:
-    """Pixels a side of the largest request, and rows of the highest strip: fewer where the answer would not fit into a
-    message, or the strip of a very wide region into its memory."""
+    """The most pixels that a request has a side, and the most rows that a strip has.
+
+    They are fewer if the response would not fit into a message, or the strip of a very wide region into its memory.
+    """
     pixel_bytes = sum(LAYERS[layer].pixel_bytes for layer in layers)
     strip = max(1, STRIP_BYTES // (region.width * pixel_bytes))
     soon = max(LOW_STRIP, STRIP_PIXELS // region.width)
-    return min(REQUEST, math.isqrt(ANSWER_BYTES // pixel_bytes), strip, soon)
+    return min(REQUEST, math.isqrt(RESPONSE_BYTES // pixel_bytes), strip, soon)
 
 
 def _even(total: int, limit: int) -> int:

@@ -17,11 +17,11 @@ from pcg.assets.region import REQUEST, Region, Runtime
 from pcg.writers.files import replace_file
 from pcg.writers.provenance import sidecar_bytes, sidecar_path
 from pcg.writers.terrain.heightmap import ORIGIN_UNIT
+from runtime.content.terrain.measures import MINIMUM_KM2
 
 METHOD = "terrain.rivers"
 FORM = "geojson"
 SUFFIX = ".rivers.geojson"
-SMALLEST_KM2, LARGEST_KM2 = 5.0, 500.0  # of what a river drains where it begins, as the runtime takes it
 LARGEST = 16384  # pixels a side: all lines are held at once, some 2 million points there
 
 
@@ -45,8 +45,9 @@ def rivers_region(region: Region, minimum_km2: float) -> Region:
     Raises:
         ValueError: the region is of a sketch, or too large, or rivers can't begin with so much land.
     """
-    if not SMALLEST_KM2 <= minimum_km2 <= LARGEST_KM2:
-        raise ValueError(f"--rivers-from {minimum_km2:g} is out of range; {SMALLEST_KM2:g} to {LARGEST_KM2:g} km^2")
+    least, most = MINIMUM_KM2
+    if not least <= minimum_km2 <= most:
+        raise ValueError(f"--rivers-from {minimum_km2:g} is out of range; {least:g} to {most:g} km^2")
     if region.sketch is not None:
         raise ValueError("--rivers are those of a world: a sketch has no land around it that they could come from")
     if max(region.width, region.height) > LARGEST:
@@ -118,14 +119,14 @@ def find_rivers(
     about: dict[str, Any] = {}
     for window in _windows(region):
         place = {"x": window.x, "y": window.y, "width": window.width, "height": window.height}
-        answer = runtime.call(METHOD, **region.params, **place)
-        made = answer["provenance"]
+        response = runtime.call(METHOD, **region.params, **place)
+        made = response["provenance"]
         if about and made["sha256"] != about["provenance"]["sha256"]:
             raise ValueError(f"the model became another on the way: {made['sha256'][:12]}")
-        pieces += _lines(answer)
+        pieces += _lines(response)
         if not about:
             whole = {"x": region.x, "y": region.y, "width": region.width, "height": region.height}
-            about = answer | {"provenance": made | {"params": made["params"] | whole}}
+            about = response | {"provenance": made | {"params": made["params"] | whole}}
         advance(window.width * window.height)
     return joined(pieces), about
 
@@ -137,14 +138,15 @@ def _windows(region: Region) -> Iterator[Region]:
             yield region.window(left, top, *size)
 
 
-def _lines(answer: dict[str, Any]) -> Iterator[Line]:
+def _lines(response: dict[str, Any]) -> Iterator[Line]:
     # Pixels of a level are larger, but points count those of level 0.
-    pixel_m = answer["meters_per_pixel"] / 2 ** answer["lod"]
-    place = (answer["points"].astype(np.float64) + np.array([answer["x"], answer["y"]])) * np.array([pixel_m, -pixel_m])
-    height = answer["height"] * answer["scale"] + answer["offset"]
-    points = np.column_stack([place, height, answer["width"], answer["catchment"]]).astype(np.float64)
-    names, starts = answer["end_names"], answer["starts"]
-    for begin, end, kind, goes_on in zip(starts, starts[1:], answer["kinds"], answer["ends"], strict=False):
+    pixel_m = response["meters_per_pixel"] / 2 ** response["lod"]
+    corner, scale = np.array([response["x"], response["y"]]), np.array([pixel_m, -pixel_m])
+    place = (response["points"].astype(np.float64) + corner) * scale
+    height = response["height"] * response["scale"] + response["offset"]
+    points = np.column_stack([place, height, response["width"], response["catchment"]]).astype(np.float64)
+    names, starts = response["end_names"], response["starts"]
+    for begin, end, kind, goes_on in zip(starts, starts[1:], response["kinds"], response["ends"], strict=False):
         yield Line(points[begin:end], names[kind], names[goes_on])
 
 

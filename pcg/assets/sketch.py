@@ -1,7 +1,8 @@
-"""A designer's sketch of the large forms, from a picture or an array to heights in metres."""
+"""A designer's sketch of the large forms: read from a picture or an array, and kept as heights beside its map."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pcg.writers.png import GREY, read_header
+from pcg.writers.terrain.flat import npy_header
+from runtime.content.terrain.measures import HIGHEST_M, LOWEST_M, METRES_PER_PIXEL, PIXELS_PER_CELL, SKETCH_CELLS
 
-SMALLEST, LARGEST = 2, 1024  # cells a side
-CELL_PIXELS, CELL_M = 16, 1440
-LOW_M, HIGH_M = -4096.0, 12287.0  # what the wire's heights can hold
+SMALLEST, LARGEST = SKETCH_CELLS
+CELL_M = PIXELS_PER_CELL * METRES_PER_PIXEL
+LOW_M, HIGH_M = LOWEST_M, math.floor(HIGHEST_M)
+SUFFIX = ".sketch.npy"
 _TIFF_BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -51,7 +55,7 @@ class _Unfit(Exception):
 def _check_size(width: int, height: int) -> None:
     if min(width, height) < SMALLEST or max(width, height) > LARGEST:
         smaller = min(width, height) < SMALLEST
-        side = f"{SMALLEST} to {LARGEST} values a side, each {CELL_PIXELS} pixels ({CELL_M:,} m) of the map"
+        side = f"{SMALLEST} to {LARGEST} values a side, each {PIXELS_PER_CELL} pixels ({CELL_M:,.0f} m) of the map"
         remedy = "draw a larger one" if smaller else f"scale it down, or cut it into parts of {LARGEST}"
         raise _Unfit(f"is {width}x{height}; a sketch has {side}: {remedy}")
 
@@ -167,3 +171,36 @@ def parse_height_range(text: str) -> tuple[float, float]:
     if values[0] >= values[1]:
         raise ValueError(f"--height-range {text}: LOW must be below HIGH")
     return values
+
+
+def sketch_path(out: Path) -> Path:
+    """world.png -> world.sketch.npy, the file beside a map that keeps its sketch."""
+    return out.with_name(out.stem + SUFFIX)
+
+
+def sketch_bytes(sketch: NDArray[np.float32]) -> bytes:
+    """The content of that file."""
+    header = npy_header(sketch.shape[1], sketch.shape[0], "<f4")
+    return header + np.ascontiguousarray(sketch, "<f4").tobytes()
+
+
+def sketch_sha256(sketch: NDArray[np.float32]) -> str:
+    """SHA-256 of the heights as little-endian float32, rows from the top."""
+    return hashlib.sha256(np.ascontiguousarray(sketch, "<f4").tobytes()).hexdigest()
+
+
+def read_sketch_beside(path: Path, asset: dict[str, Any]) -> NDArray[np.float32] | None:
+    """The sketch that an asset was made from, read from the file beside it; None if it was made from none.
+
+    Raises:
+        ValueError: the file is not there, or holds another sketch.
+    """
+    if "sketch" not in asset:
+        return None
+    beside = path.with_name(Path(asset["sketch"]["file"]).name)
+    if not beside.exists():
+        raise ValueError(f"the sketch it was made of, {beside.name}, is not beside it")
+    sketch: NDArray[np.float32] = np.load(beside, allow_pickle=False)
+    if sketch_sha256(sketch) != asset["sketch"]["sha256"]:
+        raise ValueError(f"{beside.name} beside it is another sketch than it was made of")
+    return sketch

@@ -84,7 +84,7 @@ def _journal_path(out: Path) -> Path:
 
 
 def _identity(job: Job, grid: Grid) -> dict[str, Any]:
-    return job.identity() | json.loads(json.dumps(dataclasses.asdict(grid)))
+    return job.identity | json.loads(json.dumps(dataclasses.asdict(grid)))
 
 
 def _of_set(request: Request) -> Request:

@@ -7,37 +7,21 @@ map of a sketch they are the sketch. So a variation is the map of a sketch, made
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pcg.assets.region import PIXELS_PER_CELL, Region, Runtime, from_provenance, other_version, strips
-from pcg.assets.terrain import read_sketch_beside
+from pcg.assets.region import Region, Runtime, from_provenance, other_version, strips
+from pcg.assets.sketch import read_sketch_beside
+from pcg.assets.terrain import Land
 from pcg.writers.provenance import read_asset
 from pcg.writers.terrain.layers import metres
+from runtime.content.terrain.measures import LODS, PIXELS_PER_CELL, SKETCH_CELLS
 
-COARSEST = 4  # level of detail, whose pixels are a sketch's
-SKETCH_CELLS = (2, 1024)  # a side, as terrain.sketch takes them
-
-
-@dataclass(frozen=True)
-class Variation:
-    """What to ask `make_terrain` for: a sketch, float32 (H, W) metres; the corner of the map in it, in pixels of level
-    of detail 0; the map's width and height in pixels of its level; parameters, and what its files say besides.
-    """
-
-    sketch: NDArray[np.float32]
-    x: int
-    y: int
-    window: tuple[int, int]
-    params: dict[str, Any]
-    note: dict[str, Any]
+COARSEST = LODS - 1  # level of detail, whose pixels are a sketch's cells
 
 
-def vary_terrain(runtime: Runtime, path: Path) -> Variation:
+def vary_terrain(runtime: Runtime, path: Path) -> Land:
     """The variation of the map of which a file holds the heights, a layer or the preview.
 
     Raises:
@@ -57,7 +41,7 @@ def vary_terrain(runtime: Runtime, path: Path) -> Variation:
     note = {"variation_of": {name: made[name] for name in ("model", "sha256", "method", "params")}}
     if drawn is not None:
         params |= {} if region.params.get("grain") is None else {"grain": region.params["grain"]}
-        return Variation(drawn, region.x, region.y, window, params, note)
+        return Land(params, region.x, region.y, sketch=drawn, window=window, note=note)
     left, top = region.x % PIXELS_PER_CELL, region.y % PIXELS_PER_CELL
     width, height = (-(-(side << lod) // PIXELS_PER_CELL) for side in (region.width, region.height))
     columns, rows = width + (left > 0), height + (top > 0)
@@ -70,4 +54,4 @@ def vary_terrain(runtime: Runtime, path: Path) -> Variation:
         )
     coarse = Region(region.method, region.params | {"lod": COARSEST}, region.x - left, region.y - top, columns, rows)
     sketch = [metres(strip.layers["height"], strip.chunk) for strip in strips(runtime, coarse, ("height",))]
-    return Variation(np.concatenate(sketch), left, top, window, params, note)
+    return Land(params, left, top, sketch=np.concatenate(sketch), window=window, note=note)

@@ -99,12 +99,12 @@ def character(
         failed: dict[int, str] = {}
         options: dict[str, Any] = {"indexed": indexed, "force": force, "failed": failed}
         made, told = make_characters(runtime, out, params, seed or 0, count, format, **options), False
-        for answer, paths in made:
-            if answer is not None and not told:
+        for response, paths in made:
+            if response is not None and not told:
                 told = True
-                for line in remarks(answer):
+                for line in remarks(response):
                     say(line)
-            say(f"{paths[0]}: {'is there already' if answer is None else summary(answer)}")
+            say(f"{paths[0]}: {'is there already' if response is None else summary(response)}")
             for path in paths:
                 print(path)
     return report_failed(failed, count)

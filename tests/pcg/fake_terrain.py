@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pcg.assets.job import sketch_sha256
-from pcg.assets.terrain import make_terrain
+from pcg.assets.sketch import sketch_sha256
+from pcg.assets.terrain import Land, Output, make_terrain
 from runtime.errors import Code, RpcError
 
 LIMIT = 2049
@@ -64,10 +65,12 @@ class FakeRuntime:
         return {k: made[k]() for k in params["layers"]} | about | {"biome_palette": PALETTE, "provenance": provenance}
 
 
-def make(runtime: FakeRuntime, out: Path, size: int | None = 300, seed: int = 7, **options: Any) -> list[Path]:
-    params = {"lod": options.pop("lod", 0)}
-    form, count = options.pop("form", None), options.pop("count", None)
-    return list(make_terrain(runtime, out, seed, count, params, form, size=size, **options))
+def make(runtime: Any, out: Path, size: int | None = 300, seed: int = 7, **options: Any) -> list[Path]:
+    """Make a map. `options`: fields of Land and of Output, and lod, count and force."""
+    land = {"params": {"lod": options.pop("lod", 0)}, "size": size}
+    land |= {field.name: options.pop(field.name) for field in fields(Land) if field.name in options}
+    count, force = options.pop("count", None), options.pop("force", False)
+    return list(make_terrain(runtime, out, Land(**land), Output(**options), seed, count, force=force))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

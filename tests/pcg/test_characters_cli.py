@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw
 from pcg import cli
 from pcg.assets.characters import make_characters, make_monsters, parse_formats, parse_wishes, read_colours
 from pcg.assets.drawing import read_front
-from pcg.assets.verify_characters import holds_sprite, verify_sprite
+from pcg.assets.verify.characters import is_sprite
+from pcg.assets.verify.families import verify
 from pcg.writers.sprites.sheet import decode_picture
 from runtime.local import Local
 
@@ -168,18 +169,18 @@ def test_what_was_written_is_verified(runtime: Local, tmp_path: Path) -> None:
     _ = list(make_monsters(runtime, tmp_path, {"category": "demon"}, 7, 2))
     names = ["drawn.png", "drawn.json", "drawn/walk_left_2.png", "made.png", "monster-8.png"]
     for name in names:
-        assert holds_sprite(tmp_path / name)
-        assert verify_sprite(runtime, tmp_path / name) is None
-    assert not holds_sprite(tmp_path / "hero.png")
-    assert not holds_sprite(tmp_path / "made.CREDITS.txt")
+        assert is_sprite(tmp_path / name)
+        assert verify(runtime, tmp_path / name) is None
+    assert not is_sprite(tmp_path / "hero.png")
+    assert not is_sprite(tmp_path / "made.CREDITS.txt")
     with Image.open(tmp_path / "monster-8.png") as picture:
         text = picture.info["pcg:asset"]
     assert json.loads(text)["provenance"]["params"]["seed"] == 8
 
     for name, place in (("drawn.png", (20, 20)), ("drawn.png", (150, 30)), ("monster-8.png", (3, 3))):
         _spoil(tmp_path / name, *place)
-        assert verify_sprite(runtime, tmp_path / name) is not None
-    assert "drawn.png: " in str(verify_sprite(runtime, tmp_path / "drawn.json"))
+        assert verify(runtime, tmp_path / name) is not None
+    assert "drawn.png: " in str(verify(runtime, tmp_path / "drawn.json"))
 
 
 def _spoil(path: Path, row: int, column: int) -> None:

@@ -52,7 +52,7 @@ def test_a_file_that_begins_with_a_dash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pcg.commands.making.open_runtime", lambda *_: nullcontext(FakeRuntime()))
+    monkeypatch.setattr("pcg.commands.terrain.open_runtime", lambda *_: nullcontext(FakeRuntime()))
     assert run("terrain", "-x.png", "--size", "20") == 2
     assert "if -x.png is a file, write ./-x.png, or put it last, after --" in capsys.readouterr().err
     assert run("terrain", "./-x.png", "--size", "20") == 0
@@ -65,11 +65,11 @@ def test_a_file_that_begins_with_a_dash(
 def test_an_interrupted_command_ends_at_once_whatever_still_runs() -> None:
     """A process whose other threads can't be stopped."""
     code = (
-        "import threading, time, pcg.cli, pcg.commands.making as making\n"
+        "import threading, time, pcg.cli, pcg.commands.terrain as terrain\n"
         "def work(*_):\n"
         "    threading.Thread(target=time.sleep, args=(3600,)).start()\n"
         "    raise KeyboardInterrupt\n"
-        "making.open_runtime = work\n"
+        "terrain.open_runtime = work\n"
         "pcg.cli.main()"
     )
     done = subprocess.run([sys.executable, "-c", code, "terrain", "x.png"], capture_output=True, text=True, timeout=200)

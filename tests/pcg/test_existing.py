@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from PIL import Image
 from pcg.assets import region
 from pcg.assets.characters import make_characters, make_monsters
 from pcg.assets.levels import level_paths, make_levels, resolve_suffixes
-from pcg.assets.terrain import make_terrain, verify_file
 from pcg.assets.tiles import Grid
+from pcg.assets.verify.families import verify
 from pcg.cli import main
 from pcg.writers.levels.tilemap import read_level
 from runtime.errors import Code, RpcError
@@ -85,7 +84,7 @@ def test_a_map_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     make(FakeRuntime(), tmp_path / "a.png", **options)
     assert contents(tmp_path) == before
     make(FakeRuntime(), tmp_path / "a.png", layers=("slope",))
-    assert verify_file(FakeRuntime(), tmp_path / "a.slope.png") is None
+    assert verify(FakeRuntime(), tmp_path / "a.slope.png") is None
 
 
 @pytest.mark.parametrize(
@@ -107,13 +106,13 @@ def test_another_map_is_not_replaced(tmp_path: Path, options: dict[str, Any], wo
     assert (runtime.calls, contents(tmp_path)) == (0, before)
     make(runtime, tmp_path / "a.r16", force=True, **options)
     assert contents(tmp_path) != before
-    assert verify_file(runtime, tmp_path / "a.r16") is None
+    assert verify(runtime, tmp_path / "a.r16") is None
 
 
 def test_two_styles_into_one_folder(tmp_path: Path) -> None:
     def batch(style: str, runtime: Any, **options: Any) -> list[Path]:
         params = {"lod": 0, "style": style}
-        return list(make_terrain(runtime, tmp_path, 3, 3, params, "r16", size=40, preview=False, **options))
+        return make(runtime, tmp_path, 40, 3, count=3, params=params, form="r16", preview=False, **options)
 
     batch("alpine", FakeRuntime())
     (tmp_path / "terrain-3.r16").unlink()
@@ -138,7 +137,7 @@ def test_a_users_own_file_is_not_replaced(tmp_path: Path, name: str) -> None:
         make(runtime, tmp_path / "a.png", **options)
     assert (runtime.calls, contents(tmp_path)) == (0, before)
     make(runtime, tmp_path / "a.png", force=True, **options)
-    assert verify_file(runtime, tmp_path / "a.png") is None
+    assert verify(runtime, tmp_path / "a.png") is None
 
 
 def test_formats_of_one_name_have_previews_of_their_own(tmp_path: Path) -> None:
@@ -168,7 +167,7 @@ def test_another_interrupted_job_is_given_up_with_force(tmp_path: Path, monkeypa
     with pytest.raises(ValueError, match="seed 7, now 8"):
         make(FakeRuntime(), tmp_path / "a.png", seed=8)
     make(FakeRuntime(), tmp_path / "a.png", seed=8, force=True)
-    assert verify_file(FakeRuntime(), tmp_path / "a.png") is None
+    assert verify(FakeRuntime(), tmp_path / "a.png") is None
     assert not list(tmp_path.glob("*.part*"))
 
 
@@ -187,10 +186,6 @@ class FakeAssets:
     def __init__(self, sha256: str = "ab" * 32, unsatisfied: tuple[int, ...] = ()) -> None:
         self.sha256, self.unsatisfied = sha256, unsatisfied
         self.seeds: list[int] = []
-
-    def call_reporting(self, method: str, report: Callable[[int, int], None], /, **params: Any) -> Any:
-        report(1, 1)
-        return self.call(method, **params)
 
     def call(self, method: str, /, **params: Any) -> Any:
         if method == "models.describe":
@@ -214,6 +209,10 @@ class FakeAssets:
             return made | {"image": image, "attributes": {"hair": "long"}, "colors": 2}
         images = rng.integers(0, 2, (params["count"], 32, 32, 1), np.uint8).repeat(4, 3) * 255
         return made | {"images": images, "categories": ["demon"] * params["count"]}
+
+    def call_reporting(self, method: str, report: Any, /, **params: Any) -> Any:
+        report(0, 64)
+        return self.call(method, **params)
 
 
 def levels(
@@ -323,7 +322,7 @@ def test_a_sheet_goes_on_after_a_batch_that_was_killed(tmp_path: Path) -> None:
     assert (tmp_path / "character-2.preview.png").exists()
 
 
-@pytest.mark.parametrize(("verb", "module"), [("level", "making"), ("character", "characters")])
+@pytest.mark.parametrize(("verb", "module"), [("level", "levels"), ("character", "characters")])
 def test_a_seed_of_which_nothing_comes_ends_no_batch(
     tmp_path: Path, verb: str, module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -94,7 +94,7 @@ def test_what_is_wrong_with_the_file_is_told_before_a_runtime_is_opened(
     def opened(*_: object) -> None:
         raise AssertionError("a runtime takes seconds to import")
 
-    monkeypatch.setattr("pcg.commands.making.open_runtime", opened)
+    monkeypatch.setattr("pcg.commands.levels.open_runtime", opened)
     (tmp_path / "level.txt").write_text(content)
     assert run("solve", tmp_path / "level.txt") == 1
     assert words in capsys.readouterr().err

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from fake_terrain import make
 
 from pcg.assets import rivers
 from pcg.assets.region import Region
 from pcg.assets.rivers import find_rivers, geojson, rivers_path, rivers_region
-from pcg.assets.terrain import make_terrain, verify_file
-from runtime.content.terrain.rivers import MINIMUM_KM2
+from pcg.assets.verify.families import verify
 from runtime.local import Local
 
 KM2 = 8.0
@@ -52,7 +52,7 @@ def test_a_large_map_has_the_lines_that_one_request_has(
 
 
 def write(runtime: Local, out: Path, region: Region, **more: Any) -> list[Path]:
-    return list(make_terrain(runtime, out, 3, None, {"lod": 1}, None, x=region.x, y=region.y, rivers_km2=KM2, **more))
+    return make(runtime, out, seed=3, lod=1, x=region.x, y=region.y, rivers_km2=KM2, **more)
 
 
 def test_rivers_lie_where_the_geotiff_has_their_ground(runtime: Local, region: Region, tmp_path: Path) -> None:
@@ -89,21 +89,17 @@ def test_rivers_are_verified(runtime: Local, region: Region, tmp_path: Path) -> 
     out = tmp_path / "world.r16"
     write(runtime, out, region, size=120, preview=False)
     path = rivers_path(out)
-    assert verify_file(runtime, path) is None
+    assert verify(runtime, path) is None
     text = path.read_bytes()
     path.write_bytes(text.replace(b'"width_m": ', b'"width_m": 1', 1))
-    assert verify_file(runtime, path) == "its rivers differ, first in line 2"
+    assert verify(runtime, path) == "its rivers differ, first in line 2"
     path.write_bytes(text[: len(text) // 2])
-    assert "its rivers differ" in str(verify_file(runtime, path))
+    assert "its rivers differ" in str(verify(runtime, path))
     sidecar = path.with_name(path.name + ".json")
     about = json.loads(sidecar.read_bytes())
     about["provenance"]["sha256"] = "0" * 64
     sidecar.write_bytes(json.dumps(about).encode())
-    assert "another version" in str(verify_file(runtime, path))
-
-
-def test_what_can_be_asked_for_is_what_the_runtime_takes() -> None:
-    assert (rivers.SMALLEST_KM2, rivers.LARGEST_KM2) == MINIMUM_KM2
+    assert "another version" in str(verify(runtime, path))
 
 
 def test_no_rivers_are_an_empty_collection() -> None:
@@ -118,7 +114,7 @@ def test_rivers_that_there_can_not_be_are_refused_before_anything_is_made(runtim
         ({"size": 64, "rivers_km2": 2.0}, "--rivers-from 2 is out of range; 5 to 500"),
     ):
         with pytest.raises(ValueError, match=words):
-            list(make_terrain(runtime, tmp_path / "a.png", 1, None, {}, None, **{"rivers_km2": 20.0} | more))
+            make(runtime, tmp_path / "a.png", **{"size": None, "seed": 1, "params": {}, "rivers_km2": 20.0} | more)
         assert not list(tmp_path.iterdir())
 
 

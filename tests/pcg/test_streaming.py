@@ -17,9 +17,9 @@ from fake_terrain import FakeRuntime, contents, make
 from PIL import Image
 
 from pcg.assets import region
-from pcg.assets.job import sketch_sha256
-from pcg.assets.terrain import verify_file
+from pcg.assets.sketch import sketch_sha256
 from pcg.assets.tiles import Grid
+from pcg.assets.verify.families import verify
 from pcg.writers import png
 from pcg.writers.terrain import flat
 from pcg.writers.terrain.heightmap import preview_path
@@ -82,7 +82,7 @@ def test_strips_hold_what_one_request_holds(tmp_path: Path, form: str, lod: int)
     }
     assert not list(tmp_path.glob("*.part*"))
     for path in (out, preview_path(out)):
-        assert verify_file(FakeRuntime(), path) is None
+        assert verify(FakeRuntime(), path) is None
 
 
 def test_one_request_and_many_give_the_same_r16(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +114,7 @@ def test_layers_stand_beside_the_heights(tmp_path: Path, flip: bool) -> None:
     found = np.load(tmp_path / flow) if flip else tifffile.imread(tmp_path / flow)
     assert np.array_equal(found, truth(300, "flow")[order])
     for name in names:
-        assert verify_file(FakeRuntime(), tmp_path / name) is None, name
+        assert verify(FakeRuntime(), tmp_path / name) is None, name
     with Image.open(tmp_path / "a.preview.png") as image:
         north_up = np.asarray(image)
     make(FakeRuntime(), tmp_path / "b.png")
@@ -127,12 +127,12 @@ def test_layers_stand_beside_the_heights(tmp_path: Path, flip: bool) -> None:
 def test_verify_sees_a_change(tmp_path: Path, name: str, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
     make(FakeRuntime(), tmp_path / ("a.r16" if name == "a.r16" else "a.png"), layers=("flow", "splat"))
     monkeypatch.setattr("pcg.writers.terrain.rows.WHOLE_PIXELS", 0)
-    assert verify_file(FakeRuntime(), tmp_path / name) is None
+    assert verify(FakeRuntime(), tmp_path / name) is None
     data = bytearray((tmp_path / name).read_bytes())
     data[at] ^= 1
     (tmp_path / name).write_bytes(data)
-    assert verify_file(FakeRuntime(), tmp_path / name) is not None
-    assert "another version" in (verify_file(FakeRuntime(sha256="cd" * 32), tmp_path / name) or "")
+    assert verify(FakeRuntime(), tmp_path / name) is not None
+    assert "another version" in (verify(FakeRuntime(sha256="cd" * 32), tmp_path / name) or "")
 
 
 @pytest.mark.usefixtures("small_requests")
@@ -213,7 +213,7 @@ def test_a_full_disk_loses_nothing(
     runtime = FakeRuntime()
     make(runtime, out, seed=7, layers=("normal",), force=True)
     assert runtime.calls == 25 - 5 * strips
-    assert verify_file(runtime, out) is None
+    assert verify(runtime, out) is None
     assert not list(tmp_path.glob("*.part*"))
 
 
@@ -228,7 +228,7 @@ def test_memory_does_not_grow_with_the_map(tmp_path: Path, form: str, monkeypatc
     make(FakeRuntime(), out, size=4096, preview=False)
     _, written = tracemalloc.get_traced_memory()
     tracemalloc.reset_peak()
-    assert verify_file(FakeRuntime(), out) is None
+    assert verify(FakeRuntime(), out) is None
     _, verified = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert written < 4096 * 4096  # half of the heights
@@ -278,11 +278,11 @@ def test_an_exr_of_another_program_is_told_from_ours(tmp_path: Path) -> None:
     ):
         with OpenEXR.File(dict(header), channels) as file:
             file.write(str(out))
-        found = verify_file(FakeRuntime(), out)
+        found = verify(FakeRuntime(), out)
         assert found == fault if fault is None else fault in str(found)
     for data, fault in ((b"v/1", "ends within its header"), (b"\x89PNG\r\n\x1a\n", "no OpenEXR file")):
         out.write_bytes(data)
-        assert fault in str(verify_file(FakeRuntime(), out))
+        assert fault in str(verify(FakeRuntime(), out))
 
 
 def test_a_tiff_over_four_gigabytes_is_a_bigtiff(tmp_path: Path) -> None:
@@ -324,9 +324,9 @@ def test_tiles(tmp_path: Path, naming: Any, names: list[str], side: int) -> None
     assert said["minimum_m"] == whole.min() / 4 - 4096
     assert [tile["file"] for tile in said["tiles"]] == [f"{n}.raw" for n in names]
     assert json.loads((tmp_path / f"{names[1]}.raw.json").read_text())["tile"]["column"] == 1
-    assert verify_file(FakeRuntime(), made[-1]) is None
+    assert verify(FakeRuntime(), made[-1]) is None
     (tmp_path / f"{names[4]}.raw").unlink()
-    assert verify_file(FakeRuntime(), made[-1]) == f"{names[4]}.raw: no file {tmp_path / names[4]}.raw"
+    assert verify(FakeRuntime(), made[-1]) == f"{names[4]}.raw: no file {tmp_path / names[4]}.raw"
 
 
 def test_unity_names_sort_as_text() -> None:
@@ -376,11 +376,11 @@ def test_sketches(tmp_path: Path, lod: int) -> None:
     assert said["sketch"] == {"file": "a.sketch.npy", "sha256": sketch_sha256(sketch)}
     assert said["provenance"]["params"]["control_sha256"] == sketch_sha256(sketch)
     for name in ("a.png", "a.preview.png"):
-        assert verify_file(FakeRuntime(), tmp_path / name) is None
+        assert verify(FakeRuntime(), tmp_path / name) is None
     np.save(tmp_path / "a.sketch.npy", sketch + 1)
-    assert "another sketch" in (verify_file(FakeRuntime(), tmp_path / "a.png") or "")
+    assert "another sketch" in (verify(FakeRuntime(), tmp_path / "a.png") or "")
     (tmp_path / "a.sketch.npy").unlink()
-    assert "a.sketch.npy, is not beside it" in (verify_file(FakeRuntime(), tmp_path / "a.png") or "")
+    assert "a.sketch.npy, is not beside it" in (verify(FakeRuntime(), tmp_path / "a.png") or "")
 
 
 @pytest.mark.usefixtures("small_requests")
@@ -388,7 +388,7 @@ def test_tiles_of_a_sketch(tmp_path: Path) -> None:
     sketch = np.zeros((9, 12), np.float32)
     made = make(FakeRuntime(), tmp_path / "w.r16", None, sketch=sketch, grid=Grid(2, 2, 65, "unreal"))
     assert made[-1].name == "w.sketch.npy"
-    assert verify_file(FakeRuntime(), tmp_path / "w.tiles.json") is None
+    assert verify(FakeRuntime(), tmp_path / "w.tiles.json") is None
     with pytest.raises(ValueError, match="3x2 tiles of 65 are 193x129 pixels from 0, 0, the sketch makes 192x144"):
         make(FakeRuntime(), tmp_path / "w.r16", None, sketch=sketch, grid=Grid(3, 2, 65, "unreal"))
 

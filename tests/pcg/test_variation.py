@@ -13,9 +13,9 @@ from fake_terrain import FakeRuntime, make
 from PIL import Image
 
 from pcg.assets.characters import make_monsters, read_monster
-from pcg.assets.terrain import make_terrain, verify_file
+from pcg.assets.terrain import Output, make_terrain
 from pcg.assets.variation import vary_terrain
-from pcg.assets.verify_characters import verify_sprite
+from pcg.assets.verify.families import verify
 from pcg.cli import main
 from pcg.writers.provenance import read_asset
 from runtime.errors import Code, RpcError
@@ -25,9 +25,7 @@ from runtime.local import Local
 def make_varied(
     runtime: Any, path: Path, out: Path, count: int | None = None, seed: int = 50, **options: Any
 ) -> list[Path]:
-    one = vary_terrain(runtime, path)
-    place = {"x": one.x, "y": one.y, "window": one.window, "note": one.note}
-    return list(make_terrain(runtime, out, seed, count, one.params, None, sketch=one.sketch, **place, **options))
+    return list(make_terrain(runtime, out, vary_terrain(runtime, path), Output(**options), seed, count))
 
 
 @pytest.mark.parametrize(("x", "y", "size", "lod"), [(-100, 37, 70, 0), (48, -64, 40, 2), (0, 0, 1025, 0)])
@@ -48,13 +46,13 @@ def test_a_variation_has_the_large_forms_of_its_map(tmp_path: Path, x: int, y: i
     said = read_asset(tmp_path / "many" / "terrain-51.png")
     assert (said["width"], said["height"], said["lod"], said["seed"]) == (size, size, lod, 51)
     assert said["variation_of"]["params"]["seed"] == 7
-    assert verify_file(runtime, tmp_path / "many" / "terrain-51.png") is None
+    assert verify(runtime, tmp_path / "many" / "terrain-51.png") is None
 
 
 def test_a_variation_of_a_sketchs_map_is_of_the_sketch(tmp_path: Path) -> None:
     sketch = np.arange(12, dtype=np.float32).reshape(3, 4)
     runtime = FakeRuntime()
-    list(make_terrain(runtime, tmp_path / "a.png", 1, None, {"lod": 1, "grain": 0.5}, None, sketch=sketch))
+    make(runtime, tmp_path / "a.png", None, 1, params={"lod": 1, "grain": 0.5}, sketch=sketch)
     make_varied(runtime, tmp_path / "a.png", tmp_path / "b.png")
     again = vary_terrain(runtime, tmp_path / "b.png")
     assert np.array_equal(again.sketch, sketch)
@@ -88,7 +86,7 @@ def test_large_forms_stay_and_detail_does_not(tmp_path: Path) -> None:
     """On the model that is shipped."""
     with Local(device="cpu", threads=1) as runtime:
         params: dict[str, Any] = {"style": "alpine"}
-        list(make_terrain(runtime, tmp_path / "a.npy", 7, None, params, None, size=128, preview=False))
+        make(runtime, tmp_path / "a.npy", 128, params=params, preview=False)
         make_varied(runtime, tmp_path / "a.npy", tmp_path / "b.npy", preview=False)
         make_varied(runtime, tmp_path / "a.npy", tmp_path / "c.npy", seed=51, preview=False)
     forms, details = [], []
@@ -133,7 +131,7 @@ def test_a_monsters_file_is_varied_and_verified(runtime: Local, tmp_path: Path) 
     params = read_monster(runtime, tmp_path / "beast.png")
     assert params == {"vary": 7, "category": "slime", "truncation": 0.5, "model": "monster"}
     list(make_monsters(runtime, tmp_path / "litter", params | {"change": 0.2}, 1, 3))
-    assert verify_sprite(runtime, tmp_path / "litter" / "monster-2.png") is None
+    assert verify(runtime, tmp_path / "litter" / "monster-2.png") is None
     with pytest.raises(ValueError, match="itself a variation, of the monster of seed 7"):
         read_monster(runtime, tmp_path / "litter" / "monster-2.png")
     with pytest.raises(FileExistsError, match=r"change 0\.2, now 0\.3"):

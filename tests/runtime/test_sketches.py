@@ -10,9 +10,8 @@ import pytest
 from lands import ALL_LAYERS, QUARTER, fault, metres
 from numpy.typing import NDArray
 
-from runtime.content.terrain.ground import PIXELS_PER_CELL, mirrored
-from runtime.content.terrain.sketches import HIGHEST_M, LOWEST_M
-from runtime.content.terrain.windows import LODS
+from runtime.content.terrain.ground import mirrored
+from runtime.content.terrain.measures import HIGHEST_M, LODS, LOWEST_M, PIXELS_PER_CELL
 from runtime.errors import Code
 from runtime.local import Local
 from runtime.service import Service

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from runtime.content.terrain import ground, layers
 from runtime.content.terrain import requests as terrain
-from runtime.content.terrain.ground import PIXELS_PER_CELL, STEPS_A_METRE, classic_noise
+from runtime.content.terrain.ground import STEPS_A_METRE, classic_noise
 from runtime.content.terrain.layers import quarter_metres
+from runtime.content.terrain.measures import LODS, PIXELS_PER_CELL
 from runtime.content.terrain.sketches import SketchRequest
 from runtime.content.terrain.styles import WEIGHT_SUM, style_weights
-from runtime.content.terrain.windows import LODS
 from runtime.errors import Code
 from runtime.local import Local
 from runtime.service import Service

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pcg.writers.png import GREY, PALETTE, RGB, RGBA
+from runtime.content.terrain.measures import OFFSET_M, SCALE_M
 
 Form = Literal["png", "r16", "raw", "tif", "exr", "npy"]
 SUFFIXES: dict[str, Form] = {
@@ -41,7 +42,7 @@ class Layer:
 
 LAYERS = {
     # Scale and offset of heights are the runtime's, which says them with every chunk.
-    "height": Layer(16, GREY, 2, 0.25, -4096.0, "metres = value * scale + offset"),
+    "height": Layer(16, GREY, 2, SCALE_M, OFFSET_M, "metres = value * scale + offset"),
     "normal": Layer(
         8,
         RGB,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from runtime.content.checks import parameter_error
+from runtime.content.terrain.measures import LODS
 from runtime.content.terrain.requests import ChunkOptions
-from runtime.content.terrain.windows import LODS
 from runtime.errors import Code
 
 MAX_CHUNKS = 1024  # in one request

@@ -11,13 +11,14 @@ import noise
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.content.terrain.measures import PIXELS_PER_CELL
 from runtime.engine import Engine
 from runtime.lru import LRU
 from runtime.registry import ModelFile
 
 T = TypeVar("T")
 STEPS_A_METRE = 64
-PIXELS_PER_CELL, MARGIN_CELLS = 16, 8
+MARGIN_CELLS = 8
 SHEET_CELLS = 64  # a side of the control maps that are cached: 16 chunks of 256 pixels are made from one
 SHEET_MARGIN = 16  # cells more on every side: one pixel of the coarsest level, and room for MARGIN_CELLS and an edge
 SHEETS_BYTES = 18 << 20  # 256 sheets

@@ -17,10 +17,8 @@ from numpy.typing import NDArray
 from runtime.content.terrain import climate
 from runtime.content.terrain.fields import Float64s
 from runtime.content.terrain.ground import STEPS_A_METRE
+from runtime.content.terrain.measures import METRES_PER_PIXEL, OFFSET_M, SCALE_M
 from runtime.content.terrain.regions import Water
-
-METRES_PER_PIXEL = 90.0  # at level 0; doubled at each level
-SCALE_M, OFFSET_M = 0.25, -4096.0  # of heights on the wire
 
 
 class Layer(NamedTuple):

@@ -10,17 +10,11 @@ import msgspec
 from runtime.content.checks import one_of, parameter_error, within
 from runtime.content.provenance import provenance
 from runtime.content.terrain import climate, layers
-from runtime.content.terrain.ground import (
-    Ground,
-    Land,
-    LearnedControl,
-    Turn,
-    at_once,
-    classic_control,
-)
+from runtime.content.terrain.ground import Ground, Land, LearnedControl, Turn, at_once, classic_control
+from runtime.content.terrain.measures import LODS, METRES_PER_PIXEL, OFFSET_M, SCALE_M
 from runtime.content.terrain.regions import Regions
 from runtime.content.terrain.styles import style_weights
-from runtime.content.terrain.windows import LODS, Window, World
+from runtime.content.terrain.windows import Window, World
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError, shown
 from runtime.registry import ModelFile
@@ -189,9 +183,9 @@ def layers_of(ground: Ground, regions: Regions, window: Window, seed: int, names
     wanted = set(names)
     x, y = column << lod, row << lod
     made: dict[str, Any] = {
-        "scale": layers.SCALE_M,
-        "offset": layers.OFFSET_M,
-        "meters_per_pixel": layers.METRES_PER_PIXEL * 2**lod,
+        "scale": SCALE_M,
+        "offset": OFFSET_M,
+        "meters_per_pixel": METRES_PER_PIXEL * 2**lod,
         "seed": seed,
         "x": x,
         "y": y,

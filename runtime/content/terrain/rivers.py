@@ -21,14 +21,14 @@ from runtime.content.terrain import requests as terrain
 from runtime.content.terrain.courses import courses
 from runtime.content.terrain.ground import Ground, LearnedControl, Turn, at_once
 from runtime.content.terrain.lakes import lakes
+from runtime.content.terrain.measures import METRES_PER_PIXEL, MINIMUM_KM2, OFFSET_M, SCALE_M
 from runtime.content.terrain.regions import LAKE_DEPTH, LAKE_EXTENT, LAKE_PIXELS
 from runtime.content.terrain.streams import LEVEL, CoarseStreams
 from runtime.content.terrain.windows import Window, World
 from runtime.engine import Engine
 from runtime.registry import ModelFile
 
-CELL_KM2 = (layers.METRES_PER_PIXEL * 2**LEVEL / 1000) ** 2
-MINIMUM_KM2 = (5.0, 500.0)  # less is two cells or fewer, more is above streams.REACH cells
+CELL_KM2 = (METRES_PER_PIXEL * 2**LEVEL / 1000) ** 2
 # Bankfull width in metres over catchment in km^2, all of the United States: Bieger, Rathjens, Allen and Arnold 2015,
 # "Development and evaluation of bankfull hydraulic geometry relationships for the physiographic regions of the United
 # States", Journal of the American Water Resources Association 51, 842-858, table 3.
@@ -96,9 +96,9 @@ def rivers(
     found = trace(land, streams, lod, row, column, window.height, window.width, least)
     return found | {
         "end_names": list(polylines.ENDS),
-        "scale": layers.SCALE_M,
-        "offset": layers.OFFSET_M,
-        "meters_per_pixel": layers.METRES_PER_PIXEL * 2**lod,
+        "scale": SCALE_M,
+        "offset": OFFSET_M,
+        "meters_per_pixel": METRES_PER_PIXEL * 2**lod,
         "seed": request.seed,
         "x": column << lod,
         "y": row << lod,

@@ -12,18 +12,16 @@ from numpy.typing import NDArray
 
 from runtime.content.checks import parameter_error, within
 from runtime.content.provenance import provenance
-from runtime.content.terrain import layers
 from runtime.content.terrain import requests as terrain
-from runtime.content.terrain.ground import PIXELS_PER_CELL, Land, Turn, at_once, drawn_control
+from runtime.content.terrain.ground import Land, Turn, at_once, drawn_control
+from runtime.content.terrain.measures import HIGHEST_M, LOWEST_M, PIXELS_PER_CELL, SKETCH_CELLS
 from runtime.content.terrain.regions import Regions
 from runtime.content.terrain.windows import Window
 from runtime.engine import Engine
 from runtime.errors import Code, RpcError
 from runtime.registry import ModelFile
 
-LOWEST_M, HIGHEST_M = layers.OFFSET_M, layers.OFFSET_M + layers.SCALE_M * 65535  # what the wire's uint16 holds
 GRAIN_STEPS = 127  # the model's number for a grain of 1
-SKETCH_CELLS = (2, 1024)  # a side: fewer have no slope
 
 
 class SketchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,8 +10,6 @@ from runtime.content.terrain import layers
 from runtime.content.terrain.ground import TILE
 from runtime.registry import ModelFile
 
-LODS = 5  # levels of detail, 90 m to 1,440 m a pixel
-
 
 @dataclass(frozen=True)
 class World:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,16 @@ from numpy.typing import NDArray
 
 from pcg.assets.characters import MONSTER, SHEET
 from pcg.assets.region import Runtime, other_version
+from pcg.assets.verify.faults import fault_of
 from pcg.writers.provenance import read_asset
 from pcg.writers.sprites.sheet import decode_picture, frame_files
 from runtime.content.characters.atlas import SHEET_SHAPE, AtlasForm, atlas
-from runtime.errors import RpcError
 
 STANDING = "stand_down"
 Picture = NDArray[np.uint8]
 
 
-def holds_sprite(path: Path) -> bool:
+def is_sprite(path: Path) -> bool:
     """Whether a file is a character's sheet, a frame or an atlas of one, or a monster, made here."""
     try:
         if path.suffix.lower() == ".json":
@@ -31,27 +32,22 @@ def holds_sprite(path: Path) -> bool:
 
 
 def verify_sprite(runtime: Runtime, path: Path) -> str | None:
-    """Make a sprite again and compare its pixels; None when it is what it says, else what is wrong. An atlas stands for
-    the sheet beside it, too.
+    """Make a sprite again and compare its pixels. An atlas stands for the sheet beside it, too.
+
+    Returns:
+        What is wrong, or None.
 
     Raises:
-        ConnectionError: the server is gone.
+        as `pcg.assets.verify.faults` lists, if the file is damaged.
     """
-    try:
-        if path.suffix.lower() == ".json":
-            return _verify_atlas(runtime, path)
-        asset = read_asset(path)
-        made = asset["provenance"]
-        if (other := other_version(runtime, made)) is not None:
-            return other
-        found = decode_picture(path.read_bytes())
-        expected = _make(runtime, path, asset, found)
-    except ConnectionError:
-        raise
-    except LookupError as error:
-        return f"its provenance lacks {error}"
-    except (OSError, ValueError, TypeError, AttributeError, RpcError) as error:
-        return str(error)
+    if path.suffix.lower() == ".json":
+        return _verify_atlas(runtime, path)
+    asset = read_asset(path)
+    made = asset["provenance"]
+    if (other := other_version(runtime, made)) is not None:
+        return other
+    found = decode_picture(path.read_bytes())
+    expected = _make(runtime, path, asset, found)
     if found.shape != expected.shape:
         return f"has {found.shape[1]}x{found.shape[0]} pixels, should have {expected.shape[1]}x{expected.shape[0]}"
     differing = int((found != expected).any(-1).sum())
@@ -68,10 +64,10 @@ def _make(runtime: Runtime, path: Path, asset: dict[str, Any], found: Picture) -
         raise ValueError(f"its provenance names {made['method']!r:.40}, which makes no sprites")
     if params.pop("front_sha256", None) is not None:  # a sheet's standing frame is the front that it was made of
         params["front"] = _front(path, asset, found)
-    answer = runtime.call(SHEET, **params)
-    if answer["provenance"]["params"] != made["params"]:
+    response = runtime.call(SHEET, **params)
+    if response["provenance"]["params"] != made["params"]:
         raise ValueError("its standing front is another than it was made of")
-    return frame_files(answer["image"])[asset["frame"]] if asset["form"] == "frame" else answer["image"]
+    return frame_files(response["image"])[asset["frame"]] if asset["form"] == "frame" else response["image"]
 
 
 def _front(path: Path, asset: dict[str, Any], found: Picture) -> Picture:
@@ -89,5 +85,5 @@ def _verify_atlas(runtime: Runtime, path: Path) -> str | None:
     if said != atlas(image, form, indexed=asset["indexed"]):
         return "its frames or tags are not those of a sheet"
     sheet = path.with_name(Path(image).name)
-    fault = verify_sprite(runtime, sheet)
+    fault = fault_of(functools.partial(verify_sprite, runtime, sheet))
     return None if fault is None else f"{sheet.name}: {fault}"
