@@ -1,4 +1,4 @@
-"""Corpora of levels that the tests make."""
+"""Makes corpora of levels for tests."""
 
 from __future__ import annotations
 

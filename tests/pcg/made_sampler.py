@@ -1,4 +1,4 @@
-"""A level sampler of random weights, and levels of it hashed:  python made_sampler.py prints the hashes as JSON.
+"""A level sampler with random weights, and hashes of its levels:  python made_sampler.py prints them as JSON.
 
 Run by test_level_sampler.py in processes of their own, where the instruction set is limited from outside.
 """
@@ -26,7 +26,7 @@ FREE = -1
 
 
 def made_network(memory: int = 64) -> LevelNetwork:
-    """Random weights, large enough that what is far away matters, and none drawn by a library function."""
+    """A network with random hashed weights, large enough that distant tiles matter."""
     network = LevelNetwork(Context(len(ALPHABET.tiles), len(ALPHABET.counts)).rows, len(ALPHABET.tiles), 40, memory)
     number = 0
     with torch.no_grad():
@@ -58,7 +58,7 @@ def generate(
     temperature: int = 100,
     top_k: int = 0,
 ) -> torch.Tensor:
-    """Levels, by default free in all."""
+    """Generate levels, by default without conditions."""
     n = len(seeds)
     with torch.inference_mode():
         return sampler(
@@ -75,7 +75,7 @@ def generate(
 
 
 def fixed_tiles() -> torch.Tensor:
-    """A floor, a wall and a goal that are given."""
+    """Given tiles: a floor, a wall and a goal."""
     fixed = torch.full((HEIGHT, WIDTH), FREE)
     fixed[-1, :5] = 0
     fixed[2, 4] = 0

@@ -1,4 +1,4 @@
-"""The n-gram in a model file: true to the counts, exact, and served where levels are too few for a network."""
+"""The n-gram in a model file: true to the counts, exact, and served if levels are too few for a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Linearity and leniency of levels that are easy to judge, and their picture."""
+"""Linearity and leniency of levels with known values, and their picture."""
 
 from __future__ import annotations
 

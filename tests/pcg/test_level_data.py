@@ -1,4 +1,4 @@
-"""Reading corpora of levels, measuring them, and what a network sees of them."""
+"""Corpora of levels: reading, difficulty, and the network's input."""
 
 import dataclasses
 from pathlib import Path

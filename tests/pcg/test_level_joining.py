@@ -1,4 +1,4 @@
-"""Rooms that are joined while they are written: none is closed off, and what joins them is the network's own."""
+"""Rooms are joined during generation: none is closed off, and the network chooses the tiles that join them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def sampler() -> Any:
 
 
 def parts(level: torch.Tensor) -> int:
-    """How many areas of adjacent tiles there are that can be entered."""
+    """The number of areas of adjacent tiles that can be entered."""
     left = {(y, x) for y, x in ENTERED[level.long()].nonzero().tolist()}
     found = 0
     while left:
@@ -36,7 +36,7 @@ def parts(level: torch.Tensor) -> int:
 
 
 def sparse() -> Any:
-    """A network that likes walls, whatever is around: levels of many closed rooms, if it were left alone."""
+    """A network that prefers walls everywhere: without joining, its levels have many closed rooms."""
     network = made_network()
     with torch.no_grad():
         network.head.weight.zero_()

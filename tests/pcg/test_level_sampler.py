@@ -1,4 +1,4 @@
-"""The sampling loop: exact everywhere, true to what is asked, and true to the network it was made from."""
+"""The sampling loop: exact on every machine, and true to the request and to the trained network."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_what_is_due_is_written_before_the_level_ends_if_it_is_told(by_columns: 
 @pytest.mark.parametrize("by_columns", [False, True])
 @pytest.mark.parametrize("given", [False, True])
 def test_each_tile_is_the_likeliest_of_the_network_that_was_trained(by_columns: bool, given: bool) -> None:
-    """At temperature 0 the level is what the network, shown the whole level as training shows it, likes best."""
+    """At temperature 0 each tile is the likeliest one of the network that sees the whole level as in training."""
     sampler = made_sampler(by_columns=by_columns)
     fixed = fixed_tiles() if given else torch.full((HEIGHT, WIDTH), -1)
     asked = [6, 5, 40]

@@ -1,4 +1,4 @@
-"""The figures of level models on levels whose answers are known, and a whole evaluation of a small model."""
+"""The metrics of level models on levels with known results, and a whole evaluation of a small model."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ TINY = dataclasses.replace(PRESETS["level-sokoban"]["smoke"], steps=6, sample_ev
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Steps as small as these only wait for one another."""
+    """One thread: steps as small as these gain nothing from more."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -57,7 +57,7 @@ def test_a_run_describes_itself(run: Path) -> None:
 
 
 def test_it_learns(level_folder: Path, tmp_path: Path) -> None:
-    """Rooms have walls around them: after some small steps the model knows."""
+    """Rooms have walls around them, which the model learns in a few steps."""
     config = dataclasses.replace(TINY, steps=120, sample_every=120, tokens=600, memory=32)
     train(config, level_folder, tmp_path, "cpu")
     before = np.log(5)  # nats a tile, if nothing were known

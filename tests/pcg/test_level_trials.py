@@ -1,4 +1,4 @@
-"""Trials of levels.generate with small models: what is counted, that it goes on where it was cut off."""
+"""Trials of levels.generate with small models: the metrics, and resuming an interrupted run."""
 
 from __future__ import annotations
 

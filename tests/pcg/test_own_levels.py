@@ -1,4 +1,4 @@
-"""A user's own game from its folder to a proved level in a file, by the commands of docs/custom-games.md."""
+"""A custom game from its folder to a proved level in a file, by the commands of docs/custom-games.md."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def run(command: str) -> None:
-    """One of pcg's commands, which has to succeed."""
+    """Run a command of pcg, which has to succeed."""
     with pytest.raises(SystemExit) as ended:
         main(shlex.split(command)[1:])
     assert ended.value.code == 0, command

@@ -1,4 +1,4 @@
-"""Levels to learn from: all can be completed, and little is changed for it."""
+"""Training levels are repaired: all can be completed, with few changes."""
 
 from __future__ import annotations
 

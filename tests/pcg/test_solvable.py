@@ -1,4 +1,4 @@
-"""What is in the way of levels that aren't completed."""
+"""The causes for levels that the solver doesn't complete."""
 
 from __future__ import annotations
 
