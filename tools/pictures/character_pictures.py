@@ -85,6 +85,7 @@ def draw_bestiary(engine: Engine, models: Registry, folder: Path, out: Path) -> 
 
 
 def main() -> None:
+    """Draw the pictures that the arguments name, and save them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the character data")
     parser.add_argument("--models", type=Path, help="models folder; by default the bundled models")

@@ -57,7 +57,8 @@ def sketch() -> NDArray[np.uint8]:
     peaks = 0.75 + 0.25 * np.cos(9 * u + 2 * v)
     land = 60 + 220 * np.clip(inland, 0, 1) + 1900 * ridge * peaks * np.clip(inland, 0, 1)
     metres = np.where(inland > 0, land, SEA_M * np.clip(-2 * inland, 0.15, 1))
-    return np.rint((metres - LOW_M) / (HIGH_M - LOW_M) * 255).astype(np.uint8)
+    grey: NDArray[np.uint8] = np.rint((metres - LOW_M) / (HIGH_M - LOW_M) * 255).astype(np.uint8)
+    return grey
 
 
 def front() -> NDArray[np.uint8]:
@@ -68,7 +69,7 @@ def front() -> NDArray[np.uint8]:
     for colour, corners in SHAPES:
         draw.polygon([(middle + x, y) for x, y in corners], fill=colour)
         draw.polygon([(middle - 1 - x, y) for x, y in corners], fill=colour)
-    pixels = np.array(image)
+    pixels: NDArray[np.uint8] = np.array(image)
     solid = np.pad(pixels[..., 3] > 0, 1)
     beside = solid[:-2, 1:-1] | solid[2:, 1:-1] | solid[1:-1, :-2] | solid[1:-1, 2:]
     pixels[beside & ~solid[1:-1, 1:-1]] = (*OUTLINE, 255)
@@ -76,6 +77,7 @@ def front() -> NDArray[np.uint8]:
 
 
 def main() -> None:
+    """Draw the pictures that the arguments name, and save them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=DOCS / "examples")
     out = parser.parse_args().out

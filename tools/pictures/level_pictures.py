@@ -98,6 +98,7 @@ def in_rows(pictures: list[Image.Image], across: int) -> Image.Image:
 
 
 def main() -> None:
+    """Draw the pictures that the arguments name, and save them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of the corpora")
     parser.add_argument("--trials", type=Path, help="folder for what is made for ranges.png")

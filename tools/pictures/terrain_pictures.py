@@ -65,7 +65,8 @@ def fbm(like: NDArray[np.float32]) -> NDArray[np.float32]:
     """Eight octaves of Perlin noise with another land's mean and deviation."""
     rows = [[noise.pnoise2(x / 256, y / 256, octaves=8) for x in range(SIZE)] for y in range(SIZE)]
     heights = np.array(rows, np.float32)
-    return (heights - heights.mean()) / heights.std() * like.std() + like.mean()
+    scaled: NDArray[np.float32] = (heights - heights.mean()) / heights.std() * like.std() + like.mean()
+    return scaled
 
 
 def metres(chunk: dict[str, Any]) -> NDArray[np.float32]:
@@ -145,6 +146,7 @@ def sheet(images: list[Image.Image], columns: int, path: Path) -> None:
 
 
 def main() -> None:
+    """Draw the pictures that the arguments name, and save them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of elevation data")
     parser.add_argument("--out", type=Path, default=DOCS / "pictures")

@@ -117,7 +117,7 @@ def test_closing_answers_everyone_and_leaves_no_process(tmp_path: Path) -> None:
 
 PARENT = """
 import pathlib, sys, worker_tasks
-from runtime.workers import Workers
+from runtime.scheduling.workers import Workers
 if __name__ == "__main__":
     Workers(1).submit(worker_tasks.wait, pathlib.Path(sys.argv[1])).result()
 """

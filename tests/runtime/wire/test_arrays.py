@@ -1,3 +1,5 @@
+"""Arrays as maps on the wire."""
+
 from __future__ import annotations
 
 import re

@@ -1,3 +1,5 @@
+"""MessagePack-RPC in both framings: bytes to events and back."""
+
 from __future__ import annotations
 
 import itertools
