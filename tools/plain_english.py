@@ -3,7 +3,7 @@
     python tools/plain_english.py               # every tracked text file
     python tools/plain_english.py FILE ...
 
-It prints FILE:LINE, the phrase and what to write instead, and exits with 1 where it finds one. To extend the list, add a
+It prints FILE:LINE, the phrase and what to write instead, and exits with 1 if it finds one. To extend the list, add a
 line to PHRASES: a regular expression, in which a space stands for any white space (also a line break), and the advice.
 """
 
