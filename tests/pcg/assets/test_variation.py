@@ -111,6 +111,7 @@ def monster(runtime: Local, **params: Any) -> Any:
     return runtime.call("characters.monster", **params)
 
 
+@pytest.mark.slow
 def test_a_monsters_variations_are_between_it_and_others_of_its_kind(runtime: Local) -> None:
     base = monster(runtime, seed=7)
     same = monster(runtime, seed=20, count=6, vary=7, change=0.0)

@@ -131,6 +131,7 @@ def test_a_palette_file_is_kept_to(runtime: Local, tmp_path: Path) -> None:
         assert picture.mode == "P"
 
 
+@pytest.mark.slow
 def test_a_batch_goes_on_where_it_ended(runtime: Local, tmp_path: Path) -> None:
     calls = []
 

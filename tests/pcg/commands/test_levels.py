@@ -144,6 +144,7 @@ def test_levels_from_files(made: Path, level_models: Path, tmp_path: Path) -> No
     assert run("verify", tmp_path / "other.json", "--models", level_models) == 0
 
 
+@pytest.mark.slow
 def test_a_server_gives_the_same_bytes(made: Path, level_models: Path, tmp_path: Path) -> None:
     with serving(level_models, "--quiet") as server:
         address = f"127.0.0.1:{server.port}"

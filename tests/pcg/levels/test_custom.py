@@ -61,6 +61,7 @@ def test_the_document_runs(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys
     run("pcg verify new.tmx --models models/")
 
 
+@pytest.mark.slow
 def test_it_is_measured(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(folder)
     run("pcg eval level-custom runs/caves --data caves/ --trials trials/ --seeds 5 --out quality.json")

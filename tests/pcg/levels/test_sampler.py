@@ -41,6 +41,7 @@ def one_hash_a_kind(found: dict[str, str]) -> dict[str, str]:
     return {kind: digests.pop() for kind, digests in kinds.items()}
 
 
+@pytest.mark.slow
 def test_levels_are_the_same_in_any_batch_precision_thread_count_and_instruction_set(sampler: Any) -> None:
     here = one_hash_a_kind(hashes(sampler))
     assert len(set(here.values())) == 3

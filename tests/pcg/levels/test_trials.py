@@ -49,6 +49,7 @@ def test_what_is_asked_for_is_what_the_corpus_has(level_folder: Path) -> None:
     assert askable(load_corpus(level_folder, find_game("dungeon"))) == {"enemies": 4, "items": 2, "hazards": 2}
 
 
+@pytest.mark.slow
 def test_a_models_trials(
     level_models: Path, level_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,11 @@ from runtime.wire.protocol import Framing, Notification, Response
 ATTACKS = sorted((Path(__file__).parents[2] / "attacks").glob("*.hex"))
 PATIENCE_S = 5  # of the server, for a handshake
 MORE_BYTES = 160 << 20  # of memory than before all attacks: two of the largest messages, read, decoded and freed late
+SLOW = (pytest.mark.slow,)
+SLOW_STEMS = {
+    *("bomb_row", "ws_empty", "ws_fragments_too_long", "ws_plain_messages", "ws_prefixed", "ws_text"),
+    *("ws_text_not_utf8", "ws_two_messages"),
+}
 UPGRADE = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -115,11 +120,16 @@ async def until_closed(peer: BarePeer) -> None:
             pass
 
 
+def is_slow(path: Path) -> bool:
+    """Whether it is one of many messages, or one that a timeout ends or that a search answers."""
+    return "flood" in path.stem or path.stem in SLOW_STEMS
+
+
 def test_the_attacks_are_there() -> None:
     assert len(ATTACKS) >= 200
 
 
-@pytest.mark.parametrize("path", ATTACKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [pytest.param(p, marks=SLOW if is_slow(p) else (), id=p.stem) for p in ATTACKS])
 async def test_attack(target: Target, path: Path) -> None:
     attack = load(path)
     logged = target.log.stat().st_size
@@ -161,6 +171,7 @@ async def test_attack(target: Target, path: Path) -> None:
     assert not re.search("^(?:ERROR|CRITICAL|Traceback)", new, re.MULTILINE), new
 
 
+@pytest.mark.slow
 async def test_a_flood_whose_answers_nobody_reads(target: Target) -> None:
     """Twenty clients ask for 30,000 large answers each, or as many as are taken from them, and read none."""
     request = msgpack.packb([0, 1, "models.describe", [{"name": "terrain-detail"}]])
@@ -177,6 +188,7 @@ async def test_a_flood_whose_answers_nobody_reads(target: Target) -> None:
     other.writer.close()
 
 
+@pytest.mark.slow
 async def test_a_flood_of_connections(target: Target) -> None:
     """More than there are: those too many are told so, and when some have gone others are served."""
     links = [await asyncio.open_connection("127.0.0.1", target.port) for _ in range(300)]

@@ -28,6 +28,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_crowd_on_few_descriptors_keeps_nobody_out_and_fills_no_log(models: Path, tmp_path: Path) -> None:
     """400 silent connections on 200 descriptors, half of them at their WebSocket handshake; then one with a token."""
     tokens, log = tmp_path / "tokens", tmp_path / "log"

@@ -71,6 +71,7 @@ async def test_clients_gone_in_the_middle_of_a_response(service, connect, abrupt
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
+@pytest.mark.slow
 async def test_a_hundred_slow_writers_hold_up_nobody(service, connect):
     """A byte in a while from each, of a message that never gets whole; then each is told why it is cut off."""
     async with Server(service, port=0, limits=Limits(message_timeout_s=1.0)) as server:
@@ -98,6 +99,7 @@ def result_files(folder: Path, count: int) -> list[Path]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="a process's limits can't be changed from outside here")
 def test_a_disk_that_fills_and_files_that_rot(land: Path, tmp_path: Path) -> None:
     """The answers are the same all the while; what could not be kept is said once, and kept when there is room."""
@@ -244,6 +246,7 @@ class Asker(threading.Thread):
         self._link.close()
 
 
+@pytest.mark.slow
 def test_sigterm_under_load_answers_or_refuses_every_request(land: Path) -> None:
     """Each client has asked for four times as much as may be in flight. Nobody is reset, and the exit is 0."""
     with serving(land, "--workers", 0, "--drain-s", 60) as server:
@@ -270,6 +273,7 @@ def test_sigterm_under_load_answers_or_refuses_every_request(land: Path) -> None
         assert any(answer.error is None for answer in asker.answers)
 
 
+@pytest.mark.slow
 def test_a_drain_has_an_end(land: Path) -> None:
     """What is not done within the time is refused by number."""
     with serving(land, "--workers", 0, "--drain-s", 0) as server:
@@ -293,6 +297,7 @@ def worker_processes(server: Process) -> list[psutil.Process]:
     return [child for child in children if "multiprocessing.spawn" in " ".join(child.cmdline())]
 
 
+@pytest.mark.slow
 def test_workers_killed_under_load(land: Path) -> None:
     """What they worked on is done again, or answered by number; nobody else notices."""
 
@@ -333,6 +338,7 @@ def test_workers_killed_under_load(land: Path) -> None:
 # A crowd (of 500, for a minute: tests/benchmarks/test_load.py)
 
 
+@pytest.mark.slow
 def test_a_hundred_clients_at_once(land: Path) -> None:
     """More than there are places in the queue: all are answered, or told when to come back."""
 

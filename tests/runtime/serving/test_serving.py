@@ -211,7 +211,7 @@ time.sleep(600)
 """
 
 
-@pytest.mark.parametrize("who", ["tests", "demo"])
+@pytest.mark.parametrize("who", ["tests", pytest.param("demo", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_server_ends_with_who_started_it(models: Path, who: str, number: signal.Signals) -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
