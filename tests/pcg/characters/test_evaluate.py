@@ -88,6 +88,7 @@ def test_ranks() -> None:
     assert rank_auc(np.array([[1.0]]), np.array([[1.0], [0.0]])) == 0.75
 
 
+@pytest.mark.slow
 def test_judges_see_what_differs_and_nothing_else() -> None:
     red, blue = spots(RED, 60, 2), spots(BLUE, 60, 3)
     assert judges.told_apart(red, blue, 60, 0, steps=60) > 0.95
@@ -113,7 +114,7 @@ def test_shares_and_what_depends_on_them() -> None:
     assert rows["smallest share of a group, of its share in training"].value == pytest.approx(0.4 / (80 / 140))
 
 
-@pytest.mark.parametrize("name", ["character-front", "character-walk", "monster"])
+@pytest.mark.parametrize("name", ["character-front", pytest.param("character-walk", marks=pytest.mark.slow), "monster"])
 def test_untrained_models_are_measured(
     name: str,
     character_models: Path,
@@ -149,6 +150,7 @@ def test_untrained_models_are_measured(
         assert any(metric.startswith("share of ") for metric in rows)
 
 
+@pytest.mark.slow
 def test_a_front_of_many_colours_walks_too(character_models: Path) -> None:
     many = np.full((1, 64, 64, 4), 255, np.uint8)
     many[..., 0] = np.arange(64)[:, None] * 4  # 64 colours, one more than a walk takes

@@ -49,6 +49,7 @@ def walk(walker: WalkGenerator) -> Any:
     return scripted(ExactWalk(walker, *fronts(16, 0)))
 
 
+@pytest.mark.slow
 def test_walks_are_the_same_in_every_precision_and_batch(walk: Any) -> None:
     given = fronts(2, 1)
     with torch.inference_mode():
@@ -68,6 +69,7 @@ def test_walks_hold_the_colours_of_the_front(walk: Any) -> None:
         assert set(walk(front, palette).unique().tolist()) <= set(front.unique().tolist())
 
 
+@pytest.mark.slow
 def test_integers_walk_as_the_floats_do(walker: WalkGenerator) -> None:
     front, palette = fronts(2, 3)
     module = ExactWalk(walker, *fronts(16, 0))

@@ -193,6 +193,7 @@ def test_between_two_seeds(runtime: Local) -> None:
     assert not np.array_equal(front(seed=1, seed_b=2), front(seed=1))
 
 
+@pytest.mark.slow
 def test_a_variation_keeps_what_it_does_not_change(runtime: Local) -> None:
     base = runtime.call("characters.sheet", seed=4)
     same = runtime.call("characters.sheet", seed=9, vary=4, change=0)

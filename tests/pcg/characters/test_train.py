@@ -61,6 +61,7 @@ def test_training_moves_all_weights(run: Path, lesson: FrontLesson) -> None:
     assert not torch.equal(state["generator"]["head.weight"], state["average"]["head.weight"])
 
 
+@pytest.mark.slow
 def test_a_resumed_run_equals_an_unbroken_one(
     run: Path, characters_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

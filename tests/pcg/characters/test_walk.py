@@ -130,6 +130,7 @@ def test_the_supervised_loss_is_small_for_a_generator_that_is_right(characters_f
     assert torch.equal(play.real, play.fake)
 
 
+@pytest.mark.slow
 def test_training_leaves_a_run_whose_weights_have_moved(characters_folder: Path, tmp_path: Path) -> None:
     assert train(TINY, characters_folder, tmp_path, "cpu")
     stats = [json.loads(line) for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
