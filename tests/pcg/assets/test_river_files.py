@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,8 @@ KM2 = 8.0
 
 
 @pytest.fixture(scope="module")
-def runtime() -> Iterator[Local]:
-    with Local(device="cpu") as runtime:
-        yield runtime
+def runtime(bundled: Local) -> Local:
+    return bundled
 
 
 @pytest.fixture(scope="module")

@@ -129,6 +129,7 @@ def test_floors_are_those_of_halves() -> None:
     assert floor[figures.RESIDUAL] > 1
 
 
+@pytest.mark.slow
 def test_auc_is_a_half_for_the_same_kind_of_land_and_one_for_another() -> None:
     land, more, steeper = rough(60, 68), rough(60, 68, seed=1), rough(60, 68, seed=2, steep=4)
     found = aucs({"itself": (land, land), "more": (land, more), "steeper": (land, steeper)}, seeds=1, steps=20)
@@ -153,7 +154,7 @@ def write_region(folder: Path, sea_columns: int = 0, name: str = "bc_coast_mount
     return folder
 
 
-@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("training", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_evaluate_terrain_gives_every_figure_with_its_floor(
     training: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

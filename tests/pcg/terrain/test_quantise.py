@@ -86,6 +86,7 @@ def test_the_exact_control_map_is_that_of_the_float_network(
     assert torch.corrcoef(torch.stack([drawn.flatten(), real.flatten()]))[0, 1] > 0.98
 
 
+@pytest.mark.slow
 def test_layers_too_wide_to_be_exact_are_refused(generators: tuple[Generator, CoarseGenerator]) -> None:
     _, coarse = generators
     wide = Generator((1200, 8, 8, 8, 8), (2, 2, 2, 2, 0))

@@ -49,6 +49,7 @@ def test_a_run_describes_itself(run: Path) -> None:
     assert "bc_coast_mountains" not in about["regions"]
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_a_condensed_checkpoint(run: Path, dem_folder: Path, tmp_path: Path) -> None:
     whole = checkpoint.load(run)
     checkpoint.save(tmp_path, checkpoint.condense(whole))
@@ -113,6 +114,7 @@ def test_data_without_a_large_crop_is_taught_in_small_ones(dem_folder: Path) -> 
         assert not lesson.fits(1000)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_equals_an_unbroken_one(
     run: Path, dem_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +196,7 @@ def test_cuda_asked_for_in_vain_is_an_error(dem_folder: Path, tmp_path: Path) ->
         train(TINY, dem_folder, tmp_path / "cuda", "cuda")
 
 
+@pytest.mark.slow
 def test_two_processes_train_and_agree(dem_folder: Path, tmp_path: Path) -> None:
     """Two gloo processes: training stops with an error where the ranks' weights differ."""
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", "-m", "pcg.cli"]

@@ -212,6 +212,7 @@ class Slow:
         return asyncio.wrap_future(call.future)
 
 
+@pytest.mark.slow
 async def test_over_tcp_one_that_stays_beside_three_that_reconnect(connect: Any) -> None:
     slow = Slow()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import numpy as np
@@ -272,9 +272,8 @@ RING = {"seed": 7, "around": [40, -40], "radius": 1, "size": 32}
 
 
 @pytest.fixture(scope="module")
-def runtime() -> Iterator[Local]:
-    with Local(device="cpu") as runtime:
-        yield runtime
+def runtime(bundled: Local) -> Local:
+    return bundled
 
 
 @pytest.fixture

@@ -16,9 +16,8 @@ BOX = ["######", "#@ $.#", "######"]
 
 
 @pytest.fixture(scope="module")
-def runtime():
-    with Local(device="cpu") as runtime:
-        yield runtime
+def runtime(bundled: Local) -> Local:
+    return bundled
 
 
 def test_every_game_has_a_solver_and_a_player() -> None:

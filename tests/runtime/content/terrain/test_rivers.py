@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -23,9 +22,8 @@ EAST, SOUTH = 1, 2
 
 
 @pytest.fixture(scope="module")
-def runtime() -> Iterator[Local]:
-    with Local(device="cpu") as runtime:
-        yield runtime
+def runtime(bundled: Local) -> Local:
+    return bundled
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,8 @@ from runtime.service import Service
 
 
 @pytest.fixture(scope="module")
-def runtime() -> Iterator[Local]:
-    with Local(device="cpu") as runtime:
-        yield runtime
+def runtime(bundled: Local) -> Local:
+    return bundled
 
 
 def hills(rows: int = 6, columns: int = 9, low: float = 1500.0, relief: float = 900.0) -> NDArray[np.float32]:

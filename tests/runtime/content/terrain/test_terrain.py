@@ -5,7 +5,6 @@ Nothing here depends on what the model's land looks like.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,9 +26,8 @@ KNOWN = ["varied", "alpine", "plateau", "lowland", "archipelago"]
 
 
 @pytest.fixture(scope="module")
-def runtime() -> Iterator[Local]:
-    with Local(device="cpu") as runtime:
-        yield runtime
+def runtime(bundled: Local) -> Local:
+    return bundled
 
 
 @pytest.mark.parametrize("lod", range(LODS))
