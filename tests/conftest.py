@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -14,10 +15,21 @@ from serving_process import serving
 
 import runtime  # noqa: F401  (before torch: it says how torch's threads wait)
 from runtime.client import Client
+from runtime.local import Local
 from runtime.registry import BUNDLED
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs in the background; tests interrupt
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def bundled() -> Iterator[Local]:
+    """The bundled models in this process, loaded once for all tests that only read."""
+    with Local(device="cpu") as local:
+        yield local
 
 
 @pytest.fixture(scope="session")

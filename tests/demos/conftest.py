@@ -107,7 +107,7 @@ def wait_until(true: Callable[[], object]) -> None:
     """Return when `true()` is; fail if that takes a minute."""
     until = time.monotonic() + 60
     while not true():
-        assert time.monotonic() < until, "waited in vain"
+        assert time.monotonic() < until, "waited a minute for nothing"
         time.sleep(0.002)
 
 

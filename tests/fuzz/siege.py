@@ -25,7 +25,7 @@ from typing import Any
 
 import msgpack
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "runtime"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 import seeds
 import targets
 from mutate import mutated

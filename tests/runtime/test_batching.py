@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from bench import Bench
 from hypothesis import given
 from hypothesis import strategies as st
 from model_files import card, write_model
-from test_scheduler import Bench
 
 from runtime import batching
 from runtime import card as cards

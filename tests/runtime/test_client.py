@@ -1,3 +1,5 @@
+"""The Python clients: calls, streams, reconnecting, and what they say of bad servers."""
+
 from __future__ import annotations
 
 import asyncio

@@ -167,6 +167,7 @@ print(json.dumps(seen))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", ["SSE41", "AVX2", "AVX512_CORE", "AVX512_CORE_BF16", None])
 def test_one_seed_gives_the_same_bytes_on_every_instruction_set(isa: str | None) -> None:
     """Alone and in a batch of eight, one and two threads, float32 and bfloat16: one SHA-256 for each place and level.

@@ -19,9 +19,8 @@ PLACE = {"seed": 7, "x": -40, "y": 100, "size": 70}
 
 
 @pytest.fixture(scope="module")
-def expected() -> np.ndarray:
-    with Local(device="cpu") as runtime:
-        return runtime.call("terrain.chunk", **PLACE)["height"]
+def expected(bundled: Local) -> np.ndarray:
+    return bundled.call("terrain.chunk", **PLACE)["height"]
 
 
 def test_client_gets_what_local_gets(runtime_port: int, expected: np.ndarray) -> None:

@@ -125,6 +125,7 @@ def _char(chars: dict[int, str], value: Any, where: str) -> str:
 
 
 def to_map(level: Level) -> dict[str, Any]:
+    """Build the map of a level as a dictionary of Tiled's JSON format."""
     game = level.rules
     ground, actors = take_apart(game, level.rows)
     layers: list[dict[str, Any]] = [_tile_layer(game, ground)]
