@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -187,10 +186,6 @@ class FakeAssets:
     def __init__(self, sha256: str = "ab" * 32, unsatisfied: tuple[int, ...] = ()) -> None:
         self.sha256, self.unsatisfied = sha256, unsatisfied
         self.seeds: list[int] = []
-
-    def call_reporting(self, method: str, report: Callable[[int, int], None], /, **params: Any) -> Any:
-        report(1, 1)
-        return self.call(method, **params)
 
     def call(self, method: str, /, **params: Any) -> Any:
         if method == "models.describe":
