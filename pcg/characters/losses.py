@@ -46,7 +46,7 @@ def pixel_loss(logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
     return loss.view_as(truth), logits.detach().argmax(-1) == truth
 
 
-def loose(slots: Tensor) -> Tensor:
+def isolated_share(slots: Tensor) -> Tensor:
     """The share of the figure's pixels, slots (N, H, W), whose four neighbours all have another slot."""
     padded = F.pad(slots, (1, 1, 1, 1), value=-1)
     neighbours = [padded[:, 1:-1, :-2], padded[:, 1:-1, 2:], padded[:, :-2, 1:-1], padded[:, 2:, 1:-1]]

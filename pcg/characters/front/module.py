@@ -11,7 +11,7 @@ from pcg.characters.data.colourways import read_ramps
 from pcg.characters.data.slots import SLOTS
 from pcg.characters.exact_layers import first_largest, in_precision, integer_chain, padded, paint, weights_of
 from pcg.characters.front.cast import COLOURWAY_SLOTS, SHARED, Cast
-from pcg.characters.front.networks import CHANNELS, SLOT_COUNT, WANDER, FrontGenerator, from_blocks
+from pcg.characters.front.networks import BLEND_NOISE, CHANNELS, SLOT_COUNT, FrontGenerator, from_blocks
 from pcg.exact import ACTIVATION_MAX, ExactConv, mix, steps_of
 
 CALIBRATION_SEEDS = 64  # characters on which activations are measured
@@ -72,7 +72,7 @@ class FrontModule(nn.Module):
         """`described`: the run's data.json, with the catalogue and its colours."""
         super().__init__()
         self.precision = 32
-        self.noise_scale = noise_scale(WANDER)
+        self.noise_scale = noise_scale(BLEND_NOISE)
         self.caster = Cast(described)
         items = torch.tanh(generator.items.detach().double()) * ACTIVATION_MAX
         self.register_buffer("items", items.round().long())

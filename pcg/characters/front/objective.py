@@ -16,9 +16,9 @@ from pcg.characters.data.outfits import CharacterData
 from pcg.characters.data.slots import paint
 from pcg.characters.data.wardrobe import Outfit
 from pcg.characters.front.networks import (
+    BLEND_NOISE,
     SHADE_COUNT,
     SLOT_COUNT,
-    WANDER,
     FrontDiscriminator,
     FrontGenerator,
     from_blocks,
@@ -26,11 +26,11 @@ from pcg.characters.front.networks import (
     view_logits,
     view_maps,
 )
-from pcg.characters.losses import BACKGROUND_WEIGHT, Batch, ForwardPass, loose, on_ground, pixel_loss
+from pcg.characters.losses import BACKGROUND_WEIGHT, Batch, ForwardPass, isolated_share, on_ground, pixel_loss
 
 SAMPLES = 12
 BLENDED = 0.5  # share of the attributes that are blends of two items, in outfits without a drawing
-TREMBLE = 0.03  # standard deviation of the noise on the embeddings of drawn outfits
+KNOWN_NOISE = 0.03  # standard deviation of the noise on the embeddings of drawn outfits
 
 
 class FrontObjective:
@@ -71,13 +71,13 @@ class FrontObjective:
         shape = (*batch["rows"].shape, 1)
         share = torch.rand(shape, generator=random, device=one.device)
         share = share * (torch.rand(shape, generator=random, device=one.device) < BLENDED)
-        noise = torch.randn(one.shape, generator=random, device=one.device) * WANDER
+        noise = torch.randn(one.shape, generator=random, device=one.device) * BLEND_NOISE
         return (torch.lerp(one, other, share) + noise).clamp(-1, 1)
 
     def forward_pass(self, generator: FrontGenerator, batch: Batch, random: torch.Generator) -> ForwardPass:
         """Generate the outfits of the batch and as many blends."""
         known = generator.embed(batch["rows"])
-        known = (known + torch.randn(known.shape, generator=random, device=known.device) * TREMBLE).clamp(-1, 1)
+        known = (known + torch.randn(known.shape, generator=random, device=known.device) * KNOWN_NOISE).clamp(-1, 1)
         logits = generator(torch.cat([known, self.blend(generator, batch, random)]))
         drawn, blended = logits[: len(known)], logits[len(known) :]
         slots, shades = to_blocks(batch["slots"]), to_blocks(batch["shades"])
@@ -88,11 +88,12 @@ class FrontObjective:
         supervised = (slot_loss * weight).sum() / weight.sum() + (shade_loss * figure).sum() / figure.sum()
         fake = view_logits(blended)
         with torch.no_grad():
-            crumbs = loose(from_blocks(fake[..., :SLOT_COUNT].argmax(-1))) / loose(batch["slots"]).clamp_min(1e-6)
+            isolated = isolated_share(from_blocks(fake[..., :SLOT_COUNT].argmax(-1)))
+            ratio = isolated / isolated_share(batch["slots"]).clamp_min(1e-6)
             stats = {
                 "slots": float((slot_right & figure).sum() / figure.sum()),
                 "shades": float((shade_right & figure).sum() / figure.sum()),
-                "loose": float(crumbs),
+                "loose": float(ratio),
             }
         return ForwardPass(view_maps(slots, shades), fake, batch["values"], supervised, stats)
 

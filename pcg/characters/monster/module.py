@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from pcg.characters.blends import UNIT, blend, lerp, noise_scale
 from pcg.characters.exact_layers import Rounded, first_largest, in_precision, integer_chain, padded, paint, weights_of
 from pcg.characters.front.networks import from_blocks
-from pcg.characters.monster.networks import SHADES, WANDER, MonsterGenerator
+from pcg.characters.monster.networks import BLEND_NOISE, SHADES, MonsterGenerator
 from pcg.exact import ACTIVATION_MAX, ExactConv, key, mix, shift_right, steps_of
 
 CALIBRATION_SEEDS = 128
@@ -30,7 +30,7 @@ class MonsterModule(nn.Module):
         super().__init__()
         self.precision = 32
         self.shades = SHADES + 1
-        self.noise_scale = noise_scale(WANDER)
+        self.noise_scale = noise_scale(BLEND_NOISE)
         g = generator.eval()
         with torch.no_grad():
             points = g.embed(torch.arange(len(kinds)), kinds)

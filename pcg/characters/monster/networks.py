@@ -16,7 +16,7 @@ from pcg.exact import LEAK
 
 SHADES = 15  # colours of a palette, without the transparent one
 LATENT = 24
-WANDER = 0.1  # standard deviation of the noise on blended points; the space is (-1, 1)
+BLEND_NOISE = 0.1  # standard deviation of the noise on blended points; the space is (-1, 1)
 HIDDEN = 192
 WIDTHS = (160, 112, 80)  # channels at 4, 8 and 16 blocks a side
 

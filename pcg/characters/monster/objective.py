@@ -14,11 +14,11 @@ from pcg.characters.data.credits import describe_tiles
 from pcg.characters.data.monsters import KINDS, paint_shades, read_monsters
 from pcg.characters.front.networks import from_blocks, to_blocks
 from pcg.characters.losses import BACKGROUND_WEIGHT, Batch, ForwardPass, on_ground, pixel_loss
-from pcg.characters.monster.networks import WANDER, MonsterDiscriminator, MonsterGenerator, augment
+from pcg.characters.monster.networks import BLEND_NOISE, MonsterDiscriminator, MonsterGenerator, augment
 from pcg.characters.walk.networks import paint_softly, pixels_of
 
 ROWS, COLUMNS = 8, 16  # of a sample picture
-TREMBLE = 0.03  # standard deviation of the noise on the points of tiles
+KNOWN_NOISE = 0.03  # standard deviation of the noise on the points of tiles
 COLOUR_WEIGHT = 4.0  # weight of the palettes' mean absolute error; 1 for the shades' cross-entropy
 
 
@@ -53,13 +53,13 @@ class MonsterObjective:
         """Points between two monsters of a kind, with noise."""
         one, other = (generator.embed(batch["partners"][:, k], batch["kinds"]) for k in range(2))
         share = torch.rand((len(one), 1), generator=random, device=one.device)
-        noise = torch.randn(one.shape, generator=random, device=one.device) * WANDER
+        noise = torch.randn(one.shape, generator=random, device=one.device) * BLEND_NOISE
         return (torch.lerp(one, other, share) + noise).clamp(-1, 1)
 
     def forward_pass(self, generator: Any, batch: Batch, random: torch.Generator) -> ForwardPass:
         """Generate the monsters of the batch, and as many blends of their kinds."""
         known = generator.embed(batch["numbers"], batch["kinds"])
-        known = (known + torch.randn(known.shape, generator=random, device=known.device) * TREMBLE).clamp(-1, 1)
+        known = (known + torch.randn(known.shape, generator=random, device=known.device) * KNOWN_NOISE).clamp(-1, 1)
         logits, palettes = generator(torch.cat([known, self.blend(generator, batch, random)]))
         count, truth = len(known), to_blocks(batch["shades"])
         loss, right = pixel_loss(logits[:count], truth)

@@ -1,4 +1,4 @@
-"""Figures of sprites on pictures whose answers are known; the whole evaluation of models that learned nothing."""
+"""Metrics of sprites on pictures with known results; the whole evaluation of untrained models."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_pixels_are_counted() -> None:
     assert metrics.partial_alpha(frames) == 1
 
 
-def test_palettes_agree_as_far_as_their_shares_do() -> None:
+def test_palette_agreement_is_the_intersection_of_histograms() -> None:
     half = picture(((0, 8, 0, 8), RED), ((0, 8, 8, 16), BLUE))
     whole = picture(((0, 4, 0, 4), RED))
     assert metrics.palette_agreement(half, half) == 1.0
@@ -74,20 +74,20 @@ def test_errors_and_nearest_neighbours() -> None:
     assert math.isclose(far[0], (2 * 190**2 * 64 / 32**2 / 4) ** 0.5, rel_tol=1e-4)
 
 
-def test_copies_are_found_out() -> None:
+def test_memorised_sprites_are_detected() -> None:
     training, held_out = spots(RED, 40, 0), spots(BLUE, 20, 1)
     rows = {row.metric: row for row in evaluate.memorised(training[:10], held_out, training, "")}
     assert rows["distance to the nearest training sprite, median"].value == 0
     assert rows["nearer than 95% of held-out ones (share)"].value == 1
 
 
-def test_ranks() -> None:
+def test_rank_auc() -> None:
     assert rank_auc(np.array([[2.0], [3.0]]), np.array([[1.0], [0.0]])) == 1.0
     assert rank_auc(np.array([[1.0]]), np.array([[1.0], [0.0]])) == 0.75
 
 
 @pytest.mark.slow
-def test_critics_see_what_differs_and_nothing_else() -> None:
+def test_critics_detect_differences_only() -> None:
     red, blue = spots(RED, 60, 2), spots(BLUE, 60, 3)
     assert critics.two_sample_auc(red, blue, 60, 0, steps=60) > 0.95
     assert critics.two_sample_auc(red, red, 60, 0, steps=10) == 0.5
@@ -100,7 +100,7 @@ def test_critics_see_what_differs_and_nothing_else() -> None:
     assert critics.kid(seen, others) > 10 * abs(critics.kid(seen, more))
 
 
-def test_shares_and_what_depends_on_them() -> None:
+def test_fairness_of_shares_and_equipment() -> None:
     men = [{"body": "male", "species": "human", "skin_colour": "light", "weapon": "sword"}] * 60
     women = [{"body": "female", "species": "human", "skin_colour": "black", "weapon": "none"}] * 40
     assert shares(men + women, "body") == {"male": 0.6, "female": 0.4}
@@ -149,7 +149,7 @@ def test_untrained_models_are_measured(
 
 
 @pytest.mark.slow
-def test_a_front_of_many_colours_walks_too(character_models: Path) -> None:
+def test_a_front_of_too_many_colours_is_reduced_and_walks(character_models: Path) -> None:
     many = np.full((1, 64, 64, 4), 255, np.uint8)
     many[..., 0] = np.arange(64)[:, None] * 4  # 64 colours, one more than a walk takes
     with running() as engine:

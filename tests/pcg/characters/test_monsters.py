@@ -1,4 +1,4 @@
-"""Monsters: tiles as shades with a palette, augmentation that keeps pixels whole, a few steps of the real training."""
+"""Monsters: tiles as shades and palettes, augmentation by whole pixels, a few steps of training."""
 
 import dataclasses
 import json
@@ -32,7 +32,7 @@ def folder(monsters_folder: Path) -> Path:
 
 @given(st.integers(0, 10**6), st.integers(1, COLOURS))
 @settings(max_examples=20, deadline=None)
-def test_a_tile_of_few_colours_is_painted_again_as_it_was(seed: int, colours: int) -> None:
+def test_a_tile_of_few_colours_is_reproduced(seed: int, colours: int) -> None:
     picture = made_tile(seed, colours)
     shades, palette = to_shades(picture)
     assert np.array_equal(paint_shades(shades[None], palette[None])[0], picture)
@@ -41,7 +41,7 @@ def test_a_tile_of_few_colours_is_painted_again_as_it_was(seed: int, colours: in
     assert shades.max() == COLOURS or colours == 1
 
 
-def test_a_tile_of_many_colours_keeps_its_form() -> None:
+def test_a_tile_of_many_colours_keeps_its_shape() -> None:
     picture = made_tile(0, 200)
     shades, palette = to_shades(picture)
     painted = paint_shades(shades[None], palette[None])[0]
@@ -70,7 +70,7 @@ def test_a_kind_without_monsters_is_an_error(tmp_path: Path) -> None:
 
 
 def test_augmented_pictures_are_of_whole_pixels() -> None:
-    """Every picture is one of the fifty shifts and mirrorings that there are, in the colours of one of six orders."""
+    """Every picture is one of the fifty shifts and mirror images, with one of the six orders of channels."""
     pixels = torch.rand(64, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     pixels[:, 3] = (pixels[:, 3] > 0.3).float()
     pixels[:, :3] *= pixels[:, 3:]
@@ -106,7 +106,7 @@ def test_blends_are_of_one_kind(folder: Path) -> None:
     assert objective.blend(generator, batch, torch.Generator()).abs().max() <= 1
 
 
-def test_the_supervised_loss_is_small_for_a_generator_that_is_right(folder: Path) -> None:
+def test_the_supervised_loss_of_a_perfect_generator_is_small(folder: Path) -> None:
     objective = MonsterObjective(folder)
     batch = objective.draw(3, np.random.default_rng(0))
 
@@ -125,7 +125,7 @@ def test_the_supervised_loss_is_small_for_a_generator_that_is_right(folder: Path
     assert outputs.stats["opaque"] == pytest.approx(1)
 
 
-def test_a_colour_out_of_range_is_pulled_back(folder: Path) -> None:
+def test_a_colour_out_of_range_has_a_gradient(folder: Path) -> None:
     objective = MonsterObjective(folder)
     generator, _ = objective.networks()
     with torch.no_grad():
@@ -145,7 +145,7 @@ def test_the_discriminator_sees_pixels_in_their_places(folder: Path) -> None:
     assert as_view(pixels).shape == (2, 16, 16, 16)
 
 
-def test_training_leaves_a_run_whose_weights_have_moved(folder: Path, tmp_path: Path) -> None:
+def test_training_moves_all_weights(folder: Path, tmp_path: Path) -> None:
     assert train(TINY, folder, tmp_path, "cpu")
     stats = [json.loads(line) for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
     assert {"shades", "colours", "opaque", "d_loss"} <= set(stats[-1])

@@ -1,4 +1,4 @@
-"""The real training of the character models, for a few steps on small data, and what their objectives are made of."""
+"""Training of the character models for a few steps on small data, and the parts of their objectives."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ from pcg.characters.data.slots import SHADES, SLOTS
 from pcg.characters.front import networks
 from pcg.characters.front.networks import CHANNELS, SHADE_COUNT, SLOT_COUNT, from_blocks, harden, to_blocks
 from pcg.characters.front.objective import FrontObjective
-from pcg.characters.losses import loose, on_ground
+from pcg.characters.losses import isolated_share, on_ground
 from pcg.characters.train import PRESETS, CharacterConfig, train
 from pcg.learning import checkpoint
 from pcg.learning.loop import Run, read_config
@@ -89,7 +89,7 @@ def test_the_command_line_trains(characters_folder: Path, tmp_path: Path, capsys
     assert read_config(CharacterConfig, tmp_path / "run").steps == 1
 
 
-def test_the_networks_know_how_many_slots_there_are() -> None:
+def test_the_networks_have_one_channel_a_slot() -> None:
     assert (len(SLOTS), SHADES) == (SLOT_COUNT, SHADE_COUNT)
 
 
@@ -112,8 +112,8 @@ def test_hardened_logits_are_one_hot_and_keep_the_gradient() -> None:
     assert torch.allclose(gradient, wanted)
 
 
-def test_real_and_generated_pictures_are_seen_alike(objective: FrontObjective) -> None:
-    """Logits that are sure of a drawing are seen as the drawing is: shades of the background don't count."""
+def test_views_of_real_and_generated_pictures_are_alike(objective: FrontObjective) -> None:
+    """Confident logits of a drawing have the view of the drawing; shades of the background are ignored."""
     batch = objective.draw(2, np.random.default_rng(0))
     slots, shades = to_blocks(batch["slots"]), to_blocks(batch["shades"])
     logits = torch.randn(*slots.shape, CHANNELS, generator=torch.Generator().manual_seed(0))
@@ -125,7 +125,7 @@ def test_real_and_generated_pictures_are_seen_alike(objective: FrontObjective) -
     assert networks.view_maps(slots, shades).sum() == slots.numel() + figure.sum()
 
 
-def test_blends_stay_with_what_was_asked_for(objective: FrontObjective) -> None:
+def test_blends_keep_the_values_of_the_outfit(objective: FrontObjective) -> None:
     known, rng = objective.catalogue, np.random.default_rng(4)
     blended = set()
     for _ in range(30):
@@ -144,7 +144,7 @@ def test_blends_stay_with_what_was_asked_for(objective: FrontObjective) -> None:
     assert code.abs().max() <= 1
 
 
-def test_the_supervised_loss_is_small_for_a_generator_that_is_right(objective: FrontObjective) -> None:
+def test_the_supervised_loss_of_a_perfect_generator_is_small(objective: FrontObjective) -> None:
     batch = objective.draw(2, np.random.default_rng(0))
 
     class Right(torch.nn.Module):
@@ -165,10 +165,10 @@ def test_the_supervised_loss_is_small_for_a_generator_that_is_right(objective: F
 def test_loose_pixels_have_no_neighbour_of_their_slot() -> None:
     slots = torch.zeros(1, 6, 6, dtype=torch.int64)
     slots[0, 1:3, 1:3], slots[0, 4, 4] = 3, 5
-    assert loose(slots) == pytest.approx(1 / 5)
+    assert isolated_share(slots) == pytest.approx(1 / 5)
 
 
-def test_pictures_stand_on_a_ground() -> None:
+def test_sample_pictures_have_a_ground() -> None:
     picture = np.zeros((1, 2, 4), np.uint8)
     picture[0, 0] = [1, 2, 3, 255]
     shown = on_ground(picture)

@@ -1,4 +1,4 @@
-"""Depressions as something to train against: as deep as filling finds; the gradient lowers dams and raises floors."""
+"""The loss for depressions: its depth is that of filling; its gradient lowers dams and raises floors."""
 
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def test_each_map_of_a_batch_is_flooded_alone() -> None:
     assert depression_depth(land).std() > 0
 
 
-def test_a_coarse_map_is_held_to_the_depressions_of_the_real_one(dem_folder: Path) -> None:
+def test_the_loss_of_a_coarse_map_is_its_excess_over_the_real_one(dem_folder: Path) -> None:
     objective = CoarseObjective(dem_folder, 2)
     _, real = objective.draw(6, np.random.default_rng(0), 2)
     assert objective.excess(real, real) == 0
@@ -73,7 +73,7 @@ def test_a_coarse_map_is_held_to_the_depressions_of_the_real_one(dem_folder: Pat
     assert fake.grad[:, 12:28, 12:28].sum() < 0  # descent raises the floor
 
 
-def test_water_held_counts_in_doublings_each_crop_by_its_own_real_land(dem_folder: Path) -> None:
+def test_excess_is_in_doublings_for_each_crop(dem_folder: Path) -> None:
     objective = DetailObjective(dem_folder, 2)
     slope = torch.arange(40.0).expand(2, 40, 40)
 
@@ -86,5 +86,5 @@ def test_water_held_counts_in_doublings_each_crop_by_its_own_real_land(dem_folde
     puddle = objective.puddle_m
     assert objective.excess(pit(3 * puddle), pit(0)).item() == pytest.approx((2 + 0) / 2, abs=1e-3)
     assert objective.excess(pit(3 * puddle), pit(puddle)).item() == pytest.approx((1 + 0) / 2, abs=1e-3)
-    # A lake that only the real land has doesn't pay for another crop's dam.
+    # A lake of the real land of one crop does not offset the dam of another crop.
     assert objective.excess(pit(3 * puddle), pit(puddle).flip(0)).item() == pytest.approx((2 + 0) / 2, abs=1e-3)

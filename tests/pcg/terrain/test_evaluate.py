@@ -1,4 +1,4 @@
-"""The terrain figures on land whose answers are known, and the whole evaluation on a small made-up region."""
+"""Terrain metrics on land with known results, and the whole evaluation on a small synthetic region."""
 
 from __future__ import annotations
 
@@ -155,10 +155,10 @@ def write_region(folder: Path, sea_columns: int = 0, name: str = "bc_coast_mount
 
 
 @pytest.mark.parametrize("training", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_evaluate_terrain_gives_every_figure_with_its_floor(
+def test_evaluate_terrain_gives_every_metric_with_its_floor(
     training: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Told grains need a scale, which the training regions give."""
+    """The metrics of told grains need the training regions, which give the scale."""
     if training:
         write_region(tmp_path, name="hills")
     model = Registry().find("terrain-detail")
@@ -209,7 +209,7 @@ def test_sea_and_voids_are_not_measured(tmp_path: Path) -> None:
     assert [47, 0] in corners.tolist()
 
 
-def test_land_is_compared_with_land_of_like_relief() -> None:
+def test_land_is_compared_with_land_of_similar_relief() -> None:
     low, middle, high = (rough(1, SIDE // 4, seed=k, steep=steep) for k, steep in enumerate((0.1, 1.0, 10.0)))
     chosen = of_like_relief(np.concatenate([high * 1.01, low, low]), np.concatenate([low, middle, high]))
     np.testing.assert_array_equal(chosen, np.concatenate([high, low, middle]))

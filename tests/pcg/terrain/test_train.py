@@ -1,4 +1,4 @@
-"""The real training of both levels, for a few steps: resumes exactly, exports a model that serves, and ranks agree."""
+"""Training of both levels for a few steps: exact resuming, export of a model that serves, equal ranks."""
 
 import dataclasses
 import json
@@ -26,7 +26,7 @@ COARSE = dataclasses.replace(TINY, model="terrain-coarse", steps=2)
 
 
 def pcg(*arguments: object) -> int | str | None:
-    """Run the command line; gives its exit code."""
+    """Run the command line and return its exit code."""
     with pytest.raises(SystemExit) as exit_:
         cli.main([str(a) for a in arguments])
     return exit_.value.code
