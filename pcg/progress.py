@@ -1,4 +1,4 @@
-"""A progress bar that short work never shows."""
+"""A progress bar on stderr, shown only for work that takes longer than a few seconds."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ SHOWN_AFTER_S = 2.0
 
 
 class Advance(Protocol):
-    """Told the units that were done since the last time, and the new total where that changes."""
+    """Called with the units done since the last call, and with the new total if it has changed."""
 
     def __call__(self, units: int, total: int | None = None, /) -> None: ...
 
 
 @contextmanager
 def reporting(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Gives a function to call, from any thread, with how much of how much is done. The bar is as `progress` has it."""
+    """Show a bar as `progress` does. Yields a function that any thread may call with the units done and the total."""
     told = 0
     with progress(title, None) as advance:
 
@@ -33,9 +33,9 @@ def reporting(title: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def progress(title: str, total: int | None) -> Iterator[Advance]:
-    """Gives a function to call with the units done, and with the new total where that changes.
+    """Show a bar on stderr, if that is a terminal.
 
-    The bar is on stderr, and none where that is no terminal.
+    Yields a function to call with the units done, and with the new total if it changes.
     """
     if not sys.stderr.isatty():
         yield lambda _units, _total=None: None

@@ -1,4 +1,4 @@
-"""What `pcg character` and `pcg monster` do: a request from their options, sheets and monsters to files."""
+"""Characters and monsters from requests to files: what `pcg character` and `pcg monster` do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AT_A_TIME = 64  # monsters in a request
 
 
 def parse_wishes(given: Sequence[str]) -> dict[str, str]:
-    """NAME=VALUE each, the last of a name counts.
+    """Read wishes, each NAME=VALUE; the last one of a name counts.
 
     >>> parse_wishes(["hair=long", "hat = wizard hat"])
     {'hair': 'long', 'hat': 'wizard hat'}
@@ -40,15 +40,21 @@ def parse_wishes(given: Sequence[str]) -> dict[str, str]:
 
 
 def read_colours(path: Path) -> list[str]:
-    """The colours of a palette file as rrggbb. Raises ValueError, OSError."""
+    """Read the colours of a palette file as rrggbb. Raises ValueError, OSError."""
     return [bytes(colour).hex() for colour in read_palette(path.read_text(encoding="utf-8"), path.name)]
 
 
 def parse_formats(text: str | None, out: Path, *, folder: bool) -> tuple[Path, tuple[Extra, ...]]:
-    """Where the sheet goes, and what is written beside it: the formats named, and the one that OUT's suffix names.
+    """Read which files to write.
+
+    `text`: formats, separated by commas. `out`: the sheet's file, whose suffix may name one more format, or with
+    `folder` the folder of the sheets.
+
+    Returns:
+        The path of the sheet (or the folder), and the formats to write beside it.
 
     Raises:
-        ValueError: there is no such format, or OUT's suffix names none.
+        ValueError: a format is unknown, or OUT's suffix names no format.
     """
     named = [name.strip() for name in (text or "").split(",") if name.strip()]
     for name in named:
@@ -78,15 +84,29 @@ def make_characters(
     force: bool = False,
     failed: Failed | None = None,
 ) -> Iterator[tuple[dict[str, Any] | None, list[Path]]]:
-    """Write a sheet to `out`, or `count` of consecutive seeds into the folder `out`; gives each response and its files.
+    """Write a sheet to `out`, or `count` sheets of consecutive seeds into the folder `out`.
 
-    Sheets that are there already, from the same request to the same models, are kept; for these the response is None.
-    With `force` they are made again, and what else is there is replaced. With `count`, seeds of which nothing came are
-    put into `failed` if given.
+    A sheet that is there already, of the same request and the same models, is kept.
+
+    Args:
+        runtime: what makes the sheets.
+        out: the sheet's file, or with `count` a folder.
+        params: the request, without the seed.
+        seed: of the sheet, or of the first sheet.
+        count: how many sheets.
+        formats: what to write beside each sheet, separated by commas.
+        indexed: write PNG files with a palette.
+        force: make sheets again that are there, and replace other files.
+        failed: with `count`, takes the seeds whose wishes can't be met, and why.
+
+    Yields:
+        The response, or None if the sheet was kept; and the files.
 
     Raises:
-        ValueError: no such format or count; FileExistsError: something else is there; OSError; RpcError: what the
-            runtime refused.
+        ValueError: a format is unknown, or the count is below 1.
+        FileExistsError: another file is there.
+        OSError: a file can't be written.
+        RpcError: the runtime refused the request.
     """
     seeds = _seeds(seed, count)
     path, extras = parse_formats(formats, out, folder=count is not None)
@@ -94,12 +114,12 @@ def make_characters(
         raise ValueError("--count makes characters of several seeds; a drawn front has one sheet")
     files = {s: path if count is None else path / f"character-{s}.png" for s in seeds}
     if count is None:
-        check_target(out)  # which may name the atlas
+        check_target(out)  # OUT may name the atlas
     for file in files.values():
         for one in sheet_paths(file, extras):
             check_target(one)
     existing = Existing(runtime, force=force)
-    provenance: dict[str, Any] | None = None  # of the first, which says what the others have to say
+    provenance: dict[str, Any] | None = None  # of the first sheet; that of the others differs in the seed
     options = {
         "form": "sheet",
         "width": SHEET_SHAPE[1],
@@ -114,7 +134,7 @@ def make_characters(
                     yield None, [file]
                 elif (response := _sheet(runtime, params, s, None if count is None else failed)) is not None:
                     made = response["provenance"]
-                    if provenance is None and "text" not in params:  # what words come to depends on the seed
+                    if provenance is None and "text" not in params:  # what a text means depends on the seed
                         provenance = made
                         for other, its in files.items():
                             existing.holds(its, functools.partial(_request, SHEET, provenance, other))
@@ -150,14 +170,27 @@ def make_monsters(
     indexed: bool = False,
     force: bool = False,
 ) -> Iterator[tuple[str | None, list[Path]]]:
-    """Write a monster to `out`, or `count` of consecutive seeds into the folder `out`; gives each one's kind and files.
+    """Write a monster to `out`, or `count` monsters of consecutive seeds into the folder `out`.
 
-    A folder has one CREDITS.txt. Monsters that are there already are kept, and their kind is None; with `force` they
-    are made again, and what else is there is replaced.
+    A monster that is there already is kept. A folder has one CREDITS.txt.
+
+    Args:
+        runtime: what makes the monsters.
+        out: the monster's file, or with `count` a folder.
+        params: the request, without the seed.
+        seed: of the monster, or of the first monster.
+        count: how many monsters.
+        indexed: write PNG files with a palette.
+        force: make monsters again that are there, and replace other files.
+
+    Yields:
+        The monster's category, or None if it was kept; and the files.
 
     Raises:
-        ValueError: OUT is no .png, or no such count; FileExistsError: something else is there; OSError; RpcError: what
-            the runtime refused.
+        ValueError: OUT does not end in .png, or the count is below 1.
+        FileExistsError: another file is there.
+        OSError: a file can't be written.
+        RpcError: the runtime refused the request.
     """
     seeds = _seeds(seed, count)
     if count is None and out.suffix.lower() != ".png":
@@ -191,11 +224,11 @@ def make_monsters(
 
 
 def read_monster(runtime: Runtime, path: Path) -> dict[str, Any]:
-    """The parameters of variations of the monster in a file.
+    """The parameters that ask for variations of the monster in a file.
 
     Raises:
-        ValueError: it is no monster made here, is a variation itself, or was made by another version of the model;
-            OSError.
+        ValueError: the file holds no monster made here, or a variation, or one of another version of the model.
+        OSError: the file can't be read.
     """
     made = read_asset(path)["provenance"]
     if made["method"] != MONSTER:
@@ -218,12 +251,12 @@ def _seeds(seed: int, count: int | None) -> range:
 
 
 def _for(provenance: dict[str, Any], seed: int) -> dict[str, Any]:
-    """What the same request says with another seed."""
+    """The provenance of the same request with another seed."""
     return provenance | {"params": provenance["params"] | {"seed": seed}}
 
 
 def _request(method: str, provenance: Mapping[str, Any], seed: int) -> Request:
-    """What the same request gives as provenance with another seed."""
+    """The same request with another seed."""
     from runtime.content.characters.monsters import MonsterRequest
     from runtime.content.characters.sheet import SheetRequest
 
@@ -240,8 +273,12 @@ def _is_kept(
     options: Mapping[str, Any],
     method: str = SHEET,
 ) -> bool:
-    """Whether the picture paths[0] is there, of the same request with this seed, written with the same options, and
-    what stands beside it, too. Raises FileExistsError where it is another picture.
+    """Whether the picture paths[0] and the files beside it are there already.
+
+    The picture must be of the same request with this seed, and be written with the same options.
+
+    Raises:
+        FileExistsError: it is another picture.
     """
     path, *others = paths
     if not existing.holds(path, functools.partial(_request, method, provenance, seed)):
@@ -251,13 +288,13 @@ def _is_kept(
 
 
 def remarks(response: Mapping[str, Any]) -> list[str]:
-    """What to tell of a text: words that say nothing, and what can't be had; a line each."""
+    """Lines about the words of a text that were not understood, and about wishes that were left out."""
     said = response.get("text", {"unknown": [], "notes": []})
     return [*(f"not understood: {word}" for word in said["unknown"]), *(f"left out: {note}" for note in said["notes"])]
 
 
 def summary(response: Mapping[str, Any]) -> str:
-    """What to tell of a character that was made, in a line."""
+    """A line about a character that was made."""
     worn = {name: value for name, value in response["attributes"].items() if value != "none"}
     said = ", ".join(f"{name} {value}" for name, value in worn.items()) or "from a drawing"
     return f"{response['colors']} colours: {said}"

@@ -1,4 +1,4 @@
-"""A drawing as the front of a character: read, enlarged by a whole number, set on its feet."""
+"""Reading a drawing as the front of a character: enlarged by a whole number, with its feet where others have them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from PIL import Image, UnidentifiedImageError
 
 from runtime.content.characters.atlas import FRAME_PX
 
-FEET_PX = 62  # rows from the top to under the feet of the characters that the model knows
+FEET_PX = 62  # rows above the ground on which the model's characters stand
 
 
 def read_front(path: Path) -> NDArray[np.uint8]:
-    """RGBA (64, 64, 4) of a picture of at most 64x64 pixels with transparent ground.
+    """Read a picture of at most 64x64 pixels with a transparent background as RGBA, uint8 (64, 64, 4).
 
-    It is enlarged as often as fits, by nearest neighbour. What is still smaller stands in the middle, with its lowest
-    pixel where the feet of other characters are.
+    It is enlarged by the largest whole number that fits, by nearest neighbour. A figure that is still smaller stands in
+    the middle, with its lowest pixel where other characters have their feet.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no picture, too large, has no alpha or is empty.
+        ValueError: it is not a picture, is too large, has no alpha or is empty.
     """
     too_large = f"a front has at most {FRAME_PX}x{FRAME_PX} pixels; draw it smaller, or cut one frame out"
     try:
@@ -30,7 +30,7 @@ def read_front(path: Path) -> NDArray[np.uint8]:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             picture = Image.open(path)
     except UnidentifiedImageError as error:
-        raise ValueError(f"{path} is no picture that can be read") from error
+        raise ValueError(f"{path} is not a picture that can be read") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} is far too large; {too_large}") from error
     with picture:

@@ -1,4 +1,4 @@
-"""What is there already: kept where it is what was asked for, and never replaced by another asset unasked."""
+"""Files that are there already: kept if they hold the asset asked for, and replaced only with --force."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from runtime.content.provenance import STATEMENT
 from runtime.errors import RpcError
 
 Provenance = Mapping[str, Any]
-Failed = dict[int, str]  # seeds of which nothing came that was asked for, and why
+Failed = dict[int, str]  # seeds whose wishes could not be met, and why
 REMEDY = "give another name, or --force to replace it"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What an asset is made of: a method and its parameters. `defaults`: of those that a provenance may lack, since the
-    version that wrote it had none of that name. `ignored`: parameters that make no other asset.
+    """The method and the parameters that an asset is made from.
+
+    `defaults`: values of parameters that an older provenance may lack. `ignored`: parameters that do not change the
+    asset.
     """
 
     method: str
@@ -34,7 +36,7 @@ class Request:
     ignored: tuple[str, ...] = ()
 
     def difference(self, made: Provenance) -> str | None:
-        """What another asset is of, in words; None for this request's own."""
+        """How the request of another asset differs, in words; None if its provenance is of this request."""
         if made.get("method") != self.method:
             return f"an asset of {made.get('method')!r:.40}, not of {self.method}"
         params = made.get("params")
@@ -52,9 +54,13 @@ class Request:
 def request_of(
     method: str, struct: type[msgspec.Struct], params: Mapping[str, Any], ignored: tuple[str, ...] = ()
 ) -> Request:
-    """A request with its defaults, from the parameters given. What the method would refuse is left for it to refuse.
+    """A request with its defaults. Nothing is checked: the method refuses what is wrong.
 
-    `struct`: the method's parameters.
+    Args:
+        method: the method's name.
+        struct: the class of the method's parameters.
+        params: the parameters given.
+        ignored: parameters that do not change the asset.
     """
     known = {field.name for field in msgspec.structs.fields(struct)}
     defaults = {
@@ -67,12 +73,12 @@ def request_of(
 
 
 def _plain(value: Any) -> Any:
-    """As JSON gives it back, where 1.0 is 1 and a tuple a list."""
+    """A value as it comes back from JSON, which has no tuples."""
     return json.loads(json.dumps(value))
 
 
 def provenance_of(path: Path) -> Provenance | None:
-    """What a file says made it: a picture, a sidecar or what has one, a level in JSON, an atlas. None if nothing."""
+    """The provenance in a file: a picture, a file with a sidecar, a level in JSON, an atlas. None if it has none."""
     try:
         said = read_asset(path)
         said = said["meta"]["pcg"] if "meta" in said else said
@@ -83,7 +89,7 @@ def provenance_of(path: Path) -> Provenance | None:
 
 
 class Existing:
-    """Looks at files before they are written. With `force` none is kept, and what isn't ours is replaced, too."""
+    """Checks files before they are written. With `force` no file is kept, and every file is replaced."""
 
     def __init__(self, runtime: Runtime, *, force: bool = False) -> None:
         self._runtime, self.force = runtime, force
@@ -92,27 +98,31 @@ class Existing:
     def holds(
         self, path: Path, request: Callable[[], Request], read: Callable[[Path], Provenance | None] = provenance_of
     ) -> bool:
-        """Whether a file is there, and holds what the request gives here and now. It is asked for only if there is one.
+        """Whether a file is there and holds the asset that the request gives with the models of this runtime.
+
+        `request` is called only if there is a file; `read` gives the provenance in a file.
 
         Raises:
-            FileExistsError: it holds something else; OSError: it can't be written.
+            FileExistsError: the file holds something else; OSError: it can't be written.
         """
         check_target(path)
         if self.force or not path.exists():
             return False
         if (made := read(path)) is None:
-            raise FileExistsError(f"{path} is there, and was not written by pcg (or was saved anew): {REMEDY}")
+            raise FileExistsError(f"{path} is there, and was not written by pcg (or was saved again): {REMEDY}")
         fault = request().difference(made) or self._version(json.dumps(_models(made)))
         if fault is not None:
             raise FileExistsError(f"{path} holds {fault}: {REMEDY}")
         return True
 
     def spare(self, path: Path, data: bytes, request: Callable[[], Request]) -> None:
-        """See that a file beside an asset may be replaced by `data`: one that isn't there, is the same, or says that it
-        is of the request; credits, if they are of any asset made here.
+        """Check that `data` may replace a file beside an asset.
+
+        It may if there is no file, if the file holds the same, or if its provenance is of the request. Credits may be
+        replaced if they are of any asset made here.
 
         Raises:
-            FileExistsError: it is something else; OSError: it can't be written.
+            FileExistsError: the file holds something else; OSError: it can't be written.
         """
         check_target(path)
         if self.force or not path.exists():
@@ -126,7 +136,7 @@ class Existing:
         """Whether a file is there and holds `data`.
 
         Raises:
-            FileExistsError: it holds something else; OSError: it can't be written.
+            FileExistsError: the file holds something else; OSError: it can't be written.
         """
         check_target(path)
         if self.force or not path.exists():
@@ -143,7 +153,7 @@ class Existing:
 
 
 def _models(made: Provenance) -> dict[str, Any]:
-    """The models that a provenance names, and their files."""
+    """The names of the models in a provenance, and the SHA-256 of their files."""
     names = ("model", "sha256")
     return {name: made.get(name) for name in names} | {
         "with": [{name: model.get(name) for name in names} for model in made.get("with", ())]

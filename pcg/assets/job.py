@@ -1,8 +1,8 @@
-"""One map and its layers to disk: streamed, renamed when whole, and gone on with after an interruption.
+"""Writing one map and its layers to disk strip by strip, so that an interrupted job can be resumed.
 
-While a job runs, each file is NAME.part. After each strip, NAME.part.json says what the job is, which model makes it,
-and how far each file has come; after the last, that all is written and the files are being renamed. The same job finds
-it and goes on, whenever it was ended; another is refused.
+While a job runs, each file is called NAME.part. After each strip the journal NAME.part.json is written: it says what
+the job is, which model makes it, and how much of each file is written; after the last strip, that the files are being
+renamed. The same job reads the journal and resumes; another job is refused.
 """
 
 from __future__ import annotations
@@ -28,26 +28,29 @@ from pcg.writers.terrain.heightmap import describe, preview_path, preview_step
 from pcg.writers.terrain.layers import Form, encode, layer_form, layer_path
 from pcg.writers.terrain.rows import RowWriter, open_rows, open_writer, write_picture
 
-BLOCK_BYTES = 4 << 20  # of rows encoded and compressed at a time
+BLOCK_BYTES = 4 << 20  # rows encoded and compressed at a time
 REREAD_ROWS = 64  # of the heights at a time, for the preview
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to write: `out` holds the heights, other layers stand beside it. `flip`: rows from the south up. `note` goes
-    into every file's sidecar and text."""
+    """A map to write.
+
+    `out`: the file of the heights; other layers stand beside it. `layers`: "height" first. `flip`: rows from the south.
+    `note`: what every file's sidecar and text chunk say besides.
+    """
 
     region: Region
     out: Path
     form: Form
-    layers: tuple[str, ...]  # "height" first
+    layers: tuple[str, ...]
     flip: bool
     preview: bool
     note: dict[str, Any]
 
     @functools.cached_property
     def identity(self) -> dict[str, Any]:
-        """What must be the same for a half-written file to be gone on with, as JSON gives it back."""
+        """What must be the same for a job to resume another one's files, as it comes back from JSON."""
         region = self.region
         sketch = {} if region.sketch is None else {"sketch": sketch_sha256(region.sketch)}
         about = region.params | region.place | sketch
@@ -56,18 +59,18 @@ class Job:
 
     @functools.cached_property
     def files(self) -> dict[str, tuple[Path, Form]]:
-        """Path and form of each layer."""
+        """The path and the file format of each layer."""
         forms = {layer: layer_form(layer, self.form, flip=self.flip) for layer in self.layers}
         return {layer: (layer_path(self.out, layer, form), form) for layer, form in forms.items()}
 
     @functools.cached_property
     def paths(self) -> list[Path]:
-        """All that is written, the heights first: each file and its sidecar, and the preview."""
+        """All files that are written, the heights first: each layer and its sidecar, and the preview."""
         made = [path for file, _ in self.files.values() for path in (file, sidecar_path(file))]
         return [*made, preview_path(self.out)] if self.preview else made
 
     def request(self) -> Request:
-        """What the files' provenance says, whichever layers were asked for together."""
+        """The request in the files' provenance; which layers were asked for together does not matter."""
         from runtime.content.terrain.requests import TerrainRequest
         from runtime.content.terrain.sketches import SketchRequest
 
@@ -80,16 +83,18 @@ class Job:
 
 
 def is_made(job: Job, existing: Existing) -> bool:
-    """Whether all of a job's files are there and whole. Nothing is changed, and where the job was interrupted before,
-    nothing is looked at: it goes on.
+    """Whether all files of a job are there and complete. Nothing is changed.
+
+    False without a check of the files if the job was interrupted: then it resumes.
 
     Raises:
-        ValueError: another job was interrupted; FileExistsError: a file holds something else; OSError: one can't be
-            written.
+        ValueError: another job was interrupted.
+        FileExistsError: a file holds something else.
+        OSError: a file can't be written.
     """
     if not existing.force and read_journal(journal_path(job.out), job.identity) is not None:
         return False
-    found = [existing.holds(path, job.request) for path in job.paths]  # each is looked at
+    found = [existing.holds(path, job.request) for path in job.paths]  # check every file
     if not all(found):
         return False
     for layer, (path, form) in job.files.items():
@@ -99,7 +104,7 @@ def is_made(job: Job, existing: Existing) -> bool:
             raise FileExistsError(f"{path} holds the same {layer} in another order or form ({rows}): {REMEDY}")
         try:
             open_rows(path, asset, (job.region.width, job.region.height)).close()
-        except (OSError, ValueError):  # cut short or damaged by somebody
+        except (OSError, ValueError):  # truncated or damaged
             return False
     return True
 
@@ -110,20 +115,20 @@ def journal_path(out: Path) -> Path:
 
 
 def read_journal(path: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
-    """What an interrupted job left, or None.
+    """The journal of an interrupted job, or None if there is none.
 
     Raises:
-        ValueError: that was another job.
+        ValueError: it is the journal of another job.
     """
     if not path.exists():
         return None
-    remedy = f"delete {path} to begin anew"
+    remedy = f"delete {path} to start over"
     try:
         journal: dict[str, Any] = json.loads(path.read_bytes())
         begun = journal["identity"]
         other = {k for k in begun.keys() | identity if begun.get(k) != identity.get(k)}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is no journal of an interrupted job; {remedy}") from error
+        raise ValueError(f"{path} is not a journal of an interrupted job; {remedy}") from error
     if other:
         differences = ", ".join(f"{k} {begun.get(k)!r:.40}, now {identity.get(k)!r:.40}" for k in sorted(other))
         raise ValueError(
@@ -133,12 +138,12 @@ def read_journal(path: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def say_kept(journal: Path) -> None:
-    """Tell the user that an interruption is no loss."""
-    print(f"{journal} keeps what is done: the same command goes on; delete it to begin anew", file=sys.stderr)
+    """Tell the user that the same command resumes."""
+    print(f"{journal} keeps what is done: the same command goes on; delete it to start over", file=sys.stderr)
 
 
 def interrupted(path: Path, identity: dict[str, Any], *, force: bool) -> dict[str, Any] | None:
-    """As `read_journal`. With `force` another job's journal is deleted."""
+    """The same as `read_journal`, but with `force` the journal of another job is deleted."""
     try:
         return read_journal(path, identity)
     except ValueError:
@@ -151,11 +156,22 @@ def interrupted(path: Path, identity: dict[str, Any], *, force: bool) -> dict[st
 def write(
     runtime: Runtime, job: Job, advance: Callable[[int], None], model: str | None = None, *, force: bool = False
 ) -> list[Path]:
-    """Make the map; gives the paths written. `advance` is told of pixels made, or found made; `model` is the sha256 of
-    the model file that must make it, where that matters. `force`: another job that was interrupted is given up.
+    """Write a map, or resume it.
+
+    Args:
+        runtime: what makes the land.
+        job: the map.
+        advance: called with pixels made, or found in files of an interrupted job.
+        model: the SHA-256 of the model file that must make it, if that matters.
+        force: delete the journal of another interrupted job.
+
+    Returns:
+        The paths written.
 
     Raises:
-        ValueError: an interrupted job is in the way, or is of another model; OSError: the disk is full, …; RpcError.
+        ValueError: another job was interrupted, or this one was begun with another model.
+        OSError: the disk is full, ...
+        RpcError: the runtime refused a request.
     """
     region, journal = job.region, journal_path(job.out)
     state = interrupted(journal, job.identity, force=force)
@@ -182,7 +198,7 @@ def write(
 
 
 def _finish(job: Job, chunk: dict[str, Any]) -> None:
-    """Give all files their names, and write the preview. What was done already when the job was ended stays done.
+    """Rename all files from their temporary names, and write the preview. Files renamed before stay as they are.
 
     Raises:
         ValueError: a file is gone.
@@ -192,7 +208,7 @@ def _finish(job: Job, chunk: dict[str, Any]) -> None:
             if part_path(path).exists():
                 finish_part(path)
             elif not path.exists():
-                raise ValueError(f"{path} is gone, written as it was: delete {journal_path(job.out)} to begin anew")
+                raise ValueError(f"{path} is gone, written as it was: delete {journal_path(job.out)} to start over")
     if job.preview:
         _write_preview(job, chunk)
 
@@ -238,7 +254,7 @@ def _write_layers(
         state["low"], state["high"] = min(state["low"], int(heights.min())), max(state["high"], int(heights.max()))
         if state["rows"] < region.height:
             for layer, writer in writers.items():
-                writer.sync()  # the journal must not be ahead of what it tells of
+                writer.sync()  # the journal must not say more than the files hold
                 state["files"][layer] = writer.state
             replace_file(journal_path(job.out), json.dumps(state).encode())
     for writer in writers.values():
@@ -248,7 +264,7 @@ def _write_layers(
 
 
 def _whole(region: Region, chunk: dict[str, Any]) -> dict[str, Any]:
-    """What a request for the whole region would have said, from what one for a part of it said."""
+    """The metadata of a response for the whole region, from those of a response for a part of it."""
     made = chunk["provenance"]
     return chunk | region.place | {"provenance": made | {"params": made["params"] | region.place}}
 
@@ -275,7 +291,7 @@ def _write_sidecars(job: Job, state: dict[str, Any], assets: dict[str, dict[str,
 
 
 def _write_preview(job: Job, chunk: dict[str, Any]) -> None:
-    """From the heights that were written."""
+    """Write the hillshade of the heights that were written."""
     region, picture = job.region, preview_path(job.out)
     about = _asset(job, "height", job.form, chunk)
     with closing(open_rows(job.out, about, (region.width, region.height))) as rows:

@@ -1,4 +1,4 @@
-"""What `pcg level` does: a request from its options, levels to files, and a file's level made again."""
+"""Levels from requests to files: what `pcg level` does."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from runtime.errors import Code, RpcError, nearest
 
 METHOD = "levels.generate"
 DEFAULT_FORM = "tmx"  # of a folder of levels
-TOLD_BESIDE = (".txt", ".csv")  # formats whose sidecar says the rest
+TOLD_BESIDE = (".txt", ".csv")  # formats whose sidecar holds what the file can't
 
 
 def parse_range(option: str, text: str) -> float | list[float]:
-    """LEAST:MOST, or one number.
+    """Read LEAST:MOST, or one number.
 
     >>> parse_range("--difficulty", "0.2:0.5")
     [0.2, 0.5]
@@ -44,7 +44,7 @@ def parse_range(option: str, text: str) -> float | list[float]:
 
 
 def parse_counts(text: str) -> dict[str, float | list[float]]:
-    """NAME=COUNT or NAME=LEAST:MOST, separated by commas.
+    """Read NAME=COUNT or NAME=LEAST:MOST, separated by commas.
 
     >>> parse_counts("boxes=4,enemies=2:6")
     {'boxes': 4, 'enemies': [2, 6]}
@@ -59,14 +59,14 @@ def parse_counts(text: str) -> dict[str, float | list[float]]:
 
 
 def finder(runtime: Runtime) -> Find:
-    """Finds games by name: users' own by what the runtime's models carry."""
+    """A function that finds games by name; custom games by the legends of the runtime's models."""
 
     def find(name: str) -> Game:
         if name not in GAMES:
             try:
                 card = runtime.call("models.describe", name=f"level-{name}")["card"]
             except RpcError:
-                return find_game(name)  # which says what there is
+                return find_game(name)  # its error lists the games
             if legend := card["outputs"].get("rows", {}).get("legend"):
                 return custom_game(legend)
         return find_game(name)
@@ -75,7 +75,7 @@ def finder(runtime: Runtime) -> Find:
 
 
 def read_rows(runtime: Runtime, path: Path | None, game: str | None) -> tuple[list[str], str | None]:
-    """The rows of a level file, "_" where a tile is free, and its game if it is known. Raises ValueError, OSError."""
+    """The rows of a level file, with "_" for free tiles, and its game if it is known. Raises ValueError, OSError."""
     if path is None:
         return [], game
     level = read_level(path, game, finder(runtime))
@@ -83,10 +83,12 @@ def read_rows(runtime: Runtime, path: Path | None, game: str | None) -> tuple[li
 
 
 def resolve_suffixes(out: Path, form: str | None, *, folder: bool) -> tuple[str, ...]:
-    """The formats asked for, separated by commas, or the one that OUT's suffix names; as suffixes, each once.
+    """The suffixes of the formats to write, each once.
+
+    `form`: formats, separated by commas; None takes the one that OUT's suffix names, or of a `folder` the default.
 
     Raises:
-        ValueError: there is no such format, or OUT names another.
+        ValueError: a format is unknown, or OUT's suffix names another one.
     """
     named = list(dict.fromkeys(name.strip() for name in (form or "").split(",") if name.strip()))
     for name in named:
@@ -103,7 +105,7 @@ def resolve_suffixes(out: Path, form: str | None, *, folder: bool) -> tuple[str,
 
 
 def level_paths(out: Path, suffixes: Sequence[str]) -> list[Path]:
-    """The file of each format: OUT itself, or with its suffix replaced, or with one added where it has none of ours."""
+    """The file of each format: OUT itself, or OUT with its level suffix replaced, or with a suffix added."""
     stem = out.with_suffix("") if out.suffix.lower() in ENCODERS else out
     return [out if out.suffix.lower() == suffix else stem.with_name(stem.name + suffix) for suffix in suffixes]
 
@@ -119,20 +121,34 @@ def make_levels(
     force: bool = False,
     failed: Failed | None = None,
 ) -> Iterator[tuple[dict[str, Any] | None, list[Path]]]:
-    """Write a level to `out`, or `count` of consecutive seeds into the folder `out`; gives each response and its files.
+    """Write a level to `out`, or `count` levels of consecutive seeds into the folder `out`.
 
-    A level that is there already in all formats asked for is kept, and its response is None; with `force` it is made
-    again, and what else is there is replaced. With `count`, seeds of which nothing came are put into `failed` if given.
+    A level that is there already in all formats asked for is kept.
+
+    Args:
+        runtime: what makes the levels.
+        out: the level's file, or with `count` a folder.
+        params: the request, without the seed.
+        seed: of the level, or of the first level.
+        count: how many levels.
+        form: the file formats, separated by commas.
+        force: make levels again that are there, and replace other files.
+        failed: with `count`, takes the seeds whose wishes can't be met, and why.
+
+    Yields:
+        The response, or None if the level was kept; and the files.
 
     Raises:
-        ValueError: no such format or count; FileExistsError: something else is there; OSError; RpcError: what the
-            runtime refused.
+        ValueError: a format is unknown, or the count is below 1.
+        FileExistsError: another file is there.
+        OSError: a file can't be written.
+        RpcError: the runtime refused the request.
     """
     if count is not None and count < 1:
         raise ValueError(f"--count {count}: at least 1")
     suffixes = resolve_suffixes(out, form, folder=count is not None)
     if count is None:
-        check_target(out)  # also where its name gets a suffix
+        check_target(out)  # even if a suffix is added to its name
     find = functools.cache(finder(runtime))
     existing = Existing(runtime, force=force)
     game = _request(params, seed).params["game"]
@@ -146,7 +162,7 @@ def make_levels(
             check_tileset(tileset)
 
     def is_made(s: int) -> bool:
-        """Whether all files of a seed's level are there. Raises FileExistsError for other ones."""
+        """Whether all files of a seed's level are there. Raises FileExistsError if one holds something else."""
         request = functools.partial(_request, params, s)
         read = functools.partial(provenance_of, find=find)
         found = [existing.holds(path, request, read) for path in paths[s]]
@@ -171,8 +187,9 @@ def make_levels(
 
 
 def _made(runtime: Runtime, params: Mapping[str, Any], seed: int, failed: Failed | None) -> dict[str, Any] | None:
-    """One seed's level, or None: `failed` says why. Without `failed` there is one level only, whose candidates are what
-    there is to wait for, and an error is raised.
+    """The response for one seed, or None if its wishes can't be met and `failed` takes the reason.
+
+    Without `failed` the error is raised, and a progress bar counts the candidates.
     """
     response: dict[str, Any]
     try:
@@ -190,12 +207,12 @@ def _made(runtime: Runtime, params: Mapping[str, Any], seed: int, failed: Failed
 
 
 def _request(params: Mapping[str, Any], seed: int) -> Request:
-    """What the provenance of a level says."""
+    """The request in the provenance of a level."""
     return request_of(METHOD, GenerateRequest, {"seed": seed, **params})
 
 
 def provenance_of(path: Path, find: Find) -> Mapping[str, Any] | None:
-    """What made the level in a file, or None: it is no level, or was not generated."""
+    """The provenance of the level in a file; None if it holds no level, or one that was not generated."""
     try:
         if path.suffix.lower() in TOLD_BESIDE:
             return cast(Mapping[str, Any] | None, read_asset(path).get("provenance"))
@@ -205,7 +222,7 @@ def provenance_of(path: Path, find: Find) -> Mapping[str, Any] | None:
 
 
 def summary(response: Mapping[str, Any]) -> str:
-    """What to tell of a level that was made, in a line."""
+    """A line about a level that was made."""
     moves = f"completed in {len(response['solution'])} moves" if response["proved"] else "no solver has looked at it"
     hard = "" if response["difficulty"] is None else f", difficulty {response['difficulty']:.2f}"
     repaired = f", {response['repaired']} tiles repaired" if response["repaired"] else ""

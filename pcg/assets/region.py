@@ -1,4 +1,4 @@
-"""A rectangle of terrain of any size, made of requests that are small enough for the runtime, strip by strip."""
+"""A rectangle of terrain of any size, made strip by strip from requests that are small enough for the runtime."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from pcg.writers.terrain.layers import LAYERS
 from runtime.wire.protocol import MAX_MESSAGE_BYTES
 
-REQUEST = 1024  # pixels, the side of the largest request
-RESPONSE_BYTES = MAX_MESSAGE_BYTES >> 20 << 20  # of a response's arrays: whole MiB, the rest is for what stands beside
-STRIP_BYTES = 256 << 20  # of one strip of rows, all its layers together
-STRIP_PIXELS = 1 << 20  # of a strip, which takes about a second: what an interruption loses at most
-LOW_STRIP = 256  # rows; lower ones would have too many requests
-PLACE = ("x", "y", "size", "width", "height")  # parameters that say where
+REQUEST = 1024  # pixels a side, at most
+RESPONSE_BYTES = MAX_MESSAGE_BYTES >> 20 << 20  # of a response's arrays; the rest of a message is for the metadata
+STRIP_BYTES = 256 << 20  # one strip of rows, all layers together
+STRIP_PIXELS = 1 << 20  # one strip, about a second of work: the most that an interruption loses
+LOW_STRIP = 256  # rows; with fewer there would be too many requests
+PLACE = ("x", "y", "size", "width", "height")  # the parameters of a region's place
 
 
 class Runtime(Protocol):
-    """A client, or the runtime in this process."""
+    """What assets are made with: a client of a server, or the runtime in this process."""
 
     def call(self, method: str, /, **params: Any) -> Any: ...
 
@@ -33,9 +33,12 @@ class Runtime(Protocol):
 
 @dataclass(frozen=True)
 class Region:
-    """`x`, `y`: top-left corner in pixels of level of detail 0, of the world or of the sketch; `width`, `height` in
-    pixels of its own level. `params`: what every request says, but for where and which layers. `sketch`: float32 (H, W)
-    metres, for terrain.sketch."""
+    """A rectangle of land.
+
+    `params`: what every request says besides place and layers. `x`, `y`: the top-left corner in pixels of level of
+    detail 0, of the world or of the sketch. `width`, `height`: in pixels of its own level. `sketch`: heights in metres,
+    float32 (H, W), for terrain.sketch.
+    """
 
     method: str
     params: dict[str, Any]
@@ -46,19 +49,19 @@ class Region:
     sketch: NDArray[np.float32] | None = None
 
     def window(self, left: int, top: int, width: int, height: int) -> Region:
-        """A part of this region; all in pixels of its level."""
+        """A part of this region; all arguments in pixels of its level."""
         lod = self.params.get("lod", 0)
         return dataclasses.replace(self, x=self.x + (left << lod), y=self.y + (top << lod), width=width, height=height)
 
     @functools.cached_property
     def place(self) -> dict[str, int]:
-        """Where the region lies, in the words of its method; terrain.chunk is square."""
+        """The region's place as parameters of its method. Chunks are square, so it may be larger than the region."""
         if self.sketch is None:
             return {"x": self.x, "y": self.y, "size": max(self.width, self.height)}
         return {"x": self.x, "y": self.y, "width": self.width, "height": self.height}
 
     def call(self, runtime: Runtime, layers: Sequence[str]) -> dict[str, Any]:
-        """One request for all of it; may be larger than the region, to the right and below."""
+        """The response to one request for the whole region; it may go beyond it, to the right and below."""
         sketch = {} if self.sketch is None else {"control": self.sketch}
         result: dict[str, Any] = runtime.call(self.method, **self.params, **self.place, **sketch, layers=list(layers))
         return result
@@ -66,23 +69,22 @@ class Region:
 
 @dataclass(frozen=True)
 class Strip:
-    """Rows of a region over its whole width: each layer (rows, width, …); `chunk` is a request's result, less its
-    arrays."""
+    """Rows of a region over its whole width. `layers`: arrays (rows, width, ...); `chunk`: a response's metadata."""
 
     layers: dict[str, NDArray[Any]]
     chunk: dict[str, Any]
 
     @property
     def rows(self) -> int:
-        """How many."""
+        """How many rows it has."""
         return len(next(iter(self.layers.values())))
 
 
 def other_version(runtime: Runtime, made: Mapping[str, Any]) -> str | None:
-    """Where a runtime's models are not those that an asset's provenance names: which, in words.
+    """Which model of an asset's provenance the runtime has in another version, in words; None if it has them all.
 
     Raises:
-        LookupError: the provenance is not whole.
+        LookupError: the provenance lacks something.
         RpcError: the runtime has no such model.
     """
     for model in (made, *made.get("with", ())):
@@ -93,17 +95,17 @@ def other_version(runtime: Runtime, made: Mapping[str, Any]) -> str | None:
 
 
 def from_provenance(provenance: dict[str, Any], sketch: NDArray[np.float32] | None) -> Region:
-    """The region that an asset was made of.
+    """The region that an asset shows, from its provenance and the sketch beside it.
 
     Raises:
-        KeyError: the provenance lacks something; ValueError: it names another method.
+        KeyError: the provenance lacks something; ValueError: it names a method that makes no heightmap.
     """
     method, params = provenance["method"], provenance["params"]
     if method != ("terrain.chunk" if sketch is None else "terrain.sketch"):
         raise ValueError(f"its provenance names the method {method!r}, which makes no heightmap")
-    # What the region, the layer asked for and the sketch beside it say anew.
-    anew = {*PLACE, "layers", *(("control",) if sketch is not None else ())}
-    rest = {k: v for k, v in params.items() if k not in anew and not k.endswith("sha256")}
+    # The region, the layer asked for and the sketch take the place of these parameters.
+    replaced = {*PLACE, "layers", *(("control",) if sketch is not None else ())}
+    rest = {k: v for k, v in params.items() if k not in replaced and not k.endswith("sha256")}
     width, height = (params[k] for k in (("size", "size") if sketch is None else ("width", "height")))
     return Region(method, rest, params["x"], params["y"], width, height, sketch)
 
@@ -118,13 +120,20 @@ def strips(
     model: str | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Strip]:
-    """The region from the top down, or with `flip` from the bottom up (each strip's rows too), from row `first` on,
-    which must be where a strip begins.
+    """Make a region strip by strip.
 
-    `model`: sha256 of the model file that made the rows before; `advance` is told of pixels made.
+    Args:
+        runtime: what makes the land.
+        region: what is made.
+        layers: the layers of each strip.
+        flip: from the bottom up instead of from the top down, the rows within each strip, too.
+        first: the row to begin at, where a strip begins.
+        model: the SHA-256 of the model file that made the rows before `first`.
+        advance: called with pixels made.
 
     Raises:
-        ValueError: the runtime's model is, or becomes, another; RpcError: what the runtime refused.
+        ValueError: the runtime has another model file, or gets one meanwhile.
+        RpcError: the runtime refused a request.
     """
     limit = request_side(region, layers)
     rows, columns = _even(region.height, limit), _even(region.width, limit)
@@ -161,5 +170,5 @@ def request_side(region: Region, layers: Sequence[str]) -> int:
 
 
 def _even(total: int, limit: int) -> int:
-    """The length of the fewest equal parts of at most `limit`."""
+    """The length of each part if `total` is cut into the fewest equal parts of at most `limit`."""
     return math.ceil(total / math.ceil(total / limit))

@@ -1,4 +1,4 @@
-"""Rivers of a region of any size as one GeoJSON file: asked for window by window, joined where they go on."""
+"""Rivers of a region of any size as one GeoJSON file: requested window by window, and joined across windows."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from runtime.content.terrain.measures import MINIMUM_KM2
 METHOD = "terrain.rivers"
 FORM = "geojson"
 SUFFIX = ".rivers.geojson"
-LARGEST = 16384  # pixels a side: all lines are held at once, some 2 million points there
+LARGEST = 16384  # pixels a side: all lines are in memory at once, about 2 million points
 
 
 @dataclass(frozen=True)
 class Line:
-    """A river from joint to joint. `points`: float64 (n, 5): easting, northing, height, width in metres, km^2."""
+    """A stretch of a river. `points`: easting, northing, height, width in metres, catchment in km^2; float64 (n, 5)."""
 
     points: NDArray[np.float64]
     kind: str
@@ -40,10 +40,10 @@ def rivers_path(out: Path) -> Path:
 
 
 def rivers_region(region: Region, minimum_km2: float) -> Region:
-    """What to ask for the rivers of a region of the world.
+    """The region to request for the rivers of a region of a world that drain at least `minimum_km2`.
 
     Raises:
-        ValueError: the region is of a sketch, or too large, or rivers can't begin with so much land.
+        ValueError: the region is of a sketch or too large, or `minimum_km2` is out of range.
     """
     least, most = MINIMUM_KM2
     if not least <= minimum_km2 <= most:
@@ -57,7 +57,7 @@ def rivers_region(region: Region, minimum_km2: float) -> Region:
 
 
 def rivers_request(region: Region) -> Request:
-    """What the provenance of the rivers of a `rivers_region` says."""
+    """The request in the provenance of the rivers of a `rivers_region`."""
     from runtime.content.terrain.rivers import RiversRequest
 
     place = {"x": region.x, "y": region.y, "width": region.width, "height": region.height}
@@ -67,10 +67,21 @@ def rivers_request(region: Region) -> Request:
 def write_rivers(
     runtime: Runtime, region: Region, path: Path, advance: Callable[[int], None] = lambda _: None
 ) -> list[Path]:
-    """Write the rivers of a `rivers_region` and their sidecar; gives the paths. `advance` is told of pixels done.
+    """Write the rivers of a `rivers_region` and their sidecar.
+
+    Args:
+        runtime: what finds the rivers.
+        region: where.
+        path: the GeoJSON file.
+        advance: called with pixels done.
+
+    Returns:
+        The paths written.
 
     Raises:
-        ValueError: the runtime's model becomes another meanwhile; OSError: the disk is full, …; RpcError.
+        ValueError: the runtime gets another model file meanwhile.
+        OSError: the disk is full, ...
+        RpcError: the runtime refused a request.
     """
     lines, about = find_rivers(runtime, region, advance)
     asset = {
@@ -93,10 +104,19 @@ def write_rivers(
 def verify_rivers(
     runtime: Runtime, path: Path, asset: dict[str, Any], advance: Callable[[int], None] = lambda _: None
 ) -> str | None:
-    """Find the rivers of a file again; None if it holds those, else what is wrong.
+    """Find the rivers of a file again and compare them.
+
+    Args:
+        runtime: what finds the rivers.
+        path: the GeoJSON file.
+        asset: its sidecar.
+        advance: called with pixels done.
+
+    Returns:
+        What is wrong, or None.
 
     Raises:
-        KeyError: its provenance lacks something; RpcError.
+        KeyError: the provenance lacks something; RpcError.
     """
     params = asset["provenance"]["params"]
     place = {"x": params["x"], "y": params["y"], "width": params["width"], "height": params["height"]}
@@ -114,7 +134,7 @@ def verify_rivers(
 def find_rivers(
     runtime: Runtime, region: Region, advance: Callable[[int], None] = lambda _: None
 ) -> tuple[list[Line], dict[str, Any]]:
-    """All lines of a region, and what a request for all of it would have said beside them."""
+    """All lines of a region, and the metadata of a response for the whole region."""
     pieces: list[Line] = []
     about: dict[str, Any] = {}
     for window in _windows(region):
@@ -139,7 +159,7 @@ def _windows(region: Region) -> Iterator[Region]:
 
 
 def _lines(response: dict[str, Any]) -> Iterator[Line]:
-    # Pixels of a level are larger, but points count those of level 0.
+    # Points count pixels of level 0, whatever the level.
     pixel_m = response["meters_per_pixel"] / 2 ** response["lod"]
     corner, scale = np.array([response["x"], response["y"]]), np.array([pixel_m, -pixel_m])
     place = (response["points"].astype(np.float64) + corner) * scale
@@ -151,7 +171,7 @@ def _lines(response: dict[str, Any]) -> Iterator[Line]:
 
 
 def joined(pieces: list[Line]) -> list[Line]:
-    """Lines put together where they were cut by windows, from north to south and west to east by where they begin."""
+    """Join lines that windows cut. They are sorted by where they begin, from north to south and from west to east."""
     beginning = {tuple(piece.points[0].tolist()): piece for piece in pieces}
     cut = {tuple(piece.points[-1].tolist()) for piece in pieces if piece.end == "window"}
     lines = []
@@ -167,13 +187,15 @@ def joined(pieces: list[Line]) -> list[Line]:
 
 
 def geojson(lines: list[Line]) -> bytes:
-    """A FeatureCollection of LineStrings (RFC 7946, but in metres of the world instead of degrees), a line each."""
+    """A FeatureCollection of LineStrings (RFC 7946, but in metres of the world instead of degrees)."""
     features = ",\n".join(json.dumps(_feature(line)) for line in lines)
     return f'{{"type": "FeatureCollection", "features": [\n{features}\n]}}\n'.encode()
 
 
 def _feature(line: Line) -> dict[str, Any]:
-    widths = [round(width, 1) for width in line.points[:, 3].tolist()]  # decimetres, which float32 has but nearly
+    widths = [
+        round(width, 1) for width in line.points[:, 3].tolist()
+    ]  # decimetres, which float32 does not hold exactly
     return {
         "type": "Feature",
         "geometry": {"type": "LineString", "coordinates": line.points[:, :3].tolist()},

@@ -23,14 +23,20 @@ _TIFF_BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def read_sketch(path: Path, low_m: float | None = None, high_m: float | None = None) -> NDArray[np.float32]:
-    """Heights of a sketch in metres, float32 (H, W), north in the first row; one value is a cell of 1,440 m.
+    """Read the heights of a sketch in metres, float32 (H, W), north in the first row; one value is a cell of 1,440 m.
 
-    Takes PNG (grey, 8 or 16 bits), TIFF (one channel of 8 or 16 bits, or of floats in metres) and .npy (uint8, uint16,
-    or floats in metres). Whole numbers are steps from `low_m`, for 0, to `high_m`, for the largest. What kind a file is
-    is seen from its content, and its size checked before its pixels are read.
+    A sketch is a PNG (grey, 8 or 16 bits), a TIFF (one channel of 8 or 16 bits, or of floats in metres) or a .npy
+    (uint8, uint16, or floats in metres). The content says which, not the suffix. The size is checked before the pixels
+    are read.
+
+    Args:
+        path: the file.
+        low_m: the height that 0 stands for, if the values are whole numbers.
+        high_m: the height that the largest whole number stands for.
 
     Raises:
-        ValueError: naming what is wrong and what would do; FileNotFoundError.
+        ValueError: the file is not such a sketch; the message says what is wrong and what is allowed.
+        FileNotFoundError: there is no such file.
     """
     with path.open("rb") as file:
         begin = file.read(8)
@@ -42,14 +48,14 @@ def read_sketch(path: Path, low_m: float | None = None, high_m: float | None = N
         elif begin[:6] == b"\x93NUMPY":
             values = _read_npy(path)
         else:
-            raise _Unfit(f"is no PNG, TIFF or .npy (it begins with {begin!r}); save the sketch as one of them")
+            raise _Unfit(f"is not a PNG, a TIFF or a .npy (it begins with {begin!r}); save the sketch as one of them")
         return _heights(values, low_m, high_m)
     except _Unfit as error:
         raise ValueError(f"sketch {path} {error}") from error
 
 
 class _Unfit(Exception):
-    """What is wrong with a sketch, as the end of a sentence about it."""
+    """A sketch can't be used; the message is the end of a sentence that begins with the file."""
 
 
 def _check_size(width: int, height: int) -> None:
@@ -97,7 +103,7 @@ def _read_tiff(path: Path) -> NDArray[Any]:
             values: NDArray[Any] = page.asarray()
     except _Unfit:
         raise
-    # tifffile raises what its codecs raise; a damaged file may end in any of them.
+    # tifffile passes on what its codecs raise, and a damaged file may raise any exception.
     except Exception as error:
         raise _Unfit(f"can't be read: {error}; save it again, uncompressed or with deflate") from error
     return values
@@ -115,7 +121,7 @@ def _read_npy(path: Path) -> NDArray[Any]:
 
 
 def _heights(values: NDArray[Any], low_m: float | None, high_m: float | None) -> NDArray[np.float32]:
-    """Metres from values of any type."""
+    """Heights in metres, float32, from values of any type. Raises _Unfit."""
     if values.dtype.kind == "f":
         if low_m is not None or high_m is not None:
             raise _Unfit("holds floats, which are metres already; leave out --height-range")
@@ -156,10 +162,10 @@ def _heights(values: NDArray[Any], low_m: float | None, high_m: float | None) ->
 
 
 def parse_height_range(text: str) -> tuple[float, float]:
-    """LOW:HIGH in metres.
+    """Read LOW:HIGH in metres.
 
     Raises:
-        ValueError: it is not that.
+        ValueError: the text is something else, or LOW is not below HIGH.
     """
     low, colon, high = text.partition(":")
     try:

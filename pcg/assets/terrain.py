@@ -30,10 +30,10 @@ LARGEST = 262144  # pixels a side
 
 
 def resolve_form(out: Path, form: Form | None, *, folder: bool) -> Form:
-    """The format asked for, or the one OUT's suffix names, or png for a folder.
+    """The file format: `form`, or the one that OUT's suffix names, or png for a folder.
 
     Raises:
-        ValueError: the suffix names no format, or another than was asked for.
+        ValueError: the suffix names no format, or not the one asked for.
     """
     named = SUFFIXES.get(out.suffix.lower())
     if folder:
@@ -48,10 +48,10 @@ def resolve_form(out: Path, form: Form | None, *, folder: bool) -> Form:
 
 
 def check_layers(names: Sequence[str]) -> tuple[str, ...]:
-    """The layers asked for, the heights always and first, each once.
+    """The layers to write, each once, "height" always and first.
 
     Raises:
-        ValueError: one is unknown.
+        ValueError: a layer is unknown.
     """
     for name in names:
         if name not in LAYERS:
@@ -177,14 +177,14 @@ def _size(land: Land, grid: Grid | None) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class _Map:
-    """The heights and layers of a job, or a grid of tiles of them, and what stands beside: its sketch, its rivers."""
+    """A job, or a grid of tiles of it, with its sketch and its rivers. `streams`: the region of the rivers, if any."""
 
     job: Job
     grid: Grid | None
     streams: Region | None
 
     def look(self, existing: Existing) -> tuple[bool, bool, bool]:
-        """Whether the map, its sketch and its rivers are there. Raises as `is_made`."""
+        """Whether the map, its sketch and its rivers are there already. Raises the same errors as `is_made`."""
         job, streams = self.job, self.streams
         map_made = tiles.set_is_made(job, self.grid, existing) if self.grid else is_made(job, existing)
         sketch_made = rivers_made = True
@@ -198,7 +198,7 @@ class _Map:
         return map_made, sketch_made, rivers_made
 
     def make(self, runtime: Runtime, existing: Existing, advance: Callable[[int], None]) -> Iterator[Path]:
-        """What is not there yet; gives all paths."""
+        """Make what is not there yet; yields all paths."""
         job, grid, force = self.job, self.grid, existing.force
         map_made, sketch_made, rivers_made = self.look(existing)
         if map_made:

@@ -1,4 +1,4 @@
-"""A map as a grid of tiles, named as engines expect it."""
+"""A map as a grid of tiles, named as game engines expect."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from pcg.writers.terrain.heightmap import ORIGIN_UNIT
 
 Naming = Literal["plain", "unity", "unreal"]
 SET_SUFFIX = ".tiles.json"
-LARGEST = 64  # tiles along a side; the journal is written anew for each
+LARGEST = 64  # tiles a side; the journal is rewritten after each tile
 
 
 @dataclass(frozen=True)
 class Grid:
     """Columns and rows of square tiles, `side` pixels each.
 
-    Tiles of an odd side (2^n + 1, Unreal's 505, 1009, …) share their edge row and column with their neighbours: engines
-    that give every tile its own mesh need it. Tiles of an even side do not.
+    Tiles of an odd side (2^n + 1, Unreal's 505, 1009, ...) share their edge row and column with their neighbours, for
+    engines that give every tile its own mesh. Tiles of an even side do not.
     """
 
     columns: int
@@ -36,7 +36,7 @@ class Grid:
 
     @property
     def shared(self) -> int:
-        """Pixels that neighbours have in common, 1 or 0."""
+        """Pixels that neighbours share: 1 or 0."""
         return self.side % 2
 
     @property
@@ -46,11 +46,11 @@ class Grid:
         return width, height
 
     def path(self, out: Path, column: int, row: int) -> Path:
-        """File of the tile in a column from the west and a row from the north, both from 0.
+        """The file of a tile: `column` counts from the west, `row` from the north, both from 0.
 
-        unity: NAME_X_Z, Z from the south, since Unity's z goes north; padded with zeros, since the Terrain Toolbox
-        sorts names as text. unreal: NAME_xX_yY, Y from the north, as Unreal's y goes. plain: NAME_cC_rR, from the
-        north.
+        unity: NAME_X_Z; Z counts from the south, since Unity's z goes north. The numbers are padded with zeros, since
+        the Terrain Toolbox sorts names as text. unreal: NAME_xX_yY; Y counts from the north, as Unreal's y goes. plain:
+        NAME_cC_rR; R counts from the north.
         """
         if self.naming == "unity":
             x, z = str(column), str(self.rows - 1 - row)
@@ -61,12 +61,12 @@ class Grid:
 
 
 def set_path(out: Path) -> Path:
-    """world.r16 -> world.tiles.json. Not world.json: Unreal takes a file of the tiles' common name for a tile too."""
+    """world.r16 -> world.tiles.json. Not world.json: Unreal would take a file of that name for a tile."""
     return out.with_name(out.stem + SET_SUFFIX)
 
 
 def set_is_made(job: Job, grid: Grid, existing: Existing) -> bool:
-    """As `is_made`, for all tiles of a set and its sidecar."""
+    """Whether all tiles of a set and its sidecar are there. Raises the same errors as `is_made`."""
     about = set_path(job.out)
     if not existing.force and read_journal(_journal_path(job.out), _identity(job, grid)) is not None:
         return False
@@ -88,7 +88,7 @@ def _identity(job: Job, grid: Grid) -> dict[str, Any]:
 
 
 def _of_set(request: Request) -> Request:
-    """What is the same for all tiles."""
+    """The part of a request that is the same for all tiles."""
     return dataclasses.replace(request, params={k: v for k, v in request.params.items() if k not in PLACE})
 
 
@@ -103,12 +103,17 @@ def _tile(job: Job, grid: Grid, column: int, row: int) -> Job:
 def write_tiles(
     runtime: Runtime, job: Job, grid: Grid, advance: Callable[[int], None], *, force: bool = False
 ) -> Iterator[Path]:
-    """Write each tile of the job's region, which is as large as the grid, then the sidecar of the set; gives paths.
+    """Write each tile, then the sidecar of the set; yields the paths. An interrupted set is resumed.
 
-    An interrupted set goes on after the tiles that are whole. `force` as for `write`.
+    Args:
+        runtime: what makes the land.
+        job: the whole map, whose region is as large as the grid.
+        grid: the tiles.
+        advance: called with pixels made, or found made.
+        force: delete the journal of another interrupted set.
 
     Raises:
-        as `write` does.
+        The same errors as `write`.
     """
     about = set_path(job.out)
     journal, identity = _journal_path(job.out), _identity(job, grid)
@@ -139,7 +144,7 @@ def write_tiles(
 
 
 def _of_all(tile: dict[str, Any]) -> dict[str, Any]:
-    """What a tile's sidecar says that holds for all tiles."""
+    """The part of a tile's sidecar that is the same for all tiles."""
     made = tile["provenance"]
     params = {k: v for k, v in made["params"].items() if k not in PLACE}
     one = ("form", "layer", "width", "height", "tile", "minimum_m", "maximum_m", "origin")

@@ -1,8 +1,8 @@
 """Variations of a map: its large forms again, with other detail.
 
-The large forms are one height for 16 pixels, which is what the finest level of the terrain model is given by the levels
-above it, and what a sketch gives. Of a map of the world they are the same place at the coarsest level of detail; of a
-map of a sketch they are the sketch. So a variation is the map of a sketch, made with another seed.
+The large forms are one height for 16 pixels. The finest level of the terrain model gets them from the levels above it,
+or from a sketch. Of a map of a world they are the same place at the coarsest level of detail; of a map of a sketch they
+are the sketch. So a variation is the map of a sketch, made with another seed.
 """
 
 from __future__ import annotations
@@ -18,15 +18,19 @@ from pcg.writers.provenance import read_asset
 from pcg.writers.terrain.layers import metres
 from runtime.content.terrain.measures import LODS, PIXELS_PER_CELL, SKETCH_CELLS
 
-COARSEST = LODS - 1  # level of detail, whose pixels are a sketch's cells
+COARSEST = LODS - 1  # level of detail; its pixels are as large as a sketch's cells
 
 
 def vary_terrain(runtime: Runtime, path: Path) -> Land:
-    """The variation of the map of which a file holds the heights, a layer or the preview.
+    """The land to make for a variation of a map: a sketch of its large forms, and its place in the sketch.
+
+    `path`: the file of the map's heights, of a layer or of the preview.
 
     Raises:
-        ValueError: the file holds no map made here, one of another version of the model, or one too small or too large;
-            OSError; RpcError.
+        ValueError: the file holds no map made here, or one of another version of the model, or one that is too small or
+            too large.
+        OSError: the file can't be read.
+        RpcError: the runtime refused a request.
     """
     asset = read_asset(path)
     made = asset.get("provenance")

@@ -32,7 +32,7 @@ class Wishes:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Given:
-    """Levels that the user gives, of which the new one keeps something.
+    """Level files of the user from which the new level keeps some tiles.
 
     :param fixed: Level file whose tiles stay, all but "_".
     :param prefix: Level file to go on with: the first rows, or the first columns of a game that goes left to right.
@@ -158,7 +158,7 @@ def solve(
         check_suffix(out)
         check_target(out)
     with ExitStack() as stack:
-        # A runtime takes seconds to import: it is opened once the file is known to hold a level.
+        # A runtime takes seconds to import, so it is opened after the file was found to hold a level.
         opened = functools.cache(lambda: stack.enter_context(open_runtime(server, models)))
 
         def find(name: str) -> Game:

@@ -1,4 +1,4 @@
-"""Commands that serve models, and look into them: serve, demo, models, call."""
+"""Commands that serve models, list them and call them: serve, demo, models, call."""
 
 from __future__ import annotations
 
@@ -100,7 +100,9 @@ def serve(
         raise UserError(str(error)) from error
     if asked.dedicated:
         sharing.spin_while_waiting()
-    from runtime.serving.process import serve_until_stopped  # and torch, which reads once how its threads are to wait
+    from runtime.serving.process import (
+        serve_until_stopped,
+    )  # which imports torch, and torch reads once how its threads wait
 
     serve_until_stopped(asked)
 
@@ -199,7 +201,7 @@ def call(method: str, params: str = "{}", *, server: Server = None, models: Mode
 
 
 def _summary(array: Any) -> dict[str, Any]:
-    """An array in a few numbers; a small one whole."""
+    """Dtype, shape and a few numbers of an array; all values of a small one."""
     about = {"dtype": array.dtype.str, "shape": list(array.shape)}
     if array.size <= 64:
         return about | {"values": array.tolist()}

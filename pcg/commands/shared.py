@@ -1,4 +1,4 @@
-"""What the commands share: the app they belong to, common flags, and the runtime that answers them."""
+"""What the commands share: the app, common flags, and the runtime that they call."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SERVING, MAKING, TRAINING = Group("Serve and look"), Group("Make assets"), Group
 
 @dataclass(frozen=True)
 class Remote:
-    """The flags that say which running runtime to use: every verb that calls one has them."""
+    """The flags that choose a running runtime. Every command that calls a runtime has them."""
 
     server: Annotated[
         str | None,
@@ -51,21 +51,21 @@ Force = Annotated[
     bool, Parameter(negative="", help="Make again what is there already, and replace what holds something else.")
 ]
 INTERRUPTED = 130  # exit code
-CALL_S = 600.0  # how long one call of a server may take
+CALL_S = 600.0  # the longest that one call to a server may take
 EXAMPLE = "127.0.0.1:7767"
 
 
 class UserError(Exception):
-    """The command makes no sense as it was given; printed without a traceback, exit code 2."""
+    """The flags contradict each other or can't be read; printed without a traceback, exit code 2."""
 
 
 def say(text: str) -> None:
-    """Progress and notes go to stderr; stdout is for data."""
+    """Print progress or a note to stderr; stdout is for data."""
     print(text, file=sys.stderr)
 
 
 def report_failed(failed: Mapping[int, str], count: int | None) -> int:
-    """Say of which seeds nothing came, and why; gives the exit code."""
+    """Print the seeds that gave no asset, and why. Returns the exit code."""
     for seed, why in failed.items():
         say(f"seed {seed}: {why}")
     if failed:
@@ -74,7 +74,7 @@ def report_failed(failed: Mapping[int, str], count: int | None) -> int:
 
 
 def address(remote: Remote | None) -> Address | None:
-    """Where the flags say that a runtime is; None if they name none. Raises UserError."""
+    """The address of the runtime that the flags name; None if they name none. Raises UserError."""
     if remote is None:
         return None
     from runtime.address import parse, read_token
@@ -93,7 +93,13 @@ def address(remote: Remote | None) -> Address | None:
 
 
 def open_runtime(remote: Remote | None, models: Path | None = None, device: Device = "auto") -> Any:
-    """A runtime to call: the server's client, or this process. Use as a context manager. Raises UserError."""
+    """Open a runtime to call: a client of the server that the flags name, or a runtime in this process.
+
+    Use it as a context manager. `models` and `device` are for a runtime in this process.
+
+    Raises:
+        UserError: the flags name no server that can be called.
+    """
     where = address(remote)
     if where is not None:
         try:

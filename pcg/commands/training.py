@@ -22,7 +22,7 @@ Measured = Literal[
     "level-dungeon",
     "level-runner",
 ]
-# By a model name's first word.
+# The training module of each family; a model's name begins with its family.
 TRAINERS = {
     "terrain": "pcg.terrain.train",
     "character": "pcg.characters.train",
@@ -159,7 +159,7 @@ def export(run: Path, out: Path, *, coarse: Path | None = None) -> None:
 
 
 def told(card: Card, out: Path) -> None:
-    """Say what was written, and where."""
+    """Print what was written, and where."""
     megabytes = out.stat().st_size / 1e6
     say(f"{card.name}, {card.training.steps} steps, {megabytes:.2f} MB, {len(card.golden)} golden vectors")
     print(out)

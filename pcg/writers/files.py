@@ -1,7 +1,7 @@
-"""Writing a file so that it is either the old one or the new one, never half of either.
+"""Writing a file atomically: a reader finds the old file or the new one, never a part of either.
 
-A file is written under a temporary name and then renamed. Where the name is a symbolic link, the file that it leads to
-is written and the link stays. What is no plain file (a folder, a device, a pipe) is never replaced.
+A file is written under a temporary name and then renamed. If the name is a symbolic link, the file that it leads to is
+written and the link stays. Only regular files are replaced, never a folder, a device or a pipe.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 PART_SUFFIX = ".part"
 LOCK_SUFFIX = ".part.lock"
-SHARED_WAIT_S = 10.0  # for another process that writes a file which several assets share
+SHARED_WAIT_S = 10.0  # to wait for another process that writes a shared file
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISCHR, "a device"),
@@ -28,10 +28,11 @@ _KINDS = (
 
 
 def target_of(path: Path) -> Path:
-    """The file that is written for a name: the name itself, or where the symbolic link of that name leads.
+    """The file to write for a name: the name itself, or the file that a symbolic link of that name leads to.
 
     Raises:
-        IsADirectoryError: a folder has that name; OSError: a device, a pipe or a socket has, or links lead in a circle.
+        IsADirectoryError: it is a folder.
+        OSError: it is a device, a pipe or a socket, or links form a circle.
     """
     if not path.is_symlink():
         _require_plain(path)
@@ -47,7 +48,7 @@ def target_of(path: Path) -> Path:
 
 
 def _require_plain(path: Path, name: Path | None = None) -> None:
-    """Raises OSError where something is that is no plain file. `name`: what the user calls it."""
+    """Raise OSError unless the path is free or a regular file. `name`: the path that the message shows."""
     try:
         mode = path.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -60,10 +61,10 @@ def _require_plain(path: Path, name: Path | None = None) -> None:
 
 
 def part_path(path: Path) -> Path:
-    """world.png -> world.png.part, the name a file has until it is whole; beside the file that a link leads to.
+    """world.png -> world.png.part, the name of a file until it is complete; beside the file that a link leads to.
 
     Raises:
-        OSError: one of the two is no plain file.
+        OSError: one of the two is not a regular file.
     """
     target = target_of(path)
     part = target.with_name(target.name + PART_SUFFIX)
@@ -72,10 +73,10 @@ def part_path(path: Path) -> Path:
 
 
 def check_target(path: Path) -> None:
-    """See, before any work, whether a file can be written. Makes nothing.
+    """Check, before any work, that a file can be written. Writes nothing.
 
     Raises:
-        OSError: what has that name is no plain file; its folder is a file, or may not be written to.
+        OSError: the path is not a regular file, its folder is a file, or the user may not write to the folder.
     """
     folder = part_path(path).parent
     while not folder.exists() and folder != folder.parent:
@@ -91,10 +92,10 @@ def _no_folder(folder: Path, path: Path) -> NotADirectoryError:
 
 
 def make_folder(path: Path) -> list[Path]:
-    """Make the folders that a file needs; gives those made, the innermost first.
+    """Make the folders that a file needs. Returns those made, the innermost first.
 
     Raises:
-        NotADirectoryError: what should be its folder is a file; OSError.
+        NotADirectoryError: its folder is a file; OSError.
     """
     folder = target_of(path).parent
     missing = [folder, *folder.parents]
@@ -109,7 +110,7 @@ def make_folder(path: Path) -> list[Path]:
 
 @contextlib.contextmanager
 def told(path: Path) -> Iterator[None]:
-    """Have a write that fails for want of space, or on a broken disk, say which file it was."""
+    """Name the file in the error of a write that fails because the disk is full or broken."""
     try:
         yield
     except OSError as error:
@@ -124,7 +125,7 @@ def replace_file(path: Path, data: bytes) -> None:
     """Write `data` under a temporary name, then rename it to `path`; missing folders are made.
 
     Raises:
-        OSError: the disk is full, `path` is no plain file, what should be its folder is a file, …
+        OSError: the disk is full, `path` is not a regular file, its folder is a file, ...
     """
     make_folder(path)
     temporary = part_path(path)
@@ -138,7 +139,7 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def replace_shared(path: Path, data: bytes) -> None:
-    """As `replace_file`, for a file that assets of several processes share. Does nothing if it holds `data` already."""
+    """The same as `replace_file`, for a file that several processes share. Does nothing if it holds `data` already."""
     if not _holds(path, data):
         with locked(path, SHARED_WAIT_S):
             if not _holds(path, data):
@@ -150,19 +151,18 @@ def _holds(path: Path, data: bytes) -> bool:
 
 
 def finish_part(path: Path) -> None:
-    """Rename a file that is whole from its temporary name to its own."""
+    """Rename a complete file from its temporary name to its own."""
     part_path(path).replace(target_of(path))
 
 
 @contextlib.contextmanager
 def locked(asset: Path, wait_s: float = 0.0) -> Iterator[None]:
-    """Keep other processes from writing an asset, whose files all begin with the stem of `asset`, at the same time.
+    """Lock an asset, so that no other process writes it at the same time. All its files begin with the stem of `asset`.
 
-    A lock that a process left when it was killed is taken over. Folders made for the lock are removed again if nothing
-    was written into them.
+    The lock of a process that was killed is taken over. Folders made for the lock are removed if they stay empty.
 
     Raises:
-        BlockingIOError: another process writes it, also after `wait_s` seconds; OSError.
+        BlockingIOError: another process still holds the lock after `wait_s` seconds; OSError.
     """
     from filelock import SoftFileLock, Timeout
 
@@ -180,15 +180,15 @@ def locked(asset: Path, wait_s: float = 0.0) -> Iterator[None]:
         finally:
             lock.release()
     finally:
-        with contextlib.suppress(OSError):  # somebody has put something in
+        with contextlib.suppress(OSError):  # a folder is not empty
             for folder in made:
                 folder.rmdir()
 
 
 def open_part(path: Path, kept: int) -> io.FileIO:
-    """Open a half-written file to go on after its first `kept` bytes; 0 begins anew. Missing folders are made.
+    """Open a partial file to resume after its first `kept` bytes; 0 starts an empty file. Missing folders are made.
 
-    Unbuffered: what the writer has counted as written is then in the file, whenever the process ends.
+    The file is unbuffered: what the writer counted as written is in the file, whenever the process ends.
 
     Raises:
         ValueError: the file has fewer than `kept` bytes.
@@ -204,7 +204,7 @@ def open_part(path: Path, kept: int) -> io.FileIO:
 
 
 def write_all(file: io.FileIO, data: bytes | memoryview) -> int:
-    """Write all of `data`, which an unbuffered file may take in several turns; gives its length in bytes."""
+    """Write all of `data`; an unbuffered file may need several writes. Returns its length in bytes."""
     rest = memoryview(data).cast("B")
     size = len(rest)
     while rest:

@@ -1,4 +1,4 @@
-"""Provenance in and out of files: PNG text chunks and JSON sidecars."""
+"""Writing provenance to files and reading it: PNG text chunks and JSON sidecars."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ SIDECAR_SUFFIX = ".json"
 
 
 def software(asset: dict[str, Any]) -> str:
-    """Program and version, for the fields that formats have for it."""
+    """The program and its version, for the software field of a format."""
     return f"pcg-plugin {asset['provenance']['version']}"
 
 
 def statement(asset: dict[str, Any]) -> str:
-    """What a person should know of the file, in a line."""
+    """A line for people: that the file is generated, by which model, under which licence."""
     made = asset["provenance"]
     return f"{made['statement']}: {made['model']} {made['version']}, {made['licence']}"
 
 
 def texts(asset: dict[str, Any]) -> dict[str, str]:
-    """What a PNG says of itself, by keyword: the statement in words, and all of `asset` as JSON."""
+    """The text chunks of a PNG by keyword: software, statement, and all of `asset` as JSON."""
     return {"Software": software(asset), "Comment": statement(asset), KEY: json.dumps(asset)}
 
 
 def text_chunks(asset: dict[str, Any]) -> list[bytes]:
-    """`texts` as chunks of a PNG."""
+    """The same as PNG chunks."""
     return [text_chunk(keyword, text) for keyword, text in texts(asset).items()]
 
 
@@ -39,22 +39,22 @@ def sidecar_path(path: Path) -> Path:
 
 
 def sidecar_bytes(asset: dict[str, Any]) -> bytes:
-    """A sidecar's content."""
+    """The content of a sidecar."""
     return json.dumps(asset, indent=1).encode()
 
 
 def read_asset(path: Path) -> dict[str, Any]:
-    """What a file says of itself, from its text chunks or its sidecar; a sidecar of a whole set is read itself.
+    """Read the metadata of an asset from its text chunk or its sidecar. `path` may also be a sidecar.
 
     Raises:
-        ValueError: it says nothing; FileNotFoundError: there is no such file.
+        ValueError: the file has no metadata; FileNotFoundError: there is no such file.
     """
     if not path.exists():
         raise FileNotFoundError(f"no file {path}")
     if path.suffix.lower() == ".png":
         text: str | bytes | None = read_text(path, KEY)
         if text is None:
-            raise ValueError(f"{path} carries no provenance: it was not written by this project, or was saved anew")
+            raise ValueError(f"{path} carries no provenance: it was not written by this project, or was saved again")
     else:
         sidecar = path if path.suffix == SIDECAR_SUFFIX else sidecar_path(path)
         if not sidecar.exists():
@@ -62,5 +62,5 @@ def read_asset(path: Path) -> dict[str, Any]:
         text = sidecar.read_bytes()
     asset = json.loads(text)
     if not isinstance(asset, dict):
-        raise ValueError(f"{path} carries no provenance: {text[:40]!r} is no JSON object")
+        raise ValueError(f"{path} carries no provenance: {text[:40]!r} is not a JSON object")
     return asset

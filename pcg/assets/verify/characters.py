@@ -1,4 +1,4 @@
-"""Characters and monsters made again from what their files say, and compared."""
+"""Verifying characters and monsters: they are made again from their provenance and compared."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def verify_sprite(runtime: Runtime, path: Path) -> str | None:
 
 
 def _make(runtime: Runtime, path: Path, asset: dict[str, Any], found: Picture) -> Picture:
-    """What the file should hold."""
+    """The picture that the file should hold."""
     made = asset["provenance"]
     params = dict(made["params"])
     if made["method"] == MONSTER:
         return runtime.call(MONSTER, **params)["image"]
     if made["method"] != SHEET:
         raise ValueError(f"its provenance names {made['method']!r:.40}, which makes no sprites")
-    if params.pop("front_sha256", None) is not None:  # a sheet's standing frame is the front that it was made of
+    if params.pop("front_sha256", None) is not None:  # a sheet's standing frame is the front that it was made from
         params["front"] = _front(path, asset, found)
     response = runtime.call(SHEET, **params)
     if response["provenance"]["params"] != made["params"]:
@@ -74,7 +74,7 @@ def _front(path: Path, asset: dict[str, Any], found: Picture) -> Picture:
     if asset["form"] == "frame":
         return decode_picture(path.with_name(f"{STANDING}.png").read_bytes())
     if found.shape != SHEET_SHAPE:
-        raise ValueError(f"has {found.shape[1]}x{found.shape[0]} pixels, which is no sheet")
+        raise ValueError(f"has {found.shape[1]}x{found.shape[0]} pixels, which is not a sheet")
     return np.ascontiguousarray(frame_files(found)[STANDING])
 
 

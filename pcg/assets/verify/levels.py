@@ -1,4 +1,4 @@
-"""Levels made again from what their files say, and compared."""
+"""Verifying levels: they are made again from their provenance and compared."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def verify_level(runtime: Runtime, path: Path) -> str | None:
         return other
     again = runtime.call(METHOD, **made["params"])
     found, rows = list(level.rows), list(again["rows"])
-    if path.suffix.lower() == ".txt":  # whose reader drops rows of nothing but spaces at both ends
+    if path.suffix.lower() == ".txt":  # the reader drops rows of spaces at both ends
         while not rows[0].strip():
             rows.pop(0)
         while not rows[-1].strip():

@@ -1,4 +1,4 @@
-"""Maps, layers, previews, rivers and sets of tiles made again from what their files say, and compared."""
+"""Verify maps, layers, previews, rivers and sets of tiles: they are made again from their provenance and compared."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _compare(
     """How many pixels of a layer differ, and how many there are."""
     layer, form, differing = asset.get("layer", "height"), asset["form"], 0
     if layer not in LAYERS:
-        raise ValueError(f"it says that it holds {layer!r}, which is no layer")
+        raise ValueError(f"it says that it holds {layer!r}, which is not a layer")
     with closing(open_rows(path, asset, (region.width, region.height))) as rows:
         for strip in strips(runtime, region, (layer,), flip=_flipped(asset), advance=advance):
             expected = encode(layer, form, strip.layers[layer], strip.chunk)
@@ -87,7 +87,7 @@ def _compare_preview(
     with closing(open_rows(path, asset, expected.shape[::-1])) as rows:
         found = rows.read(len(expected))
     if found.shape != expected.shape:
-        raise ValueError("is no grey picture")
+        raise ValueError("is not a grey picture")
     return int(np.count_nonzero(found != expected)), expected.size
 
 

@@ -1,7 +1,8 @@
 """Levels as projects of the LDtk editor: one level, format version 1.5.3. Written from LDtk's documentation of it.
 
-The IntGrid layer "Ground" holds what stays, one value a tile, with a rule a value that shows its picture. The layer
-"Objects" holds what stands on it, an entity a tile; the entities Goal and Solution only show what tiles and moves say.
+The IntGrid layer "Ground" holds what stays: one value a tile, and for each value a rule that shows its picture. The
+layer "Objects" holds one entity for each object that stands on it. The entities Goal and Solution show what the tiles
+and the moves already say; they are not read.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from runtime.content.levels.games import kit_of
 from runtime.content.levels.rules import MOST_TILES, TILE, Game, Tile
 
 GROUND, OBJECTS, GOAL, SOLUTION = "Ground", "Objects", "Goal", "Solution"
-# Unique numbers of the parts; a game's tiles have their place in its table added, so that files differ in levels only.
+# Unique numbers of the parts. For a game's tiles their index is added, so that files differ only in their levels.
 LEVEL, TILESET, GROUND_LAYER, OBJECT_LAYER, RULES, GOALS, SOLUTIONS, MOVES, PATH, FACTS = range(10)
 RULE, ENTITY, NEXT = 1000, 2000, 3000
 FACT_NAMES = ("game", "solution", "provenance")
@@ -35,10 +36,16 @@ def encode_ldtk(level: Level, path: Path) -> dict[Path, bytes]:
 
 
 def decode_ldtk(data: bytes, path: Path, named: str | None, find: Find) -> Level:
-    """A level from a project with one level, written here and perhaps edited.
+    """A level from a project with one level, which was written here and may have been edited.
+
+    Args:
+        data: the content of the file.
+        path: not used.
+        named: the name of the game; None takes the level's field "game".
+        find: finds games by name.
 
     Raises:
-        ValueError: it is none, has several levels, or values and entities that the game does not know.
+        ValueError: it is not a project, has several levels, or has values or entities that the game does not have.
     """
     del path
     made = read_json(data)
@@ -83,7 +90,7 @@ def _read_ground(game: Game, layer: dict[str, Any]) -> list[str]:
     for at, value in enumerate(values):
         where = f"{GROUND}, row {at // width}, column {at % width}"
         if not 0 <= whole(value, where) < len(chars):
-            raise ValueError(f"{where}: {shown(value)} is no tile; {game.name} has 0 to {len(chars) - 1}")
+            raise ValueError(f"{where}: {shown(value)} is not a tile; {game.name} has 0 to {len(chars) - 1}")
     return ["".join(chars[value] for value in values[y * width : (y + 1) * width]) for y in range(height)]
 
 
@@ -172,7 +179,7 @@ def _entities(game: Game, level: Level, actors: list[Actor]) -> list[dict[str, A
 
 
 def _pictures(game: Game, ground: list[str]) -> list[dict[str, Any]]:
-    """What the rules make of the ground: a tile for each value that isn't 0."""
+    """The tiles that the rules draw for the ground: one for each value that is not 0."""
     tiles = []
     for y, row in enumerate(ground):
         for x, char in enumerate(row):
@@ -186,7 +193,7 @@ def _pictures(game: Game, ground: list[str]) -> list[dict[str, Any]]:
 
 
 def _value(game: Game, char: str) -> int:
-    """A tile's IntGrid value: its place in the game's table, from 1; 0 for nothing that also looks like nothing."""
+    """A tile's IntGrid value: its index in the game's table, from 1; 0 for an empty tile without a visible pixel."""
     invisible = char == game.empty and not draw(game, game.tiles[char]).pixels.any()
     return 0 if invisible else list(game.tiles).index(char) + 1
 
@@ -201,7 +208,7 @@ def _identifier(tile: Tile) -> str:
 
 
 def _picture(game: Game, char: str) -> dict[str, int]:
-    """Where a tile is in the tileset."""
+    """The rectangle of a tile in the tileset."""
     row, column = divmod(list(game.tiles).index(char), COLUMNS)
     return {"tilesetUid": TILESET, "x": TILE * column, "y": TILE * row, "w": TILE, "h": TILE}
 

@@ -1,4 +1,4 @@
-"""The parts that a project of the LDtk editor is made of, with all fields that its format 1.5.3 asks for."""
+"""The parts of a project of the LDtk editor, with all fields that its format 1.5.3 requires."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def field(identifier: str, kind: str, uid: int, value: Any) -> dict[str, Any]:
 
 
 def layer_definition(identifier: str, kind: str, uid: int) -> dict[str, Any]:
-    """What a layer of that name is."""
+    """The definition of a layer."""
     return {
         "__type": kind,
         "identifier": identifier,
@@ -251,7 +251,7 @@ def rule(uid: int, value: int, tile: int) -> dict[str, Any]:
 
 
 def entity_definition(identifier: str, uid: int, color: str, tag: str) -> dict[str, Any]:
-    """What an entity of that name is: a hollow rectangle of one tile, if nothing else is said."""
+    """The definition of an entity, by default a hollow rectangle of one tile."""
     return {
         "identifier": identifier,
         "uid": uid,
@@ -290,7 +290,7 @@ def entity_definition(identifier: str, uid: int, color: str, tag: str) -> dict[s
 
 
 def field_definition(identifier: str, kind: str, uid: int, shown: str, array: bool = False) -> dict[str, Any]:
-    """What a field of that name holds; `shown`: how the editor displays it."""
+    """The definition of a field; `shown`: how the editor displays it."""
     return {
         "identifier": identifier,
         "doc": None,

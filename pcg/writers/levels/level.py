@@ -1,4 +1,4 @@
-"""A tile level as the writers take it."""
+"""A tile level, as the writers write it and the readers return it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from runtime.content.levels.games import find_game
 from runtime.content.levels.rules import Game, find, goals_of, starts_of
 
-Find = Callable[[str], Game]  # the game of a name; raises ValueError
+Find = Callable[[str], Game]  # finds a game by its name; raises ValueError
 
 
 @dataclass(frozen=True)
 class Level:
     """A level of a game: its rows from the top down, one character a tile.
 
-    `game` is "" in a level just read from a file that names none. `solution`: the moves that complete it, if known.
-    `provenance`: what made it, if it was generated. `custom`: the game, if it is a custom game.
+    `game`: "" if the file that it was read from names none. `solution`: the moves that complete it, if known.
+    `provenance`: what made it, if it was generated. `custom`: the game, if it is a custom one.
     """
 
     game: str
@@ -32,7 +32,7 @@ class Level:
         return self.custom or find_game(self.game)
 
     def about(self) -> dict[str, Any]:
-        """What there is to say beside the rows, for JSON; places are [column, row]."""
+        """The level's metadata as JSON values; places are [column, row]."""
         game = self.rules
         enemies = "".join(tile.char for tile in game.tiles.values() if tile.enemy)
         used = set("".join(self.rows))

@@ -1,4 +1,4 @@
-"""A level taken apart as editors and engines want it: the ground, which stays, and the objects that stand on it."""
+"""A level split as editors and engines need it: the ground, which stays, and the objects that stand on it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from itertools import pairwise
 
 from runtime.content.levels.rules import Game, Tile, find, goals_of
 
-KINDS = {"start": "start", "enemies": "enemy", "boxes": "pushable", "items": "collectible"}  # and the tiles' property
+KINDS = {
+    "start": "start",
+    "enemies": "enemy",
+    "boxes": "pushable",
+    "items": "collectible",
+}  # by the property of their tiles
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Something that stands on the ground: of a kind in KINDS, as the tile `char`, in a column and row."""
+    """Something that stands on the ground: its kind in KINDS, its tile's character, its column and row."""
 
     kind: str
     char: str
@@ -32,12 +37,12 @@ class Area:
 
 
 def kind_of(tile: Tile) -> str | None:
-    """The kind of actor that a tile is, or None for ground."""
+    """The kind of actor that a tile stands for, or None for ground."""
     return next((kind for kind, is_one in KINDS.items() if getattr(tile, is_one)), None)
 
 
 def take_apart(game: Game, rows: Sequence[str]) -> tuple[list[str], list[Actor]]:
-    """The ground alone, and what stands on it row by row. Below an actor is a goal if its tile says so, else nothing.
+    """Split a level into its ground and its actors, row by row. The ground below an actor is a goal or empty.
 
     A tile that is both (a box on a target) becomes the plain goal and the plain actor.
     """
@@ -58,10 +63,10 @@ def take_apart(game: Game, rows: Sequence[str]) -> tuple[list[str], list[Actor]]
 
 
 def put_together(game: Game, ground: Sequence[str], actors: Iterable[Actor]) -> list[str]:
-    """The level again: actors instead of the ground they stand on, both where a tile is both.
+    """Join ground and actors to a level. A tile that is both a goal and an actor stands for both.
 
     Raises:
-        ValueError: an actor is outside, in something solid, on a goal with which it makes no tile, or on another.
+        ValueError: an actor is outside, in a solid tile, on another actor, or on a goal without a tile for both.
     """
     tiles = [list(row) for row in ground]
     taken: set[tuple[int, int]] = set()
@@ -86,7 +91,7 @@ def put_together(game: Game, ground: Sequence[str], actors: Iterable[Actor]) -> 
 
 
 def goal_areas(game: Game, rows: Sequence[str]) -> list[Area]:
-    """The goals, those that are one below the other as one area."""
+    """The goals as areas; goals one below the other are one area."""
     goals = set(find(rows, goals_of(game)))
     areas = []
     for y, x in sorted(goals, key=lambda goal: (goal[1], goal[0])):
@@ -97,7 +102,7 @@ def goal_areas(game: Game, rows: Sequence[str]) -> list[Area]:
 
 
 def corners(places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The ends of a way and the places where it turns, which is all of it that a line needs; it may wait in places."""
+    """The points of a path's line: its two ends and where it turns. Places where it waits are left out."""
     moved = [place for i, place in enumerate(places) if i == 0 or place != places[i - 1]]
     steps = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(moved)]
     return [place for i, place in enumerate(moved) if i in (0, len(steps)) or steps[i - 1] != steps[i]]

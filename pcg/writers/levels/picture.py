@@ -1,4 +1,4 @@
-"""A level as a picture, the way of its solution drawn on it."""
+"""A level as a picture, with the path of its solution."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pcg.writers.png import read_text
 from runtime.content.levels.games import kit_of
 from runtime.content.levels.rules import TILE
 
-FIRST, LAST = (255, 238, 88), (255, 64, 129)  # colours of the way's beginning and end
+FIRST, LAST = (255, 238, 88), (255, 64, 129)  # colours of the path's beginning and end
 OUTLINE = (20, 16, 24)
 
 
@@ -37,9 +37,9 @@ def encode_png(level: Level, path: Path) -> dict[Path, bytes]:
 
 
 def picture(level: Level) -> NDArray[np.uint8]:
-    """The level in pixels, uint8 (16 * rows, 16 * columns, 3): its ground, what stands on it, and the way over both.
+    """The level in pixels, uint8 (16 * rows, 16 * columns, 3): the ground, the actors, and the path of the solution.
 
-    The way goes from yellow to pink, two pixels wide. Raises ValueError if the solution breaks the rules.
+    The path is two pixels wide and goes from yellow to pink. Raises ValueError if the solution breaks the rules.
     """
     game = level.rules
     ground, actors = take_apart(game, level.rows)
@@ -52,7 +52,7 @@ def picture(level: Level) -> NDArray[np.uint8]:
     for actor in actors:
         _lay(pixels, tiles[actor.char], actor.column, actor.row)
     if level.solution:
-        # Where boxes are pushed, that is what matters: the walks between are drawn thin.
+        # If boxes are pushed, the pushes are drawn thick and the walks between them thin.
         pushes = any(tile.pushable for tile in game.tiles.values())
         bold = [not pushes or game.moves[move].startswith("push") for move in level.solution]
         _draw_way(pixels, kit_of(game).player.path(level.rows, level.solution), bold)
@@ -60,14 +60,14 @@ def picture(level: Level) -> NDArray[np.uint8]:
 
 
 def _lay(pixels: NDArray[np.uint8], tile: NDArray[np.uint8], column: int, row: int) -> None:
-    """Put a tile on the picture, where it isn't transparent."""
+    """Draw a tile on the picture, except for its transparent pixels."""
     place = pixels[TILE * row : TILE * (row + 1), TILE * column : TILE * (column + 1)]
     opaque = tile[..., 3] > 0
     place[opaque] = tile[opaque][:, :3]
 
 
 def _draw_way(pixels: NDArray[np.uint8], places: list[tuple[int, int]], bold: list[bool]) -> None:
-    """A line through the places (x, y), outlined where it is bold, so that it shows on every ground."""
+    """Draw a line through the places (x, y). Bold parts have an outline, so that they can be seen on every ground."""
     dots = [(dot, thick) for ends, thick in zip(pairwise(places), bold, strict=True) for dot in _line(*ends)]
     for (x, y), thick in dots:
         reach = 2 if thick else 0
@@ -79,7 +79,7 @@ def _draw_way(pixels: NDArray[np.uint8], places: list[tuple[int, int]], bold: li
 
 
 def _line(one: tuple[int, int], other: tuple[int, int]) -> list[tuple[int, int]]:
-    """The pixels between two places, the first one left out."""
+    """The pixels between two places, without the first one."""
     (x, y), (dx, dy) = one, (other[0] - one[0], other[1] - one[1])
     steps = max(abs(dx), abs(dy))
     return [
@@ -88,11 +88,11 @@ def _line(one: tuple[int, int], other: tuple[int, int]) -> list[tuple[int, int]]
 
 
 def decode_png(data: bytes, path: Path, game: str | None, find: Find) -> Level:
-    """The level that a picture written here carries. Raises ValueError if it carries none."""
+    """The level in the text chunk of a picture written here. Raises ValueError if it has none."""
     from pcg.writers.levels.plain import decode_json
 
     text = read_text(path, provenance.KEY)
     if text is None:
-        raise ValueError("the picture carries no level: it was not written by this project, or was saved anew")
+        raise ValueError("the picture carries no level: it was not written by this project, or was saved again")
     del data
     return decode_json(text.encode(), path, game, find)

@@ -1,4 +1,4 @@
-"""Drawing 16x16 tiles with integers alone, so that a tileset is the same bytes everywhere."""
+"""Drawing 16x16 tiles with integers only, so that a tileset has the same bytes on every machine."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ def shade(colour: Colour, percent: int) -> Colour:
 
 
 class Canvas:
-    """One tile: `pixels` uint8 (16, 16, 4), RGBA, at first transparent. Places are x, y from the top left."""
+    """One tile: `pixels` uint8 (16, 16, 4), RGBA, transparent at first. Positions are x, y from the top left."""
 
     def __init__(self) -> None:
         self.pixels: NDArray[np.uint8] = np.zeros((TILE, TILE, 4), np.uint8)
 
     def fill(self, colour: Colour) -> Canvas:
-        """All of the tile."""
+        """Fill the whole tile."""
         return self.rect(0, 0, TILE, TILE, colour)
 
     def rect(self, x: int, y: int, width: int, height: int, colour: Colour) -> Canvas:
-        """A filled rectangle; what is outside the tile is left out."""
+        """Draw a filled rectangle; its part outside the tile is ignored."""
         self.pixels[max(y, 0) : y + height, max(x, 0) : x + width] = (*colour, 255)
         return self
 
     def points(self, places: Iterable[tuple[int, int]], colour: Colour) -> Canvas:
-        """Single pixels."""
+        """Draw single pixels."""
         for x, y in places:
             self.rect(x, y, 1, 1, colour)
         return self
 
     def disc(self, x: int, y: int, diameter: int, colour: Colour) -> Canvas:
-        """A filled disc in the square whose top left is x, y."""
+        """Draw a filled disc in the square whose top left is x, y."""
         down, right = np.mgrid[0:diameter, 0:diameter] * 2 - (diameter - 1)
         inside = down * down + right * right <= diameter * diameter - 2
         self.pixels[y : y + diameter, x : x + diameter][inside] = (*colour, 255)
         return self
 
     def triangle(self, x: int, y: int, width: int, height: int, colour: Colour) -> Canvas:
-        """A filled triangle with its tip at the top middle of the rectangle and its base below."""
+        """Draw a filled triangle with its tip at the top middle of the rectangle and its base below."""
         for row in range(height):
             half = (row + 1) * width // (2 * height)
             self.rect(x + width // 2 - half, y + row, 2 * half, 1, colour)
         return self
 
     def speckle(self, colour: Colour, every: int, seed: int = 1) -> Canvas:
-        """One pixel in `every`, scattered, of those that are drawn already."""
+        """Recolour about one in `every` of the pixels drawn so far, scattered."""
         for i in range(TILE * TILE):
             mixed = (i * 2654435761 + seed * 40503) & 0xFFFFFFFF
             mixed = ((mixed ^ (mixed >> 15)) * 2246822519) & 0xFFFFFFFF
@@ -63,7 +63,7 @@ class Canvas:
         return self
 
     def mask(self, shape: Iterable[str], x: int, y: int, colours: dict[str, Colour]) -> Canvas:
-        """A picture in characters, each a colour; others are left as they are."""
+        """Draw a picture of characters, each a colour; other characters change nothing."""
         for row, line in enumerate(shape):
             for column, char in enumerate(line):
                 if char in colours:

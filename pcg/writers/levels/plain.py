@@ -1,7 +1,7 @@
 """Levels as text, CSV and JSON.
 
-Text has one character a tile. CSV has one number a tile: its place in the game's list of tiles, which is also its
-number in the game's tileset. Both have a sidecar that says the rest; JSON holds everything itself.
+Text has one character a tile. CSV has one number a tile: its index in the game's list of tiles, which is also its index
+in the game's tileset. Both have a sidecar for the rest; JSON holds everything itself.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def encode_text(level: Level, path: Path) -> dict[Path, bytes]:
 
 
 def encode_csv(level: Level, path: Path) -> dict[Path, bytes]:
-    """NAME.csv and its sidecar, which also has the tiles' characters in the order of their numbers."""
+    """NAME.csv and its sidecar, which also holds the tiles' characters in the order of their numbers."""
     number = {char: i for i, char in enumerate(level.rules.tiles)}
     lines = "".join(",".join(str(number[char]) for char in row) + "\n" for row in level.rows)
     return {path: lines.encode(), **_sidecar(level, path, "csv", tiles="".join(number))}
@@ -36,7 +36,7 @@ def encode_json(level: Level, path: Path) -> dict[Path, bytes]:
 
 
 def decode_text(data: bytes, path: Path, game: str | None, find: Find) -> Level:
-    """A level from text: its lines without those that begin with ";" and empty ones around the level."""
+    """A level from text, without lines that begin with ";" and empty lines before and after the level."""
     del find
     lines = [line for line in data.decode().splitlines() if not line.startswith(";")]
     while lines and not lines[0].strip():
@@ -48,10 +48,10 @@ def decode_text(data: bytes, path: Path, game: str | None, find: Find) -> Level:
 
 
 def decode_csv(data: bytes, path: Path, game: str | None, find: Find) -> Level:
-    """A level from CSV; its numbers mean nothing without a game.
+    """A level from CSV; the game, which gives the numbers their meaning, must be known.
 
     Raises:
-        ValueError: no game is known, or a cell is no number of one of its tiles.
+        ValueError: no game is known, or a cell is not the number of one of its tiles.
     """
     named = game or _read_sidecar(path).get("game")
     if named is None:
@@ -62,7 +62,7 @@ def decode_csv(data: bytes, path: Path, game: str | None, find: Find) -> Level:
         row = ""
         for x, cell in enumerate(cells):
             if not re.fullmatch(r"\s*[0-9]{1,9}\s*", cell) or int(cell) >= len(chars):
-                raise ValueError(f"row {y}, column {x}: {cell!r:.40} is no tile; {named} has 0 to {len(chars) - 1}")
+                raise ValueError(f"row {y}, column {x}: {cell!r:.40} is not a tile; {named} has 0 to {len(chars) - 1}")
             row += chars[int(cell)]
         rows.append(row)
     return Level(named, tuple(rows))
@@ -72,7 +72,7 @@ def decode_json(data: bytes, path: Path, game: str | None, find: Find) -> Level:
     """A level from JSON: an object whose `rows` are strings; `game`, `solution` and `provenance` may be there.
 
     Raises:
-        ValueError: it is not such an object.
+        ValueError: the text is not such an object.
     """
     del path, game, find
     said = read_json(data)
@@ -85,11 +85,11 @@ def decode_json(data: bytes, path: Path, game: str | None, find: Find) -> Level:
 
 
 def _cells(data: bytes) -> Iterator[list[str]]:
-    """The cells of each line. Raises ValueError where this is no CSV."""
+    """The cells of each line. Raises ValueError if the data are not CSV."""
     try:
         yield from csv.reader(io.StringIO(data.decode()))
     except csv.Error as error:
-        raise ValueError(f"this is no CSV: {error}") from error
+        raise ValueError(f"this is not CSV: {error}") from error
 
 
 def _strings(value: Any) -> bool:
@@ -101,9 +101,9 @@ def _sidecar(level: Level, path: Path, form: str, **more: Any) -> dict[Path, byt
 
 
 def _read_sidecar(path: Path) -> dict[str, Any]:
-    """What stands beside a file; nothing if there is no sidecar."""
+    """The sidecar of a file; empty if there is none."""
     beside = sidecar_path(path)
     said = read_json(beside.read_bytes(), f"{beside.name} beside it") if beside.exists() else {}
     if not isinstance(said, dict) or not isinstance(said.get("game", ""), str):
-        raise ValueError(f"{beside.name} beside it is no sidecar of a level")
+        raise ValueError(f"{beside.name} beside it is not a sidecar of a level")
     return said

@@ -1,4 +1,4 @@
-"""Things to draw on a tile. Own drawings, CC0: use them for anything."""
+"""Shapes to draw on a tile. The drawings are ours and CC0: use them for anything."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def figure(shirt: Colour) -> Drawing:
 
 
 def creature(colour: Colour, wings: bool = False, spikes: bool = False) -> Drawing:
-    """Something that bites: a body with eyes and teeth."""
+    """An enemy: a body with eyes and teeth."""
 
     def draw(c: Canvas) -> Canvas:
         if wings:
@@ -132,7 +132,7 @@ def nuggets(c: Canvas) -> Canvas:
 
 
 def spikes(c: Canvas) -> Canvas:
-    """What not to step on."""
+    """Spikes, which hurt."""
     for x in (0, 4, 8, 12):
         c.triangle(x, 5, 4, 10, PAPER).rect(x + 2, 7, 1, 8, STONE)
     return c.rect(0, 15, 16, 1, STONE)
@@ -303,7 +303,7 @@ def vine(colour: Colour) -> Drawing:
 
 
 def pane(colour: Colour) -> Drawing:
-    """A framed pane, for what is only seen."""
+    """A framed pane, for tiles without an effect."""
     return lambda c: c.rect(1, 1, 14, 14, shade(colour, 60)).rect(2, 2, 12, 12, shade(colour, 120))
 
 

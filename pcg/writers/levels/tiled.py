@@ -1,8 +1,8 @@
 """Levels as maps of the Tiled editor: TMJ (JSON) and TMX (XML), format version 1.10.
 
-Written from Tiled's documentation of both formats. The tile layer "ground" holds what stays, object layers what stands
-on it: "start", "enemies", "boxes" and "items" hold tile objects; "goals" and "solution" show, as rectangles and as a
-line, what the tiles and moves already say, and are not read.
+Written from Tiled's documentation of both formats. The tile layer "ground" holds what stays. The object layers "start",
+"enemies", "boxes" and "items" hold tile objects that stand on it. The object layers "goals" (rectangles) and "solution"
+(a line) show what the tiles and the moves already say; they are not read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pcg.writers.levels.values import array, objects, place, read_json, shown, t
 from runtime.content.levels.games import kit_of
 from runtime.content.levels.rules import MOST_TILES, TILE, Game, Tile
 
-FLIPS = 0xE0000000  # bits of a tile's number that say how it is turned
+FLIPS = 0xE0000000  # bits of a tile's number for its rotation
 FLAGS = ("solid", "hazard", "enemy", "collectible", "start", "goal", "pushable", "diggable", "oneway")
 GROUND = "ground"
 
@@ -38,27 +38,32 @@ def encode_tmx(level: Level, path: Path) -> dict[Path, bytes]:
 
 
 def decode_tmj(data: bytes, path: Path, game: str | None, find: Find) -> Level:
-    """A level from a TMJ map. Raises ValueError if it is none, or uses what is not understood here."""
+    """A level from a TMJ map. Raises ValueError if it is not a map, or uses features that are not supported."""
     del path
     made = read_json(data)
     if not isinstance(made, dict) or made.get("type", "map") != "map":
-        raise ValueError("this is no map of Tiled")
+        raise ValueError("this is not a map of Tiled")
     return from_map(made, game, find)
 
 
 def decode_tmx(data: bytes, path: Path, game: str | None, find: Find) -> Level:
-    """A level from a TMX map. Raises ValueError if it is none, or uses what is not understood here."""
+    """A level from a TMX map. Raises ValueError if it is not a map, or uses features that are not supported."""
     del path
     return from_map(from_xml(data), game, find)
 
 
 def from_map(made: dict[str, Any], named: str | None, find: Find) -> Level:
-    """A level from a map as TMJ has it: its tile layers one over the other, and the tile objects on them.
+    """A level from a map in TMJ's structure: its tile layers over each other, and the tile objects on them.
 
-    Tiles are known by the property "char" that they have in their tileset.
+    The property "char" of a tile in its tileset says which tile of the game it is.
+
+    Args:
+        made: the map.
+        named: the name of the game; None takes the map's property "game".
+        find: finds games by name.
 
     Raises:
-        ValueError: naming what is wrong.
+        ValueError: the map is not a level; the message says why.
     """
     facts = _facts_of(made, "the map")
     if named is None and not isinstance(facts.get("game"), str):
@@ -86,13 +91,13 @@ def from_map(made: dict[str, Any], named: str | None, find: Find) -> Level:
                 if (kind := kind_of(game.tiles[char])) is None:
                     raise ValueError(f"{what} is {game.tiles[char].name}, which belongs to the tiles")
                 column, row = (round(place(one.get(axis), f"{what}: {axis}") / TILE) for axis in ("x", "y"))
-                actors.append(Actor(kind, char, column, row - 1))  # an object's place is its bottom left
+                actors.append(Actor(kind, char, column, row - 1))  # an object's position is its bottom left corner
     rows = put_together(game, ["".join(row) for row in ground], actors)
     return Level(game.name, tuple(rows), *told(facts))
 
 
 def _facts_of(holder: dict[str, Any], what: str) -> dict[str, Any]:
-    """The properties of something: name to value."""
+    """The properties of a map or a tile: name to value."""
     return {
         name: one.get("value")
         for one in objects(holder.get("properties"), f"{what}: properties")
@@ -101,7 +106,7 @@ def _facts_of(holder: dict[str, Any], what: str) -> dict[str, Any]:
 
 
 def _chars(game: Game, tilesets: list[dict[str, Any]]) -> dict[int, str]:
-    """The characters of tiles by their number in the map."""
+    """The character of each tile by its number in the map."""
     chars = {}
     for tileset in tilesets:
         if "source" in tileset:
@@ -115,7 +120,7 @@ def _chars(game: Game, tilesets: list[dict[str, Any]]) -> dict[int, str]:
 
 
 def _char(chars: dict[int, str], value: Any, where: str) -> str:
-    """The tile of a number in a map, which may say that it is turned."""
+    """The character of a tile from its number in a map, whose high bits say its rotation."""
     number = whole(value, f"{where} a tile")
     if not 0 <= number < 1 << 32:
         raise ValueError(f"{where} uses tile {shown(number)}; the numbers of tiles are 0 to {(1 << 32) - 1}")
@@ -168,7 +173,7 @@ def to_map(level: Level) -> dict[str, Any]:
     }
 
 
-# --- a map, as TMJ has it ---------------------------------------------------------------------------------------------
+# --- a map in TMJ's structure -----------------------------------------------------------------------------------------
 
 
 def _tile_layer(game: Game, ground: list[str]) -> dict[str, Any]:
@@ -188,19 +193,19 @@ def _tile_layer(game: Game, ground: list[str]) -> dict[str, Any]:
 
 
 def _invisible(game: Game, char: str) -> bool:
-    """Whether the tile is nothing, and looks it: then its number is 0, as where nothing was painted."""
+    """Whether a tile is empty and has no visible pixel; then its number is 0, as for a tile that was not painted."""
     return char == game.empty and not draw(game, game.tiles[char]).pixels.any()
 
 
 def _tile_object(game: Game, actor: Actor) -> dict[str, Any]:
-    """An object with a tile's picture; its place is the bottom left of the picture."""
+    """An object with a tile's picture; its position is the bottom left corner of the picture."""
     name = game.tiles[actor.char].name
     made = _object(name, TILE * actor.column, TILE * (actor.row + 1), TILE, TILE)
     return made | {"gid": list(game.tiles).index(actor.char) + 1}
 
 
 def _line(level: Level) -> dict[str, Any]:
-    """The player's way as a line, without the places where it goes straight on."""
+    """The player's path as a line, with points only where it turns."""
     places = corners(kit_of(level.rules).player.path(level.rows, level.solution or ""))
     x, y = places[0]
     made = _object("solution", x, y, 0, 0)

@@ -1,4 +1,4 @@
-"""A map of the Tiled editor, from the form that TMJ has to TMX and back. Only what levels use is read."""
+"""Converting a map of the Tiled editor from TMJ's structure to TMX and back. Only what levels use is read."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pcg.writers.levels.values import whole
 
 
 def to_xml(made: dict[str, Any]) -> bytes:
-    """A TMX file of a map as TMJ has it."""
+    """A TMX file from a map in TMJ's structure."""
     root = _xml_map(made)
     ElementTree.indent(root, " ")
     return ElementTree.tostring(root, "UTF-8", xml_declaration=True) + b"\n"
 
 
 def from_xml(data: bytes) -> dict[str, Any]:
-    """The map of a TMX file as TMJ has it. Raises ValueError if it is none."""
+    """The map of a TMX file in TMJ's structure. Raises ValueError if it is not a map."""
     try:
         root = ElementTree.fromstring(data)
-    except (ElementTree.ParseError, LookupError, ValueError) as error:  # the latter two: an encoding it can't read
-        raise ValueError(f"this is no XML: {error}") from error
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # the latter two: an unknown encoding
+        raise ValueError(f"this is not XML: {error}") from error
     if root.tag != "map":
-        raise ValueError(f"this is no map of Tiled: its root is {root.tag!r:.40}")
+        raise ValueError(f"this is not a map of Tiled: its root is {root.tag!r:.40}")
     return {
         "width": whole(root.get("width", "0"), "the map's width"),
         "height": whole(root.get("height", "0"), "the map's height"),

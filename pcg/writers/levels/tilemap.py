@@ -1,4 +1,4 @@
-"""Tile levels to files and back: which suffix is which format (docs/levels.md)."""
+"""Writing and reading level files; the suffix chooses the format (docs/levels.md)."""
 
 from __future__ import annotations
 
@@ -7,47 +7,36 @@ from dataclasses import replace
 from pathlib import Path
 
 from pcg.writers.files import replace_file, replace_shared
-from pcg.writers.levels import (
-    ldtk as tilemap_ldtk,
-)
-from pcg.writers.levels import (
-    picture as tilemap_picture,
-)
-from pcg.writers.levels import (
-    plain as tilemap_plain,
-)
-from pcg.writers.levels import (
-    tiled as tilemap_tiled,
-)
+from pcg.writers.levels import ldtk, picture, plain, tiled
 from pcg.writers.levels.level import Find, Level
 from pcg.writers.levels.tileset import check_tileset, tileset_name
 from runtime.content.levels.games import GAMES, find_game
 from runtime.content.levels.rules import Game, goals_of, starts_of
 from runtime.errors import nearest
 
-# What a level becomes under a path: the files, by path, the one asked for first.
+# From a level and a path to the content of each file, by path, the one asked for first.
 Encoder = Callable[[Level, Path], dict[Path, bytes]]
-# What a file holds, given the path, the game's name if that is known, and what finds games. Raises ValueError.
+# From a file's content, its path, the name of the game if known, and a finder of games to a level. Raises ValueError.
 Decoder = Callable[[bytes, Path, str | None, Find], Level]
 
 ENCODERS: dict[str, Encoder] = {
-    ".txt": tilemap_plain.encode_text,
-    ".csv": tilemap_plain.encode_csv,
-    ".json": tilemap_plain.encode_json,
-    ".tmj": tilemap_tiled.encode_tmj,
-    ".tmx": tilemap_tiled.encode_tmx,
-    ".ldtk": tilemap_ldtk.encode_ldtk,
-    ".png": tilemap_picture.encode_png,
+    ".txt": plain.encode_text,
+    ".csv": plain.encode_csv,
+    ".json": plain.encode_json,
+    ".tmj": tiled.encode_tmj,
+    ".tmx": tiled.encode_tmx,
+    ".ldtk": ldtk.encode_ldtk,
+    ".png": picture.encode_png,
 }
-WITH_TILESET = (".tmj", ".tmx", ".ldtk")  # formats that refer to its picture
+WITH_TILESET = (".tmj", ".tmx", ".ldtk")  # formats that refer to the picture of a tileset
 DECODERS: dict[str, Decoder] = {
-    ".txt": tilemap_plain.decode_text,
-    ".csv": tilemap_plain.decode_csv,
-    ".json": tilemap_plain.decode_json,
-    ".tmj": tilemap_tiled.decode_tmj,
-    ".tmx": tilemap_tiled.decode_tmx,
-    ".ldtk": tilemap_ldtk.decode_ldtk,
-    ".png": tilemap_picture.decode_png,
+    ".txt": plain.decode_text,
+    ".csv": plain.decode_csv,
+    ".json": plain.decode_json,
+    ".tmj": tiled.decode_tmj,
+    ".tmx": tiled.decode_tmx,
+    ".ldtk": ldtk.decode_ldtk,
+    ".png": picture.decode_png,
 }
 
 
@@ -60,13 +49,13 @@ def check_suffix(path: Path) -> str:
 
 
 def write_level(path: Path, level: Level, *, force: bool = False) -> list[Path]:
-    """Write a level in the format that the path's suffix names; gives all files written, `path` first.
+    """Write a level in the format that the path's suffix names. Returns all files written, `path` first.
 
-    The picture of the tileset, which levels of a game in one folder share, is not written over a picture that is none
-    of ours, but with `force`.
+    The levels of a game in one folder share the picture of the tileset. Only with `force` does it replace a picture
+    that was not written here.
 
     Raises:
-        ValueError: no such format; FileExistsError: another picture has the tileset's name; OSError.
+        ValueError: there is no such format; FileExistsError: another picture has the tileset's name; OSError.
     """
     files = ENCODERS[check_suffix(path)](level, path)
     shared = path.with_name(tileset_name(level.rules))
@@ -81,21 +70,23 @@ def write_level(path: Path, level: Level, *, force: bool = False) -> list[Path]:
 
 
 def read_level(path: Path, game: str | None = None, find: Find = find_game) -> Level:
-    """A level from a file: of the game given, the one the file names, or the only one it can be of. `find` may know
-    users' own games.
+    """Read a level from a file. A file with a suffix that is not in DECODERS is read as text.
 
-    A file with another suffix than those of DECODERS is read as text.
+    Args:
+        path: the file.
+        game: the name of the game; None takes the one that the file names, or the only one that has all its tiles.
+        find: finds games by name, perhaps custom ones.
 
     Raises:
-        ValueError: it holds no level, or not clearly one of one game; OSError.
+        ValueError: the file holds no level, or the level may be of several games; OSError.
     """
     if game is not None:
         find(game)
     try:
-        level = DECODERS.get(path.suffix.lower(), tilemap_plain.decode_text)(path.read_bytes(), path, game, find)
+        level = DECODERS.get(path.suffix.lower(), plain.decode_text)(path.read_bytes(), path, game, find)
         named = find(game or level.game) if game or level.game else None
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no text: {error}") from error
+        raise ValueError(f"{path} is not text: {error}") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     if not level.rows:
@@ -108,13 +99,13 @@ def read_level(path: Path, game: str | None = None, find: Find = find_game) -> L
 
 
 def _fill_up(game: Game, rows: Sequence[str]) -> tuple[str, ...]:
-    """Rows made as long as the longest where the game's empty tile is a space, which editors drop from line ends."""
+    """Fill rows up to the longest if the empty tile is a space, since editors drop spaces at the end of a line."""
     width = max(map(len, rows)) if game.empty == " " else 0
     return tuple(row.ljust(width) for row in rows)
 
 
 def _game_of(path: Path, rows: Sequence[str]) -> Game:
-    """The only game that has all tiles of the rows; of several, the only one that can be played there."""
+    """The only game that has all tiles of the rows; among several, the only one that could be played."""
     used = set("".join(rows))
     able = [game for game in GAMES.values() if used <= game.tiles.keys()]
     playable = [game for game in able if _playable(game, used)]
@@ -128,6 +119,6 @@ def _game_of(path: Path, rows: Sequence[str]) -> Game:
 
 
 def _playable(game: Game, used: set[str]) -> bool:
-    """Whether there is a start, a goal, and something to push if that is what the game is about."""
+    """Whether there are a start and a goal, and a box if the game has boxes."""
     boxes = {tile.char for tile in game.tiles.values() if tile.pushable}
     return not (used.isdisjoint(starts_of(game)) or used.isdisjoint(goals_of(game)) or (boxes and not boxes & used))

@@ -1,4 +1,4 @@
-"""What each game's tiles look like. Own drawings, CC0: use them for anything."""
+"""How the tiles of each game are drawn. The drawings are ours and CC0: use them for anything."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ RUNNER: dict[str, Drawing] = {
 DRAWINGS = {"sokoban": SOKOBAN, "dungeon": DUNGEON, "platformer": PLATFORMER, "runner": RUNNER}
 
 
-# What the tiles of a custom game look like, by what they do: the first of a kind in the first colour and shape, and
-# each further one in the next of both, with a mark made from its character.
+# How the tiles of a custom game are drawn, by what they do: the first tile of a kind has the first colour and shape,
+# each further one the next colour and shape, and a mark made from its character.
 Shape = Callable[[Colour], Drawing]
 COLOURS: tuple[Colour, ...] = (
     *(s.STONE, (190, 104, 66), (92, 140, 88), (206, 178, 92), (120, 98, 168), (88, 142, 176)),
@@ -98,13 +98,13 @@ KINDS: Mapping[str, tuple[Shape, ...]] = {
     "climbable": (s.ladder, s.vine),
     "oneway": (lambda c: s.plank(c, shade(c, 60)),),
     "solid": (s.block, s.bricks, s.ground),
-    "": (s.pane,),  # a door, stairs, a flower: it does nothing but be seen
+    "": (s.pane,),  # a door, stairs, a flower: no effect on the game
 }
 FIRST_COLOURS = {"enemy": s.RED, "collectible": s.GOLD, "climbable": s.WOOD, "oneway": s.WOOD}
 
 
 def draw(game: Game, tile: Tile) -> Canvas:
-    """One tile; those of a custom game are shown by what they do, no two alike, and the empty one not at all."""
+    """Draw one tile. Tiles of a custom game are drawn by what they do; its empty tile is transparent."""
     if (drawings := DRAWINGS.get(game.name)) is not None:
         return drawings[tile.char](Canvas())
     if tile.char == game.empty:
@@ -118,10 +118,10 @@ def draw(game: Game, tile: Tile) -> Canvas:
 
 
 def background(game: str) -> Colour:
-    """What shows through where a tile is transparent."""
+    """The colour behind transparent tiles."""
     return BACKGROUNDS.get(game, BACKGROUNDS["platformer"])
 
 
 def _kind(tile: Tile) -> str:
-    """What a tile of a custom game is drawn as: the first of KINDS that it is; "" for none."""
+    """The first of KINDS that a tile of a custom game is, which decides how it is drawn; "" for none."""
     return next((kind for kind in KINDS if kind and getattr(tile, kind)), "")

@@ -1,4 +1,4 @@
-"""A game's tiles as one picture, for the formats that refer to one."""
+"""The tiles of a game as one picture, for formats that refer to one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COPYRIGHT = f"{LICENCE}: drawn by pcg-plugin, use it for anything"
 
 
 def tileset(game: Game) -> NDArray[np.uint8]:
-    """All tiles in the order of the game's table, eight a row: uint8 (rows * 16, 128, 4), RGBA."""
+    """All tiles in the order of the game's table, eight a row: RGBA, uint8 (rows * 16, 128, 4)."""
     sheet = np.zeros((tileset_rows(game) * TILE, COLUMNS * TILE, 4), np.uint8)
     for number, tile in enumerate(game.tiles.values()):
         y, x = (TILE * at for at in divmod(number, COLUMNS))
@@ -28,7 +28,7 @@ def tileset(game: Game) -> NDArray[np.uint8]:
 
 
 def tileset_rows(game: Game) -> int:
-    """Rows of tiles in the picture, the last one perhaps not full."""
+    """The number of rows of tiles in the picture; the last one may not be full."""
     return -(-len(game.tiles) // COLUMNS)
 
 
@@ -38,20 +38,20 @@ def tileset_name(game: Game) -> str:
 
 
 def check_tileset(path: Path) -> None:
-    """Raises FileExistsError where a file has the picture's name that was not written here."""
+    """Raise FileExistsError if a file of the picture's name was not written here."""
     try:
         with Image.open(path) as picture:
             said = picture.info.get("Copyright")
     except FileNotFoundError:
         return
-    except OSError:  # no picture
+    except OSError:  # not a picture
         said = None
     if said != COPYRIGHT:
-        raise FileExistsError(f"{path} is there, and is no tileset of pcg: move it away, or --force to replace it")
+        raise FileExistsError(f"{path} is there, and is not a tileset of pcg: move it away, or --force to replace it")
 
 
 def tileset_png(game: Game) -> bytes:
-    """The picture as a PNG that says its licence."""
+    """The picture as a PNG, with its licence."""
     from PIL.PngImagePlugin import PngInfo
 
     about = PngInfo()

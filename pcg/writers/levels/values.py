@@ -1,4 +1,4 @@
-"""Values out of level files, which may hold anything: each is checked, and what is wrong is told with its place."""
+"""Checked values from level files, which may hold anything; errors say what is wrong and where."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ MOST_SHOWN = 40  # characters of a value in a message
 
 
 def read_json(data: bytes | str, what: str = "the file") -> Any:
-    """The value of a JSON text. Raises ValueError if it is none, or is nested too deeply."""
+    """The value of a JSON text. Raises ValueError if it is not JSON, or is nested too deeply."""
     try:
         return json.loads(data)
     except RecursionError:
         raise ValueError(f"{what} is nested too deeply; levels are objects and arrays a few levels deep") from None
     except UnicodeDecodeError as error:
-        raise ValueError(f"{what} is no text: {error}") from error
-    except ValueError as error:  # of which JSON's are a kind; a number of thousands of digits is another
-        raise ValueError(f"{what} is no JSON: {error}") from error
+        raise ValueError(f"{what} is not text: {error}") from error
+    except ValueError as error:  # an error of JSON, or a number of thousands of digits
+        raise ValueError(f"{what} is not JSON: {error}") from error
 
 
 def whole(value: Any, what: str) -> int:
-    """A whole number, as a number or, in XML, as text. Raises ValueError that names `what` it is."""
+    """A whole number, as a number or, in XML, as text. Raises ValueError, whose message names `what`."""
     if isinstance(value, str) and WHOLE.fullmatch(value):
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -33,7 +33,7 @@ def whole(value: Any, what: str) -> int:
 
 
 def place(value: Any, what: str) -> float:
-    """A finite number, as a number or, in XML, as text. Raises ValueError that names `what` it is."""
+    """A finite number, as a number or, in XML, as text. Raises ValueError, whose message names `what`."""
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
@@ -44,7 +44,7 @@ def place(value: Any, what: str) -> float:
 
 
 def array(value: Any, what: str) -> list[Any]:
-    """An array; nothing is an empty one. Raises ValueError that names `what` it is."""
+    """An array; None is an empty one. Raises ValueError, whose message names `what`."""
     if value is None:
         return []
     if not isinstance(value, list):
@@ -53,7 +53,7 @@ def array(value: Any, what: str) -> list[Any]:
 
 
 def objects(value: Any, what: str) -> list[dict[str, Any]]:
-    """An array of objects; nothing is an empty one. Raises ValueError that names `what` it is."""
+    """An array of objects; None is an empty one. Raises ValueError, whose message names `what`."""
     for number, one in enumerate(array(value, what)):
         if not isinstance(one, dict):
             raise ValueError(f"{what}, number {number}, is {shown(one)}; it must be an object")
@@ -61,7 +61,7 @@ def objects(value: Any, what: str) -> list[dict[str, Any]]:
 
 
 def text(value: Any, what: str) -> str | None:
-    """A text, or nothing. Raises ValueError that names `what` it is."""
+    """A text, or None. Raises ValueError, whose message names `what`."""
     if value is not None and not isinstance(value, str):
         raise ValueError(f"{what} is {shown(value)}; it must be a text")
     return value
@@ -77,7 +77,7 @@ def told(facts: dict[str, Any]) -> tuple[str | None, dict[str, Any] | None]:
 
 
 def shown(value: Any) -> str:
-    """A value as a message shows it; a long one is cut."""
+    """A value for a message; a long one is truncated."""
     try:
         written = repr(value)
     except ValueError:  # a number of thousands of digits

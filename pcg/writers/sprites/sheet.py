@@ -1,4 +1,4 @@
-"""Characters and monsters to files: sheets, atlases, single frames, moving previews, credits (docs/formats.md)."""
+"""Writing characters and monsters: sheets, atlases, frames, animated previews, credits (docs/formats.md)."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ PREVIEW_SCALE = 4
 
 
 def encode_png(image: NDArray[np.uint8], asset: dict[str, Any], *, indexed: bool = False) -> bytes:
-    """A PNG of RGBA (H, W, 4) that carries its provenance; indexed, its palette's first entry is transparent.
+    """A PNG of RGBA (H, W, 4) with its provenance. With `indexed` it has a palette, whose first entry is transparent.
 
     Raises:
-        ValueError: it has more colours than an indexed picture holds.
+        ValueError: it has too many colours for a palette.
     """
     about = PngInfo()
     for keyword, text in texts(asset).items():
@@ -48,7 +48,7 @@ def _indexed_picture(image: NDArray[np.uint8]) -> Image.Image:
 
 
 def decode_picture(data: bytes) -> NDArray[np.uint8]:
-    """RGBA (H, W, 4) of a picture's bytes; transparent pixels are all zero. Raises OSError where it is none."""
+    """Decode a picture to RGBA (H, W, 4); transparent pixels become zero. Raises OSError if it can't be decoded."""
     with Image.open(io.BytesIO(data)) as picture:
         pixels = np.array(picture.convert("RGBA"))
     pixels[pixels[..., 3] == 0] = 0
@@ -58,7 +58,14 @@ def decode_picture(data: bytes) -> NDArray[np.uint8]:
 def encode_atlas(
     image: str, asset: dict[str, Any], form: Literal["json-hash", "json-array"], *, indexed: bool
 ) -> bytes:
-    """Aseprite's JSON for a sheet in the file `image` beside it, the provenance in its meta."""
+    """An atlas in Aseprite's JSON, with the provenance in its meta.
+
+    Args:
+        image: the file name of the sheet beside it.
+        asset: the metadata.
+        form: frames by name or in a list.
+        indexed: the sheet has a palette.
+    """
     made = atlas(image, form, indexed=indexed)
     made["meta"]["pcg"] = asset
     return json.dumps(made, indent=1).encode()
@@ -67,7 +74,7 @@ def encode_atlas(
 def encode_sprite_frames(image: str) -> bytes:
     """Godot 4's SpriteFrames (.tres) for a sheet in the file `image` beside it: an animation for every tag.
 
-    The texture's path is relative, which Godot resolves by the resource's own place in the project.
+    The texture's path is relative to the resource.
     """
     count = SHEET_SHAPE[0] // FRAME_PX * FRAMES
     lines = [
@@ -90,7 +97,7 @@ def encode_sprite_frames(image: str) -> bytes:
 
 
 def frame_names() -> dict[str, int]:
-    """The number of every frame: stand_up, walk_up_1 to walk_up_8, stand_left, ..."""
+    """The number of each frame by name: stand_up, walk_up_1 to walk_up_8, stand_left, ..."""
     named = {}
     for animation in ANIMATIONS:
         for k in range(animation.first, animation.last + 1):
@@ -100,7 +107,7 @@ def frame_names() -> dict[str, int]:
 
 
 def frame_files(sheet: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
-    """Every frame under its name."""
+    """The frames of a sheet by name."""
     named = {}
     for name, k in frame_names().items():
         x, y, w, h = region(k).values()
@@ -109,7 +116,7 @@ def frame_files(sheet: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
 
 
 def encode_preview(sheet: NDArray[np.uint8], form: Literal["gif", "apng"], scale: int = PREVIEW_SCALE) -> bytes:
-    """The four directions side by side, walking in a loop, enlarged."""
+    """An animated preview: the four directions side by side, walking in a loop, enlarged by `scale`."""
     frames = sheet.reshape(-1, FRAME_PX, FRAMES, FRAME_PX, 4).transpose(2, 1, 0, 3, 4)[1:]
     steps = frames.reshape(FRAMES - 1, FRAME_PX, -1, 4).repeat(scale, 1).repeat(scale, 2)
     file = io.BytesIO()
@@ -129,7 +136,7 @@ def encode_preview(sheet: NDArray[np.uint8], form: Literal["gif", "apng"], scale
 
 
 def credits_text(asset: dict[str, Any], credits: str) -> str:
-    """What a game that ships the asset has to say: that a model made it, and whose work the model learned from."""
+    """The text that a game with the asset must include: it is generated, and whose work the model was trained on."""
     made = asset["provenance"]
     learned = "\n".join(f"- {data['name']}: {data['licence']}" for data in made["training_data"])
     said = f"{statement(asset)}.\n\nThe model was trained on:\n{learned}\n"
@@ -137,7 +144,7 @@ def credits_text(asset: dict[str, Any], credits: str) -> str:
 
 
 def sheet_paths(path: Path, extras: Sequence[Extra] = ()) -> list[Path]:
-    """All files of a sheet, its own first.
+    """All files of a sheet, the sheet first.
 
     NAME.png, NAME.CREDITS.txt; json-hash and json-array NAME.json; godot NAME.tres; frames NAME/walk_up_1.png, ...; gif
     NAME.preview.gif; apng NAME.preview.png.
@@ -170,11 +177,22 @@ def write_sheet(
     indexed: bool = False,
     check: Callable[[Path, bytes], None] = lambda *_: None,
 ) -> list[Path]:
-    """Write the files of `sheet_paths`, and give their paths; the sheet itself is written last: where it is, the others
-    are. `check` is given each file before any is written.
+    """Write the files of `sheet_paths`. The sheet is written last, so if it is there, the other files are there, too.
+
+    Args:
+        path: the sheet's file.
+        sheet: RGBA (H, W, 4).
+        asset: the metadata.
+        credits: the names of artists.
+        extras: what to write beside the sheet.
+        indexed: write PNG files with a palette.
+        check: called with each path and its content before any file is written; may raise.
+
+    Returns:
+        The paths written, the sheet first.
 
     Raises:
-        ValueError: both forms of atlas were asked for, or the picture has too many colours; OSError; as `check` does.
+        ValueError: both forms of atlas were asked for, or the picture has too many colours; OSError.
     """
     _, credits_path, *_ = sheet_paths(path, extras)
     files = {credits_path: credits_text(asset, credits).encode()}

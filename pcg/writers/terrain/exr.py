@@ -1,7 +1,7 @@
 """OpenEXR: one channel of 32-bit floats, uncompressed scan lines, after "OpenEXR File Layout" (openexr.com).
 
-Written here and not by the library, since an uncompressed file's layout is known before its first pixel: so it is
-written strip by strip and gone on with after an interruption, which the library's files can't be.
+It is written here and not by the library, since the library can't resume a file. The layout of an uncompressed file is
+known before its first pixel, so it can be written strip by strip and resumed.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from pcg.writers.provenance import KEY, software, statement
 
 MAGIC, VERSION = 20000630, 2  # single part, scan lines
-LONG_NAMES = 1 << 10  # the version's bits that say nothing of where pixels are
-CHANNEL = "Y"  # luminance, as the specification names the only channel of a grey picture
+LONG_NAMES = 1 << 10  # a version bit that does not change where pixels are
+CHANNEL = "Y"  # luminance, the specification's name for the channel of a grey picture
 FLOAT, NO_COMPRESSION, INCREASING_Y = 2, 0, 0
-LINE_HEAD_BYTES = 8  # y of a scan line, and the bytes of its pixels
+LINE_HEAD_BYTES = 8  # the y of a scan line, and how many bytes its pixels have
 
 
 def exr_header(width: int, height: int, asset: dict[str, Any]) -> bytes:
-    """What a file begins with, up to its first scan line."""
+    """The bytes of a file before its first scan line."""
     window = struct.pack("<4i", 0, 0, width - 1, height - 1)
     channel = CHANNEL.encode() + b"\0" + struct.pack("<iB3xii", FLOAT, 0, 1, 1)
     attributes = (
@@ -50,7 +50,7 @@ def exr_header(width: int, height: int, asset: dict[str, Any]) -> bytes:
 
 
 def scan_lines(rows: NDArray[np.float32], first: int) -> NDArray[np.uint8]:
-    """Rows (n, width) as the file holds them, each after its number, from `first` on, and size: bytes (n, size)."""
+    """Rows (n, width) as scan lines, uint8 (n, bytes): each begins with its number, from `first` on, and its size."""
     count, width = rows.shape
     lines = np.empty((count, 2 + width), "<i4")
     lines[:, 0] = np.arange(first, first + count)
@@ -60,16 +60,16 @@ def scan_lines(rows: NDArray[np.float32], first: int) -> NDArray[np.uint8]:
 
 
 def read_exr_header(path: Path) -> tuple[tuple[int, int], int]:
-    """Height and width of such a file, and where its first scan line begins.
+    """Height and width of a file written here, and the offset of its first scan line.
 
     Raises:
-        ValueError: it is another kind of EXR, or none.
+        ValueError: it is another kind of EXR, or not an EXR.
     """
     with path.open("rb") as file:
         magic, version = struct.unpack("<ii", _exactly(file, 8, path))
         if magic != MAGIC or version & ~LONG_NAMES != VERSION:
             raise ValueError(
-                f"{path} is no OpenEXR file of scan lines: it begins with {magic:#x}, version {version:#x}"
+                f"{path} is not an OpenEXR file of scan lines: it begins with {magic:#x}, version {version:#x}"
             )
         found: dict[str, bytes] = {}
         while name := _text(file, path):
@@ -81,7 +81,7 @@ def read_exr_header(path: Path) -> tuple[tuple[int, int], int]:
     one_of_floats = found.get("channels", b"").startswith(CHANNEL.encode() + b"\0" + struct.pack("<i", FLOAT))
     plain = found.get("compression") == bytes([NO_COMPRESSION]) and found.get("lineOrder") == bytes([INCREASING_Y])
     if not (one_of_floats and len(found["channels"]) == 19 and plain):
-        raise ValueError(f"{path} is compressed, or has other channels: it was saved anew by another program")
+        raise ValueError(f"{path} is compressed, or has other channels: it was saved again by another program")
     height, width = bottom - top + 1, right - left + 1
     return (height, width), begin + 8 * height
 
@@ -94,7 +94,7 @@ def _exactly(file: BinaryIO, count: int, path: Path) -> bytes:
 
 
 def _text(file: BinaryIO, path: Path) -> str:
-    """A string up to its zero."""
+    """Read a string that ends in a zero byte."""
     text = b""
     while (byte := _exactly(file, 1, path)) != b"\0":
         text += byte

@@ -1,4 +1,4 @@
-"""Files that hold plain rows of numbers after a header: .r16 and .raw (no header), .npy, uncompressed TIFF and EXR."""
+"""Files of plain rows of numbers after a header: .r16 and .raw (no header), .npy, uncompressed TIFF and EXR."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from pcg.writers.provenance import software
 from pcg.writers.terrain.exr import LINE_HEAD_BYTES, read_exr_header
 
 TIFF_STRIP_BYTES = 1 << 18
-CLASSIC_TIFF_BYTES = 2**32 - 2**25  # above, offsets need BigTIFF's 64 bits
+CLASSIC_TIFF_BYTES = 2**32 - 2**25  # larger files need the 64-bit offsets of BigTIFF
 
 
 def npy_header(width: int, height: int, dtype: str) -> bytes:
-    """What a .npy file begins with (NumPy's format, version 1.0)."""
+    """The header of a .npy file (NumPy's format, version 1.0)."""
     begin = io.BytesIO()
     about = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (height, width)}
     np.lib.format.write_array_header_1_0(begin, about)
@@ -31,7 +31,7 @@ def npy_header(width: int, height: int, dtype: str) -> bytes:
 def geo_tags(metres_per_pixel: float, east_m: float, north_m: float) -> list[tuple[Any, ...]]:
     """GeoTIFF 1.1 tags of a map in metres with its top-left corner at (east, north), for tifffile's `extratags`.
 
-    The world is nowhere on Earth: the coordinate system is user-defined, and GIS programs show it as a local one.
+    The world is not on Earth, so the coordinate system is user-defined, and GIS programs show it as a local one.
     """
     name = b"pcg-plugin generated world, metres|"
     keys = (
@@ -50,10 +50,14 @@ def geo_tags(metres_per_pixel: float, east_m: float, north_m: float) -> list[tup
 
 
 def tiff_header(scratch: Path, width: int, height: int, asset: dict[str, Any], corner_m: tuple[float, float]) -> bytes:
-    """What a float32 TIFF begins with, up to its first pixel; the rows follow, from the top down, uncompressed.
+    """The bytes of a float32 TIFF before its first pixel; the rows follow, from the top down, uncompressed.
 
-    `corner_m`: easting and northing of the top-left corner. For a moment there is a sparse file of the whole size at
-    `scratch`.
+    Args:
+        scratch: a path at which a sparse file of the whole size is written and deleted.
+        width: in pixels.
+        height: in pixels.
+        asset: the metadata.
+        corner_m: easting and northing of the top-left corner.
     """
     import tifffile
 
@@ -81,7 +85,7 @@ def tiff_header(scratch: Path, width: int, height: int, asset: dict[str, Any], c
 
 
 class FlatWriter:
-    """A header and rows of numbers. `state` is what a later writer needs to go on with the same file."""
+    """A file of a header and rows of numbers. `state` is what a later writer needs to resume the file."""
 
     def __init__(
         self,
@@ -91,10 +95,18 @@ class FlatWriter:
         state: dict[str, int] | None = None,
         lines: Callable[[NDArray[Any], int], NDArray[Any]] | None = None,
     ) -> None:
-        """`lines`: what the file holds of rows (n, width) of `dtype`, the first of which has that number; as they are.
+        """Begin a file, or resume one.
+
+        Args:
+            path: the file.
+            header: its first bytes.
+            dtype: of the rows.
+            state: the state of an earlier writer, to resume.
+            lines: turns rows (n, width) and the number of the first into what the file holds; None writes them as they
+                are.
 
         Raises:
-            ValueError: of a file to go on with, a part is missing.
+            ValueError: the file to resume is shorter than it was.
         """
         self.state = dict(state or {"bytes": 0, "rows": 0})
         self._dtype, self._lines = dtype, lines
@@ -114,7 +126,7 @@ class FlatWriter:
         """Nothing comes after the last row."""
 
     def sync(self) -> None:
-        """Have the disk hold all that was written."""
+        """Wait until everything written is on the disk."""
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
@@ -122,13 +134,13 @@ class FlatWriter:
 
 
 class FlatRows:
-    """Rows of numbers from such a file, from the top down; each may have a head, which is passed over."""
+    """The rows of such a file, from the top down, without the heads that the scan lines of EXR have."""
 
     def __init__(self, path: Path, form: str, width: int, height: int, dtype: str) -> None:
-        """`width`, `height` and `dtype`: what the file should hold.
+        """Open a file that should hold `width` x `height` values of `dtype` in a format.
 
         Raises:
-            ValueError: it does not.
+            ValueError: it holds something else.
         """
         self.path = path
         self.width, self._dtype = width, np.dtype(dtype)
@@ -146,7 +158,7 @@ class FlatRows:
             raise ValueError(f"{path} holds {found.str} {shape}, should hold {self._dtype.str} {(height, width)}")
         self._row_bytes = self._head + width * self._dtype.itemsize
         size, pixels = path.stat().st_size, height * self._row_bytes
-        # A TIFF may have more behind its pixels.
+        # A TIFF may have more data after its pixels.
         if size < offset + pixels or (form != "tif" and size > offset + pixels):
             raise ValueError(f"{path} has {size} bytes; {width}x{height} of {self._dtype.str} are {offset + pixels}")
         self._file = path.open("rb")
@@ -167,7 +179,7 @@ def _read_npy_header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any], int]:
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(file)
         if fortran:
-            raise ValueError(f"{path} is in Fortran order: it was saved anew by another program")
+            raise ValueError(f"{path} is in Fortran order: it was saved again by another program")
         return shape, dtype, file.tell()
 
 
@@ -177,5 +189,5 @@ def _read_tiff_header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     with tifffile.TiffFile(path) as tiff:
         page = tiff.pages.first
         if not page.is_memmappable or page.dtype is None:
-            raise ValueError(f"{path} is compressed: it was saved anew by another program")
+            raise ValueError(f"{path} is compressed: it was saved again by another program")
         return page.shape, np.dtype(tiff.byteorder + page.dtype.char), page.dataoffsets[0]

@@ -1,4 +1,4 @@
-"""Heights as pictures, and what a terrain file says of itself."""
+"""Hillshades of heights, and the metadata of a terrain file."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from pcg.writers.terrain.layers import LAYERS, Form, file_dtype
 PREVIEW_SUFFIX = ".preview.png"
 PREVIEW_EXAGGERATION = 2.0
 ORIGIN_UNIT = "pixels of level of detail 0, of the north-western corner, x east, y south"
-PREVIEW_SIDE = 2048  # pixels; a larger map's preview shows every second, third, … pixel
+PREVIEW_SIDE = 2048  # pixels; the preview of a larger map shows every second, third, ... pixel
 
-# The sun of maps: from the north-west, 45 degrees high. Constants, not calls, so that every machine shades alike.
+# Light from the north-west, 45 degrees high, as on maps. Constants, so that every machine gives the same shades.
 _HALF, _ROOT_HALF = np.float32(0.5), np.float32(0.70710677)
 
 
 def hillshade(heights: NDArray[np.floating], metres_per_pixel: float, exaggeration: float = 1.0) -> NDArray[np.uint8]:
-    """Lambertian shading of (H, W) heights in metres, lit from the north-west; uint8 (H, W), at least 2x2."""
+    """Lambertian shading of heights in metres (H, W), at least 2x2, lit from the north-west; uint8 (H, W)."""
     south, east = np.gradient(heights.astype(np.float32) * np.float32(exaggeration), np.float32(metres_per_pixel))
-    # x east, y south: the sun stands at (-1/2, -1/2, sqrt 1/2); a surface's normal is (-east, -south, 1).
+    # x east, y south: the light's direction is (-1/2, -1/2, sqrt 1/2), a surface's normal (-east, -south, 1).
     light = ((east + south) * _HALF + _ROOT_HALF) / np.sqrt(east * east + south * south + np.float32(1))
     return (light.clip(0, 1) * np.float32(255)).astype(np.uint8)
 
@@ -36,20 +36,24 @@ def metres(chunk: dict[str, Any]) -> NDArray[np.float32]:
 
 
 def preview_path(out: Path) -> Path:
-    """world.png -> world.preview.png, world.r16 -> world.r16.preview.png: a name for each, in one folder."""
+    """world.png -> world.preview.png, world.r16 -> world.r16.preview.png: maps in one folder have different names."""
     return out.with_name((out.stem if out.suffix.lower() == ".png" else out.name) + PREVIEW_SUFFIX)
 
 
 def preview(
     blocks: Iterable[NDArray[Any]], width: int, height: int, chunk: dict[str, Any], *, flip: bool
 ) -> NDArray[np.uint8]:
-    """The hillshade a preview shows, north up, uint8 and at most PREVIEW_SIDE a side.
+    """The hillshade of a preview, north up, uint8, at most PREVIEW_SIDE pixels a side.
 
-    `blocks`: rows of the heights in the order of the file, uint16 or metres as float32; `flip` says that the file
-    begins in the south.
+    Args:
+        blocks: rows of the heights in the order of the file, uint16, or float32 metres.
+        width: of the map in pixels.
+        height: of the map in pixels.
+        chunk: a response's metadata.
+        flip: the file begins in the south.
 
     Raises:
-        ValueError: the map is smaller than 2x2, and has no slope.
+        ValueError: the map is smaller than 2x2 pixels, and has no slope.
     """
     if min(width, height) < 2:
         raise ValueError("a preview needs at least 2x2 pixels; ask for a larger size, or --no-preview")
@@ -67,13 +71,19 @@ def preview(
 
 
 def preview_step(width: int, height: int) -> int:
-    """Every how manieth pixel a preview shows."""
+    """The step between the pixels that a preview shows."""
     return math.ceil(max(width, height) / PREVIEW_SIDE)
 
 
 def describe(layer: str, form: Form, chunk: dict[str, Any], size: tuple[int, int], *, flip: bool) -> dict[str, Any]:
-    """What a file says of itself. `chunk`: a runtime's result without its arrays, x and y of the whole; `size`: width
-    and height in pixels. The lowest and the highest point are known only when all is made: a sidecar adds them.
+    """The metadata of a layer's file. The lowest and the highest point are not known yet: a sidecar adds them.
+
+    Args:
+        layer: the layer.
+        form: the file format.
+        chunk: a response's metadata, with x and y of the whole map.
+        size: width and height in pixels.
+        flip: rows go from the south to the north.
     """
     spec = LAYERS[layer]
     about: dict[str, Any] = {

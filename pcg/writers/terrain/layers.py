@@ -1,4 +1,4 @@
-"""The layers of terrain as files: what each holds, its number format, its name beside the heights."""
+"""The layers of terrain as files: what each holds, its number format and its file name."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SUFFIXES: dict[str, Form] = {
     ".exr": "exr",
     ".npy": "npy",
 }
-IN_METRES: tuple[Form, ...] = ("tif", "exr", "npy")  # forms that hold heights as 32-bit floats
+IN_METRES: tuple[Form, ...] = ("tif", "exr", "npy")  # formats that hold heights as 32-bit floats
 
 
 @dataclass(frozen=True)
 class Layer:
-    """How a layer is stored: bits and colour type of its PNG, value * scale + offset in `unit`, what it says.
+    """How a layer is stored: bits and colour type of its PNG, and what value * scale + offset means.
 
-    `bits` 0: no PNG, but 32-bit floats. `pixel_bytes`: of one pixel as the runtime gives it.
+    `bits` 0: 32-bit floats instead of a PNG. `pixel_bytes`: bytes of one pixel in a response.
     """
 
     bits: int
@@ -41,7 +41,7 @@ class Layer:
 
 
 LAYERS = {
-    # Scale and offset of heights are the runtime's, which says them with every chunk.
+    # Every chunk also says the scale and the offset of its heights.
     "height": Layer(16, GREY, 2, SCALE_M, OFFSET_M, "metres = value * scale + offset"),
     "normal": Layer(
         8,
@@ -63,29 +63,36 @@ NORMAL_CENTRE = 128
 
 
 def layer_form(layer: str, form: Form, *, flip: bool) -> Form:
-    """The form a layer's file has beside heights in `form`."""
+    """The file format of a layer beside heights in `form`. `flip`: rows go from the south to the north."""
     if layer == "height":
         return form
     if LAYERS[layer].bits:
         return "png"
-    # A GeoTIFF's first row is its northernmost.
+    # The first row of a GeoTIFF is its northernmost.
     return "npy" if form == "npy" or flip else "tif"
 
 
 def layer_path(out: Path, layer: str, form: Form) -> Path:
-    """world.png -> world.slope.png; the heights are `out` itself. `form`: the layer's own."""
+    """world.png -> world.slope.png; the heights are `out` itself. `form`: the format of the layer."""
     return out if layer == "height" else out.with_name(f"{out.stem}.{layer}.{form}")
 
 
 def file_dtype(layer: str, form: Form) -> str:
-    """Number format of a layer's file, as NumPy writes it."""
+    """The number format of a layer's file, as a NumPy dtype."""
     if form in IN_METRES:
         return "<f4"
     return "<u2" if LAYERS[layer].bits == 16 else "|u1"
 
 
 def encode(layer: str, form: Form, rows: NDArray[Any], chunk: dict[str, Any]) -> NDArray[Any]:
-    """Rows of a layer as its file holds them, from rows as the runtime gives them; `chunk` has scale and offset."""
+    """Turn rows of a response into rows of a file.
+
+    Args:
+        layer: the layer.
+        form: its file format.
+        rows: as the runtime gives them.
+        chunk: a response's metadata, with scale and offset.
+    """
     if layer == "height" and form in IN_METRES:
         return metres(rows, chunk)
     if layer == "normal":
@@ -94,10 +101,10 @@ def encode(layer: str, form: Form, rows: NDArray[Any], chunk: dict[str, Any]) ->
 
 
 def metres(steps: NDArray[Any], chunk: dict[str, Any]) -> NDArray[np.float32]:
-    """Heights in metres, float32, from a chunk's uint16; exact, since they are whole quarter metres."""
+    """Heights in metres, float32, from the uint16 of a chunk; exact, since they are whole quarter metres."""
     return steps.astype(np.float32) * np.float32(chunk["scale"]) + np.float32(chunk["offset"])
 
 
 def palette(chunk: dict[str, Any]) -> list[dict[str, Any]]:
-    """Names and colours of the biomes, [{"name", "rgb"}]: the runtime's, or a grey for each number."""
+    """Names and colours of the biomes, [{"name", "rgb"}], from a response; without any, a grey for each number."""
     return chunk.get("biome_palette") or [{"name": str(i), "rgb": [i, i, i]} for i in range(256)]

@@ -1,4 +1,4 @@
-"""Row by row into a terrain file of any form, and out of it again."""
+"""Writing and reading terrain files of any format row by row."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pcg.writers.terrain.exr import exr_header, scan_lines
 from pcg.writers.terrain.flat import FlatRows, FlatWriter, npy_header, tiff_header
 from pcg.writers.terrain.layers import LAYERS, palette
 
-WHOLE_PIXELS = 1 << 24  # a PNG up to this size is read at once, whichever filters another program gave it
+WHOLE_PIXELS = 1 << 24  # a PNG up to this size is read at once, with any filters
 
 
 class RowWriter(Protocol):
-    """A file that grows by rows; `state` is what another writer of the same file needs to go on."""
+    """A file that is written row by row; `state` is what a later writer needs to resume the file."""
 
     state: dict[str, int]
 
@@ -31,7 +31,7 @@ class RowWriter(Protocol):
 
 
 class RowReader(Protocol):
-    """Rows of a file from the top down."""
+    """A file that is read row by row, from the top down."""
 
     def read(self, count: int) -> NDArray[Any]: ...
     def close(self) -> None: ...
@@ -40,7 +40,14 @@ class RowReader(Protocol):
 def open_writer(
     path: Path, asset: dict[str, Any], chunk: dict[str, Any], state: dict[str, int] | None = None
 ) -> RowWriter:
-    """A new file that is what `asset` says, or with `state` one to go on with. `chunk`: as for describe."""
+    """Begin a file, or resume one.
+
+    Args:
+        path: the file.
+        asset: its metadata.
+        chunk: a response's metadata, with the palette of biomes.
+        state: the state of an earlier writer, to resume.
+    """
     form, width, height = asset["form"], asset["width"], asset["height"]
     if form == "png":
         layer = LAYERS[asset["layer"]]
@@ -53,7 +60,7 @@ def open_writer(
     if state is None and form == "npy":
         begin = npy_header(width, height, asset["dtype"])
     elif state is None and form == "tif":
-        # A level of detail's pixels are larger, x and y count those of level 0.
+        # x and y count pixels of level 0, whatever the level.
         pixel_m = asset["meters_per_pixel"] / 2 ** asset["lod"]
         begin = tiff_header(
             path, width, height, asset, (asset["origin"]["x"] * pixel_m, -asset["origin"]["y"] * pixel_m)
@@ -62,7 +69,7 @@ def open_writer(
 
 
 def write_picture(path: Path, pixels: NDArray[np.uint8], asset: dict[str, Any]) -> None:
-    """A grey PNG of (H, W) pixels, whole."""
+    """Write a grey PNG of pixels (H, W) at once."""
     writer = PngWriter(path, PngHeader(pixels.shape[1], pixels.shape[0], 8, 0), text_chunks(asset))
     try:
         writer.append([pixels])
@@ -72,7 +79,7 @@ def write_picture(path: Path, pixels: NDArray[np.uint8], asset: dict[str, Any]) 
 
 
 class _WholeRows:
-    """Rows of a picture that is in memory."""
+    """The rows of a picture in memory."""
 
     def __init__(self, pixels: NDArray[Any]) -> None:
         self._pixels = pixels
@@ -86,10 +93,15 @@ class _WholeRows:
 
 
 def open_rows(path: Path, asset: dict[str, Any], size: Sequence[int]) -> RowReader:
-    """The rows of a file, which should be `size` (width, height) pixels and of the form that `asset` names.
+    """Open a file to read its rows.
+
+    Args:
+        path: the file.
+        asset: its metadata, which name the format.
+        size: the width and the height that it should have.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it has another size or format.
     """
     width, height = size
     if asset["form"] not in ("png", "preview"):

@@ -113,9 +113,9 @@ DEEP[2, 1] = -9999
         (cut(png(np.random.default_rng(0).integers(0, 256, (99, 99)).astype(np.uint8))), (0, 9), "can't be read"),
         (cut(tif(np.zeros((99, 99), np.uint16))), (0, 9), "can't be read"),
         (cut(npy(FLOAT)), (), "can't be read"),
-        (cut(png(GREY), 0.1), (0, 9), "is no PNG, TIFF or .npy|can't be read"),
-        (lambda path: path.write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF"), (), "is no PNG, TIFF or .npy"),
-        (lambda path: path.write_bytes(b""), (), "is no PNG, TIFF or .npy"),
+        (cut(png(GREY), 0.1), (0, 9), "is not a PNG, a TIFF or a .npy|can't be read"),
+        (lambda path: path.write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF"), (), "is not a PNG, a TIFF or a .npy"),
+        (lambda path: path.write_bytes(b""), (), "is not a PNG, a TIFF or a .npy"),
     ],
 )
 def test_bad_sketches_are_told_what_is_wrong(tmp_path: Path, write: Any, span: Any, words: str) -> None:

@@ -178,7 +178,7 @@ def test_another_job_is_not_gone_on_with(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"gone or was changed"):
         make(FakeRuntime(), out)
     (tmp_path / "a.png.part.json").write_text("[]")
-    with pytest.raises(ValueError, match=r"no journal .*delete"):
+    with pytest.raises(ValueError, match=r"not a journal .*delete"):
         make(FakeRuntime(), out)
     (tmp_path / "a.png.part.json").unlink()
     make(FakeRuntime(), out, seed=8)
@@ -272,15 +272,15 @@ def test_an_exr_of_another_program_is_told_from_ours(tmp_path: Path) -> None:
         (plain, {"Y": pixels}, None),  # what it holds counts, not who wrote it
         (plain, {"Y": pixels + 1}, "4096 of 4096 pixels differ"),
         (plain, {"Y": pixels[:, :9]}, "holds <f4 (64, 9)"),
-        (plain, {"Z": pixels}, "saved anew by another program"),
-        (plain, {"Y": pixels.astype(np.float16)}, "saved anew by another program"),
-        (plain | {"compression": OpenEXR.ZIP_COMPRESSION}, {"Y": pixels}, "saved anew by another program"),
+        (plain, {"Z": pixels}, "saved again by another program"),
+        (plain, {"Y": pixels.astype(np.float16)}, "saved again by another program"),
+        (plain | {"compression": OpenEXR.ZIP_COMPRESSION}, {"Y": pixels}, "saved again by another program"),
     ):
         with OpenEXR.File(dict(header), channels) as file:
             file.write(str(out))
         found = verify(FakeRuntime(), out)
         assert found == fault if fault is None else fault in str(found)
-    for data, fault in ((b"v/1", "ends within its header"), (b"\x89PNG\r\n\x1a\n", "no OpenEXR file")):
+    for data, fault in ((b"v/1", "ends within its header"), (b"\x89PNG\r\n\x1a\n", "not an OpenEXR file")):
         out.write_bytes(data)
         assert fault in str(verify(FakeRuntime(), out))
 

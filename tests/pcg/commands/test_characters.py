@@ -105,7 +105,7 @@ def test_files_that_are_no_drawings_are_refused(tmp_path: Path) -> None:
     Image.new("1", (10_000, 10_000)).save(tmp_path / "huge.png")
     assert "far too large" in fault("huge.png")
     (tmp_path / "text.png").write_text("no picture")
-    assert "is no picture" in fault("text.png")
+    assert "is not a picture" in fault("text.png")
     assert "gone.png" in fault("gone.png")
 
 

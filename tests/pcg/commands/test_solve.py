@@ -50,7 +50,7 @@ def test_solve_fails_where_there_is_no_solution(tmp_path: Path, capsys: pytest.C
         (b"@$.", ("--game", "sokobn"), 1, "did you mean 'sokoban'"),
         (b"@$.", ("--game", "dungeon"), 1, "'$' is no tile of dungeon"),
         (b"\n;\n", (), 1, "it has no row of tiles"),
-        (b"\xff\xfe", (), 1, "is no text"),
+        (b"\xff\xfe", (), 1, "is not text"),
         (b"@$ .", ("--budget", "x"), 2, "budget"),
     ],
 )

@@ -150,7 +150,7 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     level.write_bytes(b"\xff\xfe")
     assert "level3.txt is no text" in refused(caves)
     (caves / "legend.json").write_text("{")
-    assert "legend.json: this is no JSON: Expecting" in refused(caves)
+    assert "legend.json: this is not JSON: Expecting" in refused(caves)
     shut = write_folder(tmp_path / "shut", LEGEND | {"jump": 0})
     assert "none of the 14 levels can be completed as the legend has it; first: none of the" in refused(shut)
 

@@ -120,7 +120,7 @@ def test_an_edited_project_is_read(tmp_path: Path) -> None:
         ('"__identifier":"game"', '"__identifier":"gamE"', "say which with --game"),
         ('"__identifier":"Ground"', '"__identifier":"Grund"', "no layer 'Ground'"),
         ('"__cWid":8', '"__cWid":9', "32 values for 9x4 tiles"),
-        ('"intGridCsv":[2', '"intGridCsv":[8', "row 0, column 0: 8 is no tile; sokoban has 0 to 7"),
+        ('"intGridCsv":[2', '"intGridCsv":[8', "row 0, column 0: 8 is not a tile; sokoban has 0 to 7"),
         ('"__identifier":"Box"', '"__identifier":"Bax"', "no tile for the entity 'Bax' at row 1, column 3"),
     ],
 )

@@ -63,7 +63,7 @@ def test_pillow_reads_what_was_written_and_so_does_the_reader(
     assert read_text(path, "other") is None
     rows = PngRows(path)
     assert np.array_equal(np.concatenate([rows.read(2), rows.read(height - 2)]), data)
-    with pytest.raises(ValueError, match="cut short"):
+    with pytest.raises(ValueError, match="truncated"):
         rows.read(1)
     rows.close()
 
@@ -75,7 +75,7 @@ def test_pillows_filters_are_read_or_refused(tmp_path: Path) -> None:
     try:
         assert np.array_equal(rows.read(9), data)
     except ValueError as error:
-        assert "saved anew" in str(error)  # noqa: PT017 - which filters Pillow takes is its own affair
+        assert "saved again" in str(error)  # noqa: PT017 - which filters Pillow takes is its own affair
     rows.close()
 
 
@@ -104,7 +104,7 @@ def test_damage_is_told(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(ValueError, match="PNG"):
             read_header(path)
-    for content, words in ((whole[: len(whole) // 2], "cut short"), (whole[:-300] + bytes(300), "cut short|damaged")):
+    for content, words in ((whole[: len(whole) // 2], "truncated"), (whole[:-300] + bytes(300), "truncated|damaged")):
         path.write_bytes(content)
         rows = PngRows(path)
         with pytest.raises(ValueError, match=words):

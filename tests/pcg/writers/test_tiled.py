@@ -160,7 +160,7 @@ def test_an_edited_map_is_read(suffix: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("<map", "<pam", "no XML"),
+        ("<map", "<pam", "not XML"),
         ('encoding="csv"', 'encoding="base64"', "only CSV is read"),
         ('infinite="0"', 'infinite="1"', "infinite"),
         ('width="8"', 'width="800000"', "up to 524288 can be read"),
@@ -183,7 +183,7 @@ def test_no_map_at_all_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.tmx").write_text("<svg/>")
     (tmp_path / "a.tmj").write_text("[]")
     for name in ("a.tmx", "a.tmj"):
-        with pytest.raises(ValueError, match="no map of Tiled"):
+        with pytest.raises(ValueError, match="not a map of Tiled"):
             read_level(tmp_path / name)
 
 
