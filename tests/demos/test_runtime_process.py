@@ -16,7 +16,7 @@ Wait = Callable[[Callable[[], object]], None]
 # Serves `server.health` on --port N, and says on stderr that it does; not ready the first time.
 SERVER = """
 import asyncio, sys
-from runtime.server import Server
+from runtime.serving.server import Server
 class Service:
     asked = 0
     async def call(self, method, params, *, connection):
