@@ -69,7 +69,7 @@ def draw_monsters(
     casts = engine.submit(engine.run, model, "cast", seeds, np.full(len(seeds), kind)).result()
     shares = np.zeros(len(seeds), np.int64)
     raw = engine.submit(engine.run, model, "forward", casts, casts, shares, characters.UNIT).result()
-    return raw, monsters.mend(raw), casts[:, 3]
+    return raw, monsters.repair(raw), casts[:, 3]
 
 
 def real_fronts(data: CharacterData, wardrobe: Wardrobe, count: int, seed: int) -> tuple[Pictures, list[Outfit]]:

@@ -62,7 +62,7 @@ def _kinds(model: ModelFile) -> list[str]:
     return model.card.parameters["category"].choices or []
 
 
-def mend(drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def repair(drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Remove stray pieces, pinholes and gaps in the outline from monsters (N, 32, 32, 4) that the network drew."""
     whole = remove_strays(drawn, STRAY)
     lost = ~whole[..., 3].any((1, 2))
@@ -82,7 +82,7 @@ def monsters(engine: Engine, model: ModelFile, request: MonsterRequest) -> dict[
         base = engine.run(model, "cast", np.full(len(seeds), request.vary), kind)
         others, part = engine.run(model, "cast", seeds, base[:, 3]), share("change", request.change)
         casts = base
-    images = mend(engine.run(model, "forward", casts, others, np.full(len(seeds), part), truncation))
+    images = repair(engine.run(model, "forward", casts, others, np.full(len(seeds), part), truncation))
     names = [kinds[number] for number in casts[:, 3].tolist()]
     made = (
         {"image": images[0], "category": names[0]} if request.count is None else {"images": images, "categories": names}

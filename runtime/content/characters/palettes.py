@@ -65,15 +65,15 @@ def reduce_colours(image: Image, limit: int) -> Image:
     colours, counts = colours_of(image)
     if len(colours) <= limit:
         return image.copy()
-    coarse = _gather(colours)
-    kept = np.unique(coarse)  # the first, and so the most frequent, of every group
-    weights = np.bincount(np.searchsorted(kept, coarse), counts).astype(np.int64)
-    order = np.lexsort((kept, -weights))
-    chosen = _join(distances(colours[kept[order]], colours[kept[order]]), weights[order], limit)
-    return snap(image, colours[kept[order]][chosen])
+    coarse = _group(colours)
+    first = np.unique(coarse)  # the first, and so the most frequent, of every group
+    weights = np.bincount(np.searchsorted(first, coarse), counts).astype(np.int64)
+    order = np.lexsort((first, -weights))
+    chosen = _merge(distances(colours[first[order]], colours[first[order]]), weights[order], limit)
+    return snap(image, colours[first[order]][chosen])
 
 
-def _gather(colours: Palette) -> NDArray[np.int64]:
+def _group(colours: Palette) -> NDArray[np.int64]:
     """For each colour the index of the first with the same leading bits, of which PAIRED colours or fewer differ."""
     for bits in range(8, 0, -1):
         keys = (colours >> (8 - bits)).astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
@@ -83,7 +83,7 @@ def _gather(colours: Palette) -> NDArray[np.int64]:
     raise AssertionError("one bit a channel leaves eight colours")
 
 
-def _join(apart: NDArray[np.int64], weights: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
+def _merge(apart: NDArray[np.int64], weights: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
     """The indices of the colours that are left. Colours are ordered by weight; one may only join one before it."""
     weights = weights.copy()
     count = len(weights)

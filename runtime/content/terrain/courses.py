@@ -163,11 +163,11 @@ def _ways(
         row, column = place // side, place % side
         if spent > cost[row, column]:
             continue
-        dear = np.int64(LEVEL_GROUND) + ground[top + row, left + column] - low
+        price = np.int64(LEVEL_GROUND) + ground[top + row, left + column] - low
         for i in range(max(row - 1, 0), min(row + 2, side)):
             for j in range(max(column - 1, 0), min(column + 2, side)):
                 length = STRAIGHT if i == row or j == column else DIAGONAL
-                total = spent + length * dear
+                total = spent + length * price
                 if total < cost[i, j]:
                     cost[i, j] = total
                     way[i, j] = place

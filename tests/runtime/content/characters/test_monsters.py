@@ -1,11 +1,11 @@
-"""Monsters: what a network leaves to chance, mended by rule."""
+"""Monsters: the repair of what the network draws."""
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.content.characters import outlines
-from runtime.content.characters.monsters import mend
+from runtime.content.characters.monsters import repair
 
 INK, SKIN, GLOW, SHADE = (16, 8, 24), (200, 120, 80), (250, 250, 200), (120, 60, 40)
 
@@ -55,20 +55,20 @@ def test_a_pinhole_takes_the_second_darkest_colour_around_it() -> None:
 def test_crumbs_go_but_a_monster_of_crumbs_stays() -> None:
     drawn = np.concatenate([blob(), np.zeros_like(blob())])
     drawn[:, 0, 0:8] = (*INK, 255)
-    mended = mend(drawn)
-    assert np.array_equal(mended[:1], blob())
-    assert np.array_equal(mended[1], drawn[1])
+    repaired = repair(drawn)
+    assert np.array_equal(repaired[:1], blob())
+    assert np.array_equal(repaired[1], drawn[1])
 
 
 @given(pictures, st.integers(0, 200))
 @settings(max_examples=60, deadline=None)
-def test_mended_monsters_are_whole(drawn: np.ndarray, clear: int) -> None:
+def test_repaired_monsters_are_whole(drawn: np.ndarray, clear: int) -> None:
     solid = drawn[..., 3] > clear
     drawn = np.where(solid[..., None], drawn | np.array([0, 0, 0, 255], np.uint8), 0).astype(np.uint8)
-    mended = mend(drawn)
-    assert not outlines.gaps(mended).any()
-    assert set(np.unique(mended[..., 3])) <= {0, 255}
-    for before, after in zip(drawn, mended, strict=True):
+    repaired = repair(drawn)
+    assert not outlines.gaps(repaired).any()
+    assert set(np.unique(repaired[..., 3])) <= {0, 255}
+    for before, after in zip(drawn, repaired, strict=True):
         assert {tuple(c) for c in after.reshape(-1, 4)} <= {tuple(c) for c in before.reshape(-1, 4)}
         assert after[..., 3].any() == before[..., 3].any()
-    assert all(np.array_equal(mend(drawn[k : k + 1])[0], mended[k]) for k in range(2))
+    assert all(np.array_equal(repair(drawn[k : k + 1])[0], repaired[k]) for k in range(2))
