@@ -29,7 +29,7 @@ PHRASES: tuple[tuple[str, str], ...] = (
     (r"users?'s? own games?|own game's", "custom game"),
     (r"whoever", "the caller, the client, anyone who"),
     (r"lessons?", "objective"),
-    (r"strangers?", "connections without a token"),
+    (r"strangers", "connections without a token"),
     (r"(?:is|are|was|were) wished for", "is requested"),
     (r"(?:is|are|was|were) taught", "is trained, is passed"),
     (r"(?:is|are) told of", "receives"),

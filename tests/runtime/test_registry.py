@@ -103,7 +103,7 @@ def test_a_replaced_file_is_adopted_when_it_is_proved(tmp_path: Path) -> None:
     after = registry.find("doubler")
     assert after.card.version == "2"
     assert proved == [after]
-    assert before.card.version == "1", "whoever holds the old one keeps it"
+    assert before.card.version == "1", "a reference to the old model stays valid"
 
 
 def test_a_new_file_that_is_no_good_leaves_the_old_model_where_it_is(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A server as a process of its own, whose work takes its time one piece after another.
 
 `python busy_server.py GRACE_S [CERTIFICATE KEY]`. It prints its TCP and WebSocket ports, and closes when it is told to
-terminate, or its stdin ends: whoever starts it holds that open.
+terminate, or its stdin ends: the parent process holds that open.
 """
 
 from __future__ import annotations

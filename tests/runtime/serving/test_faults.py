@@ -182,7 +182,7 @@ def test_a_model_replaced_while_its_successor_is_loaded(tmp_path: Path) -> None:
 
 
 def test_a_model_file_that_is_written_over_bit_by_bit(tmp_path: Path) -> None:
-    """Whoever copies in place rather than renaming: the old model serves until the new file is whole."""
+    """A file copied in place instead of renamed: the old model serves until the new file is whole."""
     put(tmp_path, "1")
     registry = Registry(tmp_path)
     new = tmp_path / "elsewhere"

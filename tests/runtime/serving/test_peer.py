@@ -1,4 +1,4 @@
-"""What one client meets: answers, errors, cancelling, and what becomes of it when it breaks the protocol."""
+"""One connected client: responses, errors, cancelling, and what the server does when it breaks the protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unix sockets, WebSocket, TLS and tokens: the same messages by every way in, and strangers kept out."""
+"""Unix sockets, WebSocket, TLS and tokens: the same messages on every transport; no service without a token."""
 
 from __future__ import annotations
 

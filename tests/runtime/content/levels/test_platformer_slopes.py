@@ -1,4 +1,4 @@
-"""Slopes of the platformer: whoever holds a direction walks up and down them without a stop."""
+"""Slopes of the platformer: a player who holds a direction walks up and down them without a stop."""
 
 from __future__ import annotations
 
