@@ -56,12 +56,12 @@ def give_way() -> None:
 
 def _give_way_on_linux() -> None:
     thread = threading.get_native_id()
-    if os.getpriority(os.PRIO_PROCESS, thread) < NICE:
+    if os.getpriority(os.PRIO_PROCESS, thread) == 0:  # else an operator has decided
         os.setpriority(os.PRIO_PROCESS, thread, NICE)
     if os.getsid(0) == os.getpid():
         try:
             with open("/proc/self/autogroup", "r+") as group:  # noqa: PTH123  (a file of the kernel's)
-                if int(group.read().rpartition(" ")[2]) < NICE:
+                if int(group.read().rpartition(" ")[2]) == 0:
                     group.seek(0)
                     group.write(str(NICE))
         except (OSError, ValueError):

@@ -92,5 +92,5 @@ print(before, seen[0], niceness())
         pytest.skip("niceness of threads is Linux's")
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     before, inner, after = map(int, done.stdout.split())
-    assert inner == max(before, sharing.NICE)
+    assert inner == (before or sharing.NICE)
     assert after == before
