@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from pcg.commands import characters, making, serving, training  # noqa: F401  (each adds its commands to the app)
+from pcg.commands import characters, condensing, making, serving, training  # noqa: F401  (each adds its commands)
 from pcg.commands.shared import INTERRUPTED, UserError, app, say
 
 EXTRAS = {"pygame": "demo", "scipy": "train", "torchmetrics": "train"}  # what an optional module is installed with

@@ -1,4 +1,4 @@
-"""Float convolutions that the families' networks share: how they begin, and a discriminator's way down."""
+"""Float convolutions that the families' networks share: their initialisation, and the discriminators' body."""
 
 import math
 from itertools import pairwise
@@ -9,7 +9,10 @@ from pcg.exact import LEAK
 
 
 def downsampling_body(channels: int, size: int, widths: tuple[int, ...]) -> nn.Sequential:
-    """A discriminator's convolutions: (N, channels, size, size) to (N, widths[-1], 1, 1), halving between widths."""
+    """A discriminator's convolutions: (N, channels, size, size) to (N, widths[-1], 1, 1).
+
+    The size is halved between two widths.
+    """
     layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], 3, padding=1), nn.LeakyReLU(0.2)]
     for a, b in pairwise(widths):
         layers += [nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
@@ -22,8 +25,9 @@ def downsampling_body(channels: int, size: int, widths: tuple[int, ...]) -> nn.S
 
 
 def initialise(network: nn.Module) -> None:
-    """He initialisation (He et al. 2015) of every convolution, by the inputs that reach one output pixel, and of every
-    linear layer; no bias.
+    """He initialisation (He et al. 2015) of all convolutions and linear layers, with biases of zero.
+
+    The fan-in of a transposed convolution is the number of inputs of one output pixel.
     """
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):

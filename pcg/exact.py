@@ -1,12 +1,12 @@
-"""Integer arithmetic in floating-point storage: what every generator is built from.
+"""Integer arithmetic in floating-point storage: the layers of all exported generators.
 
-Floating-point convolution depends on the order of its sums, and so on the batch, the threads and the instruction set.
-Integers don't: a sum of products that stays below 2^24 steps is the same in float32 in whatever order it is added.
-So an exported layer holds weights and activations that are small integers times a power of two, convolves
-them, rounds the exact sum once to bfloat16, and does the rest element by element in bfloat16. The float32 and the
-bfloat16 path then give the same bits (docs/exactness.md says what was measured).
+The result of a floating-point convolution depends on the order of its sums, and so on the batch, the threads and the
+instruction set. Integers don't have this problem: a sum of products below 2^24 steps is exact in float32 in any order.
+So an exported layer has weights and activations that are small integers times a power of two. It convolves them, rounds
+the exact sum once to bfloat16, and does the rest element by element in bfloat16. Then float32 and bfloat16 give the
+same bits (docs/exactness.md has the measurements).
 
-Every function here runs unchanged under TorchScript.
+All functions and modules here run under TorchScript.
 """
 
 import math
@@ -19,22 +19,22 @@ from torch.nn import functional as F
 ACTIVATION_MAX = 127
 WIDE_MAX = 255  # bfloat16 holds every integer up to 256
 WEIGHT_MAX = 255
-FINEST_WEIGHT = 7  # bits by which a channel's step may be finer than its largest weight needs
-ACTIVATION_QUANTILE = 0.9995  # what lies beyond is clamped
+FINEST_WEIGHT = 7  # a channel's step can be finer by so many bits than its largest weight needs
+ACTIVATION_QUANTILE = 0.9995  # larger activations are clamped
 EXACT_SUM = 2**24  # float32 holds every integer up to here
-LEAK = 0.25  # a power of two, so that the leaky slope multiplies exactly
+LEAK = 0.25  # slope of the leaky ReLU; a power of two, so that the product is exact
 
 
 # --- hashing -------------------------------------------------------------------------------------------------------
 
 
 def shift_right(x: Tensor, bits: int) -> Tensor:
-    """Logical right shift of int64; torch's `>>` is arithmetic, so the sign's copies are masked away."""
+    """Logical right shift of int64; torch's `>>` is arithmetic, so the copies of the sign bit are masked."""
     return (x >> bits) & ((1 << (64 - bits)) - 1)
 
 
 def mix(x: Tensor) -> Tensor:
-    """The splitmix64 finaliser (Steele, Lea, Flood 2014; constants by Stafford, "Mix13"), on int64 that wraps."""
+    """The splitmix64 finaliser (Steele, Lea, Flood 2014; constants by Stafford, "Mix13"), on int64 with wrap-around."""
     x = (x ^ shift_right(x, 30)) * -0x40A7B892E31B1A47  # 0xBF58476D1CE4E5B9
     x = (x ^ shift_right(x, 27)) * -0x6B2FB644ECCEEE15  # 0x94D049BB133111EB
     return x ^ shift_right(x, 31)
@@ -48,7 +48,7 @@ def key(seed: Tensor, stream: int) -> Tensor:
 def hash_grid(key: Tensor, y: Tensor, x: Tensor) -> Tensor:
     """Hash of (key, row, column): key (N,), y (N, H), x (N, W), all int64, to int64 (N, H, W).
 
-    Rows and columns are mixed first, each on its own, so that only one mix is paid a cell.
+    Rows and columns are mixed first, each alone, so that a cell costs only one mix.
     """
     rows = mix(key.unsqueeze(1) + mix(y) * -0x61C8864680B583EB)
     columns = mix(x) * 0x5851F42D4C957F2D
@@ -58,7 +58,7 @@ def hash_grid(key: Tensor, y: Tensor, x: Tensor) -> Tensor:
 def latent_field(key: Tensor, y: Tensor, x: Tensor, channels: int) -> Tensor:
     """The latent field z: uniform integers in [-127, 127] as float32 (N, channels, H, W), channels last in memory.
 
-    Each hash gives eight bytes, so a further stream is hashed for every eight channels.
+    A hash has eight bytes, so every eight channels use one more stream.
     """
     bytes_: list[Tensor] = []
     for first in range(0, channels, 8):
@@ -73,10 +73,10 @@ def latent_field(key: Tensor, y: Tensor, x: Tensor, channels: int) -> Tensor:
 
 
 def refine_means(h: Tensor) -> Tensor:
-    """Twice the resolution, with every 2x2 mean kept: (..., n, m) cell means to (..., 2(n-4), 2(m-4)).
+    """Double the resolution and keep every 2x2 mean: (..., n, m) cell means to (..., 2(n-4), 2(m-4)).
 
     Average-interpolating subdivision of order 5 (Donoho 1993, "Smooth wavelet decompositions with blocky coefficient
-    kernels"): smooth to the first derivative, so the grid of the coarse map does not print into the slopes.
+    kernels"). The first derivative is continuous, so the grid of the coarse map is not visible in the slopes.
     """
     d = (22 * (h[..., 1:-3] - h[..., 3:-1]) - 3 * (h[..., :-4] - h[..., 4:])) * (1.0 / 128)
     h = torch.stack([h[..., 2:-2] + d, h[..., 2:-2] - d], dim=-1).flatten(-2)
@@ -85,9 +85,9 @@ def refine_means(h: Tensor) -> Tensor:
 
 
 def refine_smooth(h: Tensor) -> Tensor:
-    """Twice the resolution by Chaikin's corner cutting (quadratic B-spline): (..., n, m) to (..., 2(n-2), 2(m-2)).
+    """Double the resolution by Chaikin's corner cutting (quadratic B-spline): (..., n, m) to (..., 2(n-2), 2(m-2)).
 
-    Never leaves the range of its neighbours, so positive stays positive.
+    A result is in the range of its neighbours, so positive values stay positive.
     """
     left = (h[..., :-2] + 3 * h[..., 1:-1]) * 0.25
     right = (3 * h[..., 1:-1] + h[..., 2:]) * 0.25
@@ -104,7 +104,7 @@ def binomial(h: Tensor) -> Tensor:
 
 
 def subtract_block_mean(d: Tensor) -> Tensor:
-    """(N, H, W) less the mean of each aligned 2x2 block; H and W even."""
+    """(N, H, W) minus the mean of each aligned 2x2 block; H and W are even."""
     n, h, w = d.shape
     rows = d[:, 0::2] + d[:, 1::2]
     mean = (rows[:, :, 0::2] + rows[:, :, 1::2]) * 0.25
@@ -125,30 +125,36 @@ def power_of_two_at_least(x: float) -> float:
 
 
 def activation_step(activations: Tensor) -> float:
-    """The power of two that an integer stands for, so that all but the outermost activations fit in 127 of them."""
+    """The step (value of one integer): a power of two with which all but the largest activations are within 127."""
     values = activations.detach().float().abs().flatten()
     peak = float(values.kthvalue(max(1, math.ceil(ACTIVATION_QUANTILE * values.numel()))).values)
     return power_of_two_at_least(max(peak, 1e-6) / ACTIVATION_MAX)
 
 
 def activation_steps(activations: Tensor, most: int) -> Tensor:
-    """As activation_step, for `most` integers on either side, a channel of (N, C, H, W) each: float64 (C,)."""
+    """As activation_step, but for integers up to `most`, and for each channel of (N, C, H, W): float64 (C,)."""
     values = activations.detach().float().abs().transpose(0, 1).flatten(1)
     peaks = values.kthvalue(max(1, math.ceil(ACTIVATION_QUANTILE * values.shape[1])), 1).values
     return torch.tensor([power_of_two_at_least(max(float(p), 1e-6) / most) for p in peaks], dtype=torch.float64)
 
 
 def steps_of(x: Tensor, step: float) -> Tensor:
-    """What an integer stands for in each channel of (N, C, ...), where all have one step: float64 (C,)."""
+    """The steps of the channels of (N, C, ...) if all have the same: float64 (C,)."""
     return torch.full((x.shape[1],), step, dtype=torch.float64)
 
 
 def quantise_weight(weight: Tensor, input_step: Tensor, output_step: float) -> tuple[Tensor, Tensor]:
     """Integers in [-127, 127] and one power of two for each output channel.
 
-    `weight` (outputs, inputs, h, w) maps real inputs to real outputs, `input_step` (inputs,) and `output_step` are
-    what an integer stands for there; the result maps integers to integers, so that no scale is left to apply after
-    the convolution. Returns (integers in the weight's shape, powers of two (outputs, 1, 1, 1)), both float64.
+    The result maps integers to integers, so that no scale has to be applied after the convolution.
+
+    Args:
+        weight: (outputs, inputs, h, w), maps real inputs to real outputs.
+        input_step: (inputs,), the step of each input channel.
+        output_step: the step of the output.
+
+    Returns:
+        Integers in the weight's shape and powers of two (outputs, 1, 1, 1), both float64.
     """
     scaled = weight.detach().double() * input_step.double().view(1, -1, 1, 1) / output_step
     peak = scaled.abs().amax(dim=[1, 2, 3]).clamp_min(1e-12)
@@ -158,16 +164,16 @@ def quantise_weight(weight: Tensor, input_step: Tensor, output_step: float) -> t
 
 
 def quantise_bias(bias: Tensor, step: Tensor) -> Tensor:
-    """The nearest values that both bfloat16 and the channels' grids (whole multiples of `step`) hold; float64."""
+    """The nearest values that bfloat16 can hold and that are whole multiples of the channels' `step`; float64."""
     rounded = bias.to(torch.bfloat16).double()
     return ((rounded / step.flatten()).round() * step.flatten()).to(torch.bfloat16).double()
 
 
 def check_sums(integers: Tensor, step: Tensor, bias: Tensor, input_max: int = ACTIVATION_MAX) -> int:
-    """The largest sum, in steps, that inputs in [-input_max, input_max] and the bias can make at any output.
+    """The largest possible sum of any output channel, in steps, for inputs in [-input_max, input_max].
 
     Raises:
-        ValueError: it could pass 2^24, up to which float32 holds every integer.
+        ValueError: it is 2^24 or more; float32 holds every integer up to there.
     """
     worst = int(largest_sums(integers, step, bias, input_max).max())
     if worst >= EXACT_SUM:
@@ -176,18 +182,26 @@ def check_sums(integers: Tensor, step: Tensor, bias: Tensor, input_max: int = AC
 
 
 def largest_sums(integers: Tensor, step: Tensor, bias: Tensor, input_max: int) -> Tensor:
-    """As check_sums, of every output channel."""
+    """The largest possible sum of each output channel, in steps; see check_sums."""
     return input_max * integers.abs().sum(dim=[1, 2, 3]) + (bias / step.flatten()).abs()
 
 
 def fine_weight(
     weight: Tensor, bias: Tensor, input_step: Tensor, output_step: Tensor, input_max: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """As quantise_weight, as finely as sums allow, with the bias: small weights matter too where there are many.
+    """Quantise weights and bias with the finest steps that the bound on sums allows.
 
-    Every weight is one that bfloat16 holds, so of eight bits, and a whole number of its channel's step; the finer the
-    step, the more of the small weights' eight bits count. `output_step` (outputs,). Returns (integers, powers of two
-    (outputs, 1, 1, 1), bias (outputs,) in output steps), float64.
+    Every weight is a bfloat16 number, so it has eight significant bits, and a whole multiple of its channel's step.
+    With a finer step small weights keep more of their bits, which matters if there are many.
+
+    Args:
+        weight, input_step: as for quantise_weight.
+        bias: (outputs,), real.
+        output_step: (outputs,).
+        input_max: the largest input.
+
+    Returns:
+        Integers, powers of two (outputs, 1, 1, 1), and the bias (outputs,) in output steps; float64.
     """
     output = output_step.double()
     scaled = weight.detach().double() * input_step.double().view(1, -1, 1, 1) / output.view(-1, 1, 1, 1)
@@ -209,11 +223,11 @@ def fine_weight(
 
 
 def transposed_as_phases(weight: Tensor) -> Tensor:
-    """The 2x2 convolution that, its phases interleaved, is a transposed one of kernel 4, stride 2, padding 2.
+    """The weights of a 2x2 convolution that replaces a transposed one of kernel 4, stride 2, padding 2.
 
-    weight (inputs, outputs, 4, 4) to (4 outputs, inputs, 2, 2), phases before outputs. Output 2m + a of the transposed
-    convolution is x[m] w[a + 2] + x[m + 1] w[a] along each axis. (A transposed convolution in bfloat16 is not exact
-    where oneDNN has none for the instruction set, below AVX512: its taps are then added in bfloat16.)
+    (inputs, outputs, 4, 4) to (4 outputs, inputs, 2, 2), phases before outputs; see interleave. Output 2m + a of the
+    transposed convolution is x[m] w[a + 2] + x[m + 1] w[a] along each axis. (A transposed convolution in bfloat16 is
+    not exact below AVX512: oneDNN has none there, and torch's own adds the taps in bfloat16.)
     """
     inputs, outputs = weight.shape[:2]
     taps = weight.view(inputs, outputs, 2, 2, 2, 2).flip(2, 4)  # (in, out, tap y, phase y, tap x, phase x)
@@ -221,8 +235,9 @@ def transposed_as_phases(weight: Tensor) -> Tensor:
 
 
 def interleave(y: Tensor, latent: Tensor) -> Tensor:
-    """Phases to pixels, and the latents' channels after them, in one pass: (N, 4 C, h, w) and (N, Z, 2h, 2w) to
-    (N, C + Z, 2h, 2w), channels last in memory; Z may be 0.
+    """Interleave phases to pixels and append the latents, in one pass.
+
+    y (N, 4 C, h, w) and latent (N, Z, 2h, 2w) to (N, C + Z, 2h, 2w), channels last in memory; Z can be 0.
     """
     n, phases, h, w = y.shape
     channels = phases // 4
@@ -236,15 +251,15 @@ def interleave(y: Tensor, latent: Tensor) -> Tensor:
 
 
 class ExactConv(nn.Module):
-    """A convolution, without padding, whose result is the exact sum rounded once to bfloat16, on every path.
+    """A convolution without padding whose result is the exact sum, rounded once to bfloat16, in every precision.
 
-    Input: integers in [-input_max, input_max] held in float32, bfloat16 or float64, (N, C, H, W); output bfloat16. An
-    integer stands for `input_step` (C,) there and for `output_step`, one for all or (C',), here. The bias rides in the
-    convolution: it is a whole number of steps that bfloat16 holds, so the sum with it is as exact as without, if the
-    kernel adds it before the rounding, as the CPU's do. One that does not is found out by the golden vectors.
+    The input (N, C, H, W) has integers in [-input_max, input_max] in float32, bfloat16 or float64, with the steps
+    `input_step` (C,). The output is bfloat16 with `output_step`, one number or (C',). The bias is part of the
+    convolution: it is a whole number of steps that bfloat16 can hold, so the sum stays exact if the kernel adds the
+    bias before the rounding, as the CPU's kernels do. The golden vectors detect a kernel that does not.
 
     Raises:
-        ValueError: a channel's sum could pass 2^24 steps, so float32 would not hold it exactly.
+        ValueError: a channel's sum could reach 2^24 steps, where float32 is no longer exact.
     """
 
     weight: Tensor
@@ -262,7 +277,7 @@ class ExactConv(nn.Module):
         steps = torch.as_tensor(output_step, dtype=torch.float64).expand(len(weight))
         integers, step, in_steps = fine_weight(weight, bias, input_step, steps, input_max)
         check_sums(integers, step, in_steps, input_max)
-        # Exact in bfloat16 too, where they take half the room in the file.
+        # bfloat16 holds them exactly, in half the size.
         quantised = (integers * step).to(torch.bfloat16)
         self.register_buffer("weight", quantised.contiguous(memory_format=torch.channels_last))
         self.register_buffer("bias", in_steps.to(torch.bfloat16))
@@ -273,7 +288,7 @@ class ExactConv(nn.Module):
 
 
 class IntegerConv(nn.Module):
-    """ExactConv, then leaky slope, round and clamp: integers in [-most, most] in and out, in the input's dtype."""
+    """ExactConv, leaky ReLU, round and clamp: integers in [-most, most] in and out, in the input's dtype."""
 
     LEAK: Final[float] = LEAK
     most: Final[float]
@@ -296,9 +311,9 @@ class IntegerConv(nn.Module):
 
 
 class IntegerUp(nn.Module):
-    """IntegerConv for a transposed convolution (kernel 4, stride 2, padding 2), and the latents of its outputs.
+    """IntegerConv for a transposed convolution (kernel 4, stride 2, padding 2); appends latents to its outputs.
 
-    Maps n to 2n - 2: only outputs with their whole support are kept.
+    Maps n to 2n - 2: only outputs with their full support are computed.
     """
 
     def __init__(
@@ -314,5 +329,5 @@ class IntegerUp(nn.Module):
         self.phases = IntegerConv(transposed_as_phases(weight), bias.repeat(4), input_step, steps, most)
 
     def forward(self, x: Tensor, latent: Tensor) -> Tensor:
-        """x (N, C, n, n), latent (N, Z, 2n-2, 2n-2), Z may be 0; the result has x's dtype."""
+        """x (N, C, n, n) and latent (N, Z, 2n-2, 2n-2) to (N, C' + Z, 2n-2, 2n-2) in x's dtype; Z can be 0."""
         return interleave(self.phases(x), latent)

@@ -1,8 +1,8 @@
-"""What every family's export shares: golden vectors measured, a run read back, one model file with its card written.
+"""What the exports of all families share: measuring golden vectors, reading a run, writing a model file.
 
 pcg export runs/00003-terrain-detail runtime/models/terrain-detail.ts --coarse runs/00004-terrain-coarse
 
-Each family's own part is its export.py: which networks, which requests prove them, what its card says.
+The export.py of a family has the rest: its networks, the calls of its golden vectors, and its card.
 """
 
 from __future__ import annotations
@@ -29,13 +29,16 @@ from runtime.engine import digest
 from runtime.registry import SUMS, Registry, read_sums
 
 CARD_FILE = "card.json"
-FIRST_MODEL = "terrain-detail"  # what a run of the days when there was one model is of
+FIRST_MODEL = "terrain-detail"  # the model of old runs whose config.toml names none
 SEED_MAX = 2**53 - 1
 
 
 def measure_golden(module: Any, calls: Iterable[tuple[str, list[Any]]]) -> list[Golden]:
-    """Golden vectors of a scripted module: (method, arguments) calls, as `runtime.card.Golden` writes arguments, in
-    float32 on this machine; bfloat16 must agree.
+    """Compute the golden vectors of a scripted module on this machine, in float32 and bfloat16.
+
+    Args:
+        module: the scripted module.
+        calls: (method, arguments), with arguments as in `runtime.card.Golden`.
 
     Raises:
         ValueError: the two precisions differ, so the module is not exact.
@@ -56,7 +59,7 @@ def measure_golden(module: Any, calls: Iterable[tuple[str, list[Any]]]) -> list[
 
 
 def read_quality(run: Path) -> list[Quality]:
-    """The figures `pcg eval` left in the run's quality.json; none where it was not run since the last checkpoint."""
+    """The metrics that `pcg eval` wrote to the run's quality.json; none if the checkpoint is newer."""
     path = run / "quality.json"
     if not path.exists() or path.stat().st_mtime < (run / checkpoint.NAME).stat().st_mtime:
         return []
@@ -64,7 +67,7 @@ def read_quality(run: Path) -> list[Quality]:
 
 
 def run_model(run: Path) -> str:
-    """Which model a run trains. Raises FileNotFoundError when the folder is no run."""
+    """The name of the model that a run trains. Raises FileNotFoundError when the folder is no run."""
     path = run / "config.toml"
     if not path.exists():
         raise FileNotFoundError(f"{run} holds no config.toml; give the folder of a run that has started")
@@ -72,7 +75,7 @@ def run_model(run: Path) -> str:
 
 
 def read_run(run: Path, model: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Checkpoint, options and sources of a run. Raises ValueError when it is a run of another model."""
+    """The checkpoint, config.toml and data.json of a run. Raises ValueError when it is a run of another model."""
     state = checkpoint.load(run)
     trained = run_model(run)
     if trained != model:
@@ -83,7 +86,7 @@ def read_run(run: Path, model: str) -> tuple[dict[str, Any], dict[str, Any], dic
 
 
 def write_model(module: Any, card: Card, out: Path) -> None:
-    """Save module and card to `out` by way of a temporary name, and list its checksum beside it."""
+    """Save module and card to `out` atomically, and write its checksum to the SHA256SUMS beside it."""
     sums = read_sums(out.parent)
     buffer = io.BytesIO()
     torch.jit.save(module, buffer, _extra_files={CARD_FILE: cards.encode(card)})
@@ -94,14 +97,14 @@ def write_model(module: Any, card: Card, out: Path) -> None:
 
 
 def deflated(archive: bytes) -> bytes:
-    """A zip archive with its entries compressed, which torch stores as they are and reads either way.
+    """A zip archive with its entries compressed. torch.jit.save does not compress, but torch.jit.load reads both.
 
-    Weights are 8-bit integers times a power of two, in bfloat16: they take half the room.
+    The weights are 8-bit integers times a power of two in bfloat16, so they compress to half the size.
     """
     smaller = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(archive)) as stored, zipfile.ZipFile(smaller, "w") as made:
         for entry in stored.infolist():
-            # A date of its own would make every file another one.
+            # ZipInfo has a fixed date, so that the same model gives the same bytes.
             made.writestr(zipfile.ZipInfo(entry.filename), stored.read(entry), zipfile.ZIP_DEFLATED)
     return smaller.getvalue()
 
@@ -110,10 +113,16 @@ def deflated(archive: bytes) -> bytes:
 def registry_of(
     model: str, models: Path | None, run: Path | None, export: Callable[[Path, Path], Card]
 ) -> Iterator[Registry]:
-    """The models of a folder; or one of a run alone, as `export` writes it.
+    """A registry of the models of a folder, or of one run's model alone.
+
+    Args:
+        model: the name that the run must have.
+        models: the folder of models; None for the bundled ones.
+        run: the folder of a run, or None.
+        export: writes the model file of a run.
 
     Raises:
-        ValueError: it is a run of another model.
+        ValueError: `run` trains another model.
     """
     if run is None:
         yield Registry(models)

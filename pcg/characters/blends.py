@@ -1,6 +1,6 @@
-"""Blends in whole numbers: between two points of a network's space, or two colours, and a little beside.
+"""Interpolation in integers: between two latent points, or two colours, with noise.
 
-Shares are in 128ths. Runs unchanged under TorchScript.
+Shares are in 128ths. All functions run under TorchScript.
 """
 
 import torch
@@ -8,25 +8,29 @@ from torch import Tensor
 
 from pcg.exact import ACTIVATION_MAX
 
-UNIT = 128  # of a share, and of truncation
-NOISE_STD = 209.0  # of the sum of eight random bytes
+UNIT = 128  # a share of 1, and a truncation of 1
+NOISE_STD = 209.0  # standard deviation of the sum of eight random bytes
 
 
 def lerp(one: Tensor, other: Tensor, share: Tensor) -> Tensor:
-    """What lies `share` 128ths of the way from one to the other, int64, rounded to the nearest."""
+    """Linear interpolation from `one` (share 0) to `other` (share 128), int64, rounded to the nearest."""
     return (one * (128 - share) + other * share + 64) >> 7
 
 
 def noise_scale(std: float) -> int:
-    """What `blend` has to be told for noise of this standard deviation in a space of (-1, 1)."""
+    """The argument `scale` of `blend` for noise of standard deviation `std` in a space of (-1, 1)."""
     return round(std * ACTIVATION_MAX / NOISE_STD * 1024)
 
 
 def blend(one: Tensor, other: Tensor, share: Tensor, bits: Tensor, scale: int, truncation: int) -> Tensor:
-    """A point near the way from one to the other, all int64 in [-127, 127]: `share` 128ths of it, and noise.
+    """Interpolate between two points and add noise; all int64 in [-127, 127].
 
-    bits: int64, a hash for each number of the point; the noise is nearly normal, a sum of the hash's bytes. scale: see
-    noise_scale. truncation: 128 for all of share and noise, 0 for the one itself.
+    Args:
+        one, other: the points.
+        share: of the other, in 128ths.
+        bits: int64, a hash for each number of the point. The noise is the sum of its bytes, which is nearly normal.
+        scale: of the noise, see noise_scale.
+        truncation: factor on share and noise in 128ths: 0 gives `one` itself.
     """
     total = torch.zeros_like(bits)
     for byte in range(8):

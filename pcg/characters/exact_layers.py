@@ -1,6 +1,4 @@
-"""The character networks' layers in integers: padded convolutions, doublings, and what turns float layers into them;
-from their results to pixels.
-"""
+"""The integer layers of the character networks, the conversion of float layers to them, and painting."""
 
 from typing import Final
 
@@ -12,7 +10,7 @@ from pcg.exact import LEAK, ExactConv, IntegerConv, IntegerUp, activation_step, 
 
 
 class Doubling(nn.Module):
-    """IntegerUp of a transposed convolution to twice the size (kernel 4, stride 2, padding 1)."""
+    """IntegerUp for a transposed convolution that doubles the size (kernel 4, stride 2, padding 1)."""
 
     def __init__(self, up: IntegerUp) -> None:
         super().__init__()
@@ -27,7 +25,7 @@ class Doubling(nn.Module):
 
 
 class Halving(nn.Module):
-    """IntegerConv of a convolution to half the size (kernel 4, stride 2, padding 1), on 2x2 pixels folded to one."""
+    """IntegerConv for a convolution that halves the size (kernel 4, stride 2, padding 1), after pixel_unshuffle."""
 
     def __init__(self, conv: IntegerConv) -> None:
         super().__init__()
@@ -40,7 +38,7 @@ class Halving(nn.Module):
 
 
 class Rounded(nn.Module):
-    """ExactConv of a 1x1 convolution, rounded to integers in [-limit, limit], with no leaky slope."""
+    """ExactConv for a 1x1 convolution without activation, rounded to integers in [-limit, limit]."""
 
     limit: Final[float]
 
@@ -54,7 +52,7 @@ class Rounded(nn.Module):
 
 
 def in_precision(x: Tensor, precision: int) -> Tensor:
-    """Integers in the dtype that holds `precision` bits."""
+    """x in the float dtype of `precision` bits: bfloat16 (16), float32 (32) or float64 (64)."""
     if precision == 16:
         return x.to(torch.bfloat16)
     if precision == 64:
@@ -63,12 +61,12 @@ def in_precision(x: Tensor, precision: int) -> Tensor:
 
 
 def first_largest(logits: Tensor) -> Tensor:
-    """The index of the largest value along the last axis; of equal ones the first, as torch.max promises."""
+    """The index of the largest value along the last axis; of equal values the first, as torch.max guarantees."""
     return logits.max(dim=-1)[1]
 
 
 def paint(codes: Tensor, colours: Tensor) -> Tensor:
-    """Numbers of colours, int64 (N, H, W), 0 for nothing, with colours int64 (N, K, 3), to uint8 RGBA (N, H, W, 4)."""
+    """Colour indices int64 (N, H, W), 0 for transparent, and colours int64 (N, K, 3), to uint8 RGBA (N, H, W, 4)."""
     flat = codes.flatten(1).unsqueeze(2)
     figure = (flat > 0).to(torch.int64)
     pixels = torch.cat([colours.gather(1, flat.expand(-1, -1, 3)) * figure, 255 * figure], 2)
@@ -76,21 +74,19 @@ def paint(codes: Tensor, colours: Tensor) -> Tensor:
 
 
 def folded(weight: Tensor) -> Tensor:
-    """The 2x2 convolution of pixels folded by pixel_unshuffle that is one of 4x4 and stride 2: (O, C, 4, 4) to
-    (O, 4 C, 2, 2).
-    """
+    """Weights (O, C, 4, 4) of stride 2 to weights (O, 4 C, 2, 2) that do the same after pixel_unshuffle."""
     outputs, inputs = weight.shape[:2]
     taps = weight.view(outputs, inputs, 2, 2, 2, 2)  # (out, in, row, y in it, column, x in it)
     return taps.permute(0, 1, 3, 5, 2, 4).reshape(outputs, 4 * inputs, 2, 2)
 
 
 def padded(conv: IntegerConv | ExactConv) -> nn.Sequential:
-    """An exact convolution of 3x3 that keeps the picture's size: (N, C, H, W) to (N, C', H, W)."""
+    """A 3x3 exact convolution with zero padding: (N, C, H, W) to (N, C', H, W)."""
     return nn.Sequential(nn.ZeroPad2d(1), conv)
 
 
 def weights_of(layer: nn.Module) -> tuple[Tensor, Tensor]:
-    """Weight, of a linear layer as a 1x1 convolution's, and bias."""
+    """Weight and bias of a layer; the weight of a linear layer as that of a 1x1 convolution."""
     assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
     assert layer.bias is not None
     weight = layer.weight[:, :, None, None] if isinstance(layer, nn.Linear) else layer.weight
@@ -98,10 +94,18 @@ def weights_of(layer: nn.Module) -> tuple[Tensor, Tensor]:
 
 
 def integer_layer(layer: nn.Module, x: Tensor, input_step: Tensor) -> tuple[nn.Module, Tensor, Tensor]:
-    """A layer with its leaky slope in integers, what the float layer gives for x, and the steps of that.
+    """Convert a float layer and its leaky ReLU to integers.
 
-    A convolution of 3x3 is padded, one of 4x4 halves, a transposed one doubles; a linear layer takes and gives
-    (N, C, 1, 1).
+    A 3x3 convolution is padded, a 4x4 convolution halves the size, a transposed one doubles it; a linear layer takes
+    and returns (N, C, 1, 1).
+
+    Args:
+        layer: the float layer.
+        x: inputs on which the activations are measured.
+        input_step: (C,), the value of one integer in each channel of the input.
+
+    Returns:
+        The integer layer, the float layer's output for x, and the steps (C',) of the output.
     """
     weight, bias = weights_of(layer)
     y = F.leaky_relu(layer(x.flatten(1))[:, :, None, None] if isinstance(layer, nn.Linear) else layer(x), LEAK)
@@ -119,7 +123,7 @@ def integer_layer(layer: nn.Module, x: Tensor, input_step: Tensor) -> tuple[nn.M
 
 
 def integer_chain(layers: list[nn.Module], x: Tensor, input_step: Tensor) -> tuple[nn.Sequential, Tensor, Tensor]:
-    """Layers one after the other, as integer_layer gives them."""
+    """Convert a sequence of float layers; arguments and results as of integer_layer."""
     exact = []
     for layer in layers:
         made, x, input_step = integer_layer(layer, x, input_step)

@@ -1,4 +1,4 @@
-"""Trained character models to model files: what proves them, and what their cards say."""
+"""Export of trained character models: modules, golden calls and cards."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TRUNCATION = Parameter(
 
 
 def export_character(run: Path, out: Path) -> Card:
-    """Write a run's averaged generator as one model file; note its checksum in SHA256SUMS.
+    """Write a run's averaged generator as one model file, and its checksum to SHA256SUMS.
 
     Raises:
         FileNotFoundError: the run has no checkpoint.
@@ -75,14 +75,14 @@ def export_character(run: Path, out: Path) -> Card:
 
 
 def make_front(weights: dict[str, Tensor], about: dict[str, Any]) -> tuple[nn.Module, Calls, dict[str, Any]]:
-    """The front's module, its golden calls, and what its card says of it."""
+    """The front's module, its golden calls, and its fields of the card."""
     known, names = read_catalogue(about), colour_names(about)
     generator = FrontGenerator(len(known.rows), len(known.attributes))
     generator.load_state_dict(weights)
     module = FrontModule(about, generator)
     open_ = [[-1] * (2 * len(known.attributes) + 3) for _ in SEEDS]
     wished = [row.copy() for row in open_]
-    for k, row in enumerate(wished):  # each a body, and whatever its colours are called
+    for k, row in enumerate(wished):  # a body each, and some colour for everything
         row[known.attributes.index("body")] = k
         row[len(known.attributes) :] = [k * 5 % len(names)] * (len(known.attributes) + 3)
     casts = module.cast(torch.tensor(SEEDS), torch.tensor(open_)).tolist()
@@ -109,16 +109,16 @@ def make_front(weights: dict[str, Tensor], about: dict[str, Any]) -> tuple[nn.Mo
 
 
 def _front_parameters(known: Catalogue, about: dict[str, Any]) -> dict[str, Parameter]:
-    """What may be wished for: each attribute, the colour of what is worn, and that of skin, hair and eyes."""
+    """The parameters of wishes: each attribute, its colour, and the colours of skin, hair and eyes."""
     asked = {
         attribute: Parameter("string", attribute, choices=[value for a, value in known.values if a == attribute])
         for attribute in known.attributes
     }
     names: dict[tuple[str, str], set[str]] = {}
-    for (attribute, value, _), looks in zip(known.rows, about["looks"], strict=True):
-        names.setdefault((attribute, value), set()).update(look["name"] for look in looks if look["ramps"])
+    for (attribute, value, _), colourways in zip(known.rows, about["looks"], strict=True):
+        names.setdefault((attribute, value), set()).update(c["name"] for c in colourways if c["ramps"])
     for attribute in known.attributes:
-        # A value that comes in one colour leaves nothing to wish for: a species' head is the colour of its skin.
+        # A value with one colourway has no choice of colour, as a species' head, which has the colour of its skin.
         colours = {name for (a, _), own in names.items() if a == attribute and len(own) > 1 for name in own}
         if colours:
             asked[f"{attribute}_colour"] = Parameter("string", f"colour of {attribute}", choices=sorted(colours))
@@ -128,7 +128,7 @@ def _front_parameters(known: Catalogue, about: dict[str, Any]) -> dict[str, Para
 
 
 def make_walk(weights: dict[str, Tensor], about: dict[str, Any]) -> tuple[nn.Module, Calls, dict[str, Any]]:
-    """The walk's module, its golden calls, and what its card says of it."""
+    """The walk's module, its golden calls, and its fields of the card."""
     generator = WalkGenerator()
     generator.load_state_dict(weights)
     fronts, palettes = (
@@ -152,7 +152,7 @@ def make_walk(weights: dict[str, Tensor], about: dict[str, Any]) -> tuple[nn.Mod
 
 
 def make_monster(weights: dict[str, Tensor], about: dict[str, Any]) -> tuple[nn.Module, Calls, dict[str, Any]]:
-    """The monsters' module, its golden calls, and what its card says of it."""
+    """The monsters' module, its golden calls, and its fields of the card."""
     generator = MonsterGenerator(len(about["names"]), len(KINDS))
     generator.load_state_dict(weights)
     module = MonsterModule(generator, torch.tensor(about["kinds"]))

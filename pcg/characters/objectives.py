@@ -1,17 +1,17 @@
-"""Which lesson each model is taught."""
+"""The objective of each character model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from pcg.characters.front.objective import FrontLesson
-from pcg.characters.grading import Lesson
-from pcg.characters.monster.objective import MonsterLesson
-from pcg.characters.walk.objective import WalkLesson
+from pcg.characters.front.objective import FrontObjective
+from pcg.characters.losses import Objective
+from pcg.characters.monster.objective import MonsterObjective
+from pcg.characters.walk.objective import WalkObjective
 
-LESSONS: dict[str, Callable[[Path], Lesson]] = {
-    "character-front": FrontLesson,
-    "character-walk": WalkLesson,
-    "monster": MonsterLesson,
+OBJECTIVES: dict[str, Callable[[Path], Objective]] = {
+    "character-front": FrontObjective,
+    "character-walk": WalkObjective,
+    "monster": MonsterObjective,
 }

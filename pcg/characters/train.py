@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pcg.characters.grading import Lesson
-from pcg.characters.objectives import LESSONS
+from pcg.characters.losses import Objective
+from pcg.characters.objectives import OBJECTIVES
 from pcg.learning.gan import Gan, GanConfig, train_gan
 
 
@@ -22,11 +22,11 @@ class CharacterConfig(GanConfig):
     steps: int = 30_000
     batch: int = 32
     generator_rate: float = 4e-4
-    """As of all GANs, but faster: the generator copies drawings before it is judged."""
+    """As of all GANs, but higher: the generator first learns from the supervised loss alone."""
     adversarial: float = 0.1
     """Weight of the adversarial loss beside the supervised one."""
     adversarial_from: int = 1000
-    """Steps of copying alone: what is judged then already looks like something."""
+    """First step with the adversarial loss; before it only the supervised loss is used."""
     sample_every: int = 500
 
 
@@ -47,25 +47,25 @@ PRESETS = {
 def train(config: CharacterConfig, data_folder: Path, folder: Path, device: str = "auto", resume: bool = False) -> bool:
     """Train a character model; arguments, result and errors as of train_gan."""
 
-    def teach(
-        gan: Gan, lesson: Lesson, step: int, rng: np.random.Generator, random: torch.Generator
+    def train_step(
+        gan: Gan, objective: Objective, step: int, rng: np.random.Generator, random: torch.Generator
     ) -> dict[str, float]:
-        batch = {name: tensor.to(gan.place.device) for name, tensor in lesson.draw(gan.count, rng).items()}
+        batch = {name: tensor.to(gan.place.device) for name, tensor in objective.draw(gan.count, rng).items()}
         gan.set_rates(step)
         with gan.autocast():
-            play = lesson.play(gan.generator, batch, random)
+            outputs = objective.forward_pass(gan.generator, batch, random)
 
-        def judge(view: Tensor) -> Tensor:
-            logits: Tensor = gan.discriminator(view, play.condition)
+        def critic(view: Tensor) -> Tensor:
+            logits: Tensor = gan.discriminator(view, outputs.condition)
             return logits
 
-        loss, stats = play.supervised, {"supervised": play.supervised.item(), **play.stats}
+        loss, stats = outputs.supervised, {"supervised": outputs.supervised.item(), **outputs.stats}
         if step >= config.adversarial_from:
-            stats |= gan.teach_discriminator(step, judge, play.real, play.fake)
-            adversarial = gan.generator_loss(judge, play.real, play.fake)
+            stats |= gan.train_discriminator(step, critic, outputs.real, outputs.fake)
+            adversarial = gan.generator_loss(critic, outputs.real, outputs.fake)
             loss = loss + config.adversarial * adversarial
             stats["g_loss"] = adversarial.item()
-        gan.teach_generator(step, loss)
+        gan.train_generator(step, loss)
         return stats
 
-    return train_gan(config, lambda: LESSONS[config.model](data_folder), teach, folder, device, resume)
+    return train_gan(config, lambda: OBJECTIVES[config.model](data_folder), train_step, folder, device, resume)

@@ -1,8 +1,8 @@
 """The adversarial objective of R3GAN (Huang et al. 2024, "The GAN is dead; long live the GAN!"), and nothing else.
 
-Relativistic pairing loss (Jolicoeur-Martineau 2018): each fake is judged against its own real, softplus(D(fake) -
-D(real)) for the discriminator and the reverse for the generator; with zero-centred gradient penalties on reals (R1,
-Mescheder et al. 2018) and on fakes (R2).
+Relativistic pairing loss (Jolicoeur-Martineau 2018): each fake is paired with a real. The discriminator's loss is
+softplus(D(fake) - D(real)), the generator's softplus(D(real) - D(fake)). To the discriminator's come zero-centred
+gradient penalties on reals (R1, Mescheder et al. 2018) and on fakes (R2).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Checkpoints: one file a run, replaced whole, so that a kill at any moment loses minutes and never the run."""
+"""Checkpoints: one file a run, replaced atomically, so that a killed process loses a few minutes of work at most."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def load(folder: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     """Read a run's checkpoint.
 
     Raises:
-        FileNotFoundError: the folder is no run, or has not saved yet.
+        FileNotFoundError: the folder is no run, or the run has not saved a checkpoint yet.
     """
     path = folder / NAME
     if not path.exists():
@@ -32,10 +33,18 @@ def load(folder: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
 
 
 def open_state(folder: Path, device: torch.device, resume: bool) -> dict[str, Any] | None:
-    """The checkpoint to go on from; None for a new run.
+    """Read the checkpoint to resume from.
+
+    Args:
+        folder: of the run.
+        device: that the tensors are read to.
+        resume: whether the user asked to go on with the run in `folder`.
+
+    Returns:
+        The checkpoint; None for a new run.
 
     Raises:
-        FileNotFoundError: there is nothing to resume.
+        FileNotFoundError: there is no checkpoint to resume from.
         FileExistsError: the folder holds a run and `resume` was not asked for.
     """
     if resume:
@@ -46,14 +55,35 @@ def open_state(folder: Path, device: torch.device, resume: bool) -> dict[str, An
 
 
 def condense(state: dict[str, Any]) -> dict[str, Any]:
-    """A checkpoint a tenth as large, to be kept with the source: the networks in bfloat16, without their optimisers.
+    """The checkpoint of a GAN without its optimisers, its averaged generator and discriminator in bfloat16.
 
-    Training that goes on from it begins with fresh optimisers, and with the averaged generator as its generator.
+    It has about a seventh of the size. A training that resumes from it starts with new optimisers, and with the
+    averaged generator as its generator.
     """
-    kept = {name: value for name, value in state.items() if not name.endswith("_optimiser") and name != "generator"}
+    small = {name: value for name, value in state.items() if not name.endswith("_optimiser") and name != "generator"}
     for name in ("average", "discriminator"):
-        kept[name] = {key: tensor.to(torch.bfloat16) for key, tensor in state[name].items()}
-    return kept
+        if name in small:
+            small[name] = {key: tensor.to(torch.bfloat16) for key, tensor in small[name].items()}
+    return small
+
+
+def condense_run(run: Path, out: Path) -> None:
+    """Write a copy of a run with a condensed checkpoint to the folder `out`; see condense.
+
+    Raises:
+        FileNotFoundError: `run` is no run, or has not saved a checkpoint yet.
+        FileExistsError: `out` already holds a run.
+        ValueError: the run does not train a GAN, so it has no averaged generator.
+    """
+    state = load(run)
+    if "average" not in state:
+        raise ValueError(f"{run} does not train a GAN; runs of terrain, character and monster models can be condensed")
+    if (out / NAME).exists():
+        raise FileExistsError(f"{out} already holds a run; choose another folder, or remove its {NAME}")
+    out.mkdir(parents=True, exist_ok=True)
+    for name in ("config.toml", "data.json"):
+        shutil.copyfile(run / name, out / name)
+    save(out, condense(state))
 
 
 def source_commit() -> str:

@@ -1,4 +1,4 @@
-"""Small networks that judge what a generator made, and how well they tell two sets apart."""
+"""Critics: small CNNs that are trained to tell generated from real samples, and their AUC."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 
 
 def small_cnn(channels: int, seed: int) -> nn.Sequential:
-    """(N, channels, S, S) to logits (N, 1); 0.14 M parameters, their first values a function of the seed alone."""
+    """A CNN of (N, channels, S, S) to logits (N, 1); 0.14 M parameters, initialised from the seed alone."""
     layers: list[nn.Module] = []
     for inputs, width, kernel in ((channels, 24, 5), (24, 48, 3), (48, 96, 3), (96, 96, 3)):
         layers += [nn.Conv2d(inputs, width, kernel, 2, kernel // 2), nn.LeakyReLU(0.2)]
@@ -18,7 +18,7 @@ def small_cnn(channels: int, seed: int) -> nn.Sequential:
 
 
 def seeded(network: nn.Sequential, seed: int) -> nn.Sequential:
-    """The network with first values that are a function of the seed alone."""
+    """Initialise the network from the seed alone, and return it."""
     random = torch.Generator().manual_seed(seed)  # the global generator is shared between threads
     for layer in network:
         if isinstance(layer, nn.Conv2d | nn.Linear):
@@ -29,8 +29,8 @@ def seeded(network: nn.Sequential, seed: int) -> nn.Sequential:
 
 
 def rank_auc(above: NDArray[np.floating], below: NDArray[np.floating]) -> float:
-    """The chance that one of `above` (N, 1) is larger than one of `below` (M, 1); a tie counts a half.
+    """The AUC: the probability that a value of `above` (N, 1) exceeds one of `below` (M, 1); a tie counts 1/2.
 
-    The Mann-Whitney U over the number of pairs: 0.5 where the two can't be told apart, 1 where they always can.
+    It is the Mann-Whitney U over the number of pairs: 0.5 if the two sets can't be told apart, 1 if they always can.
     """
     return float((above > below.T).mean() + 0.5 * (above == below.T).mean())

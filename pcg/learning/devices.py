@@ -1,4 +1,4 @@
-"""Where training runs: one device a process, and several processes that agree (torchrun)."""
+"""The device of a training process, and the collectives of several processes (torchrun)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GLOO_DRAIN_S = 0.5
 
 @dataclass(frozen=True)
 class Place:
-    """This process's device, its rank and how many processes train together."""
+    """The device and rank of this process, and the number of processes (`world`)."""
 
     device: torch.device
     rank: int = 0
@@ -29,10 +29,10 @@ class Place:
 
 
 def open_place(device: str = "auto") -> Place:
-    """Resolve "auto", "cpu", "cuda" or "cuda:1", and join the process group torchrun described, if any.
+    """Resolve "auto", "cpu", "cuda" or "cuda:1", and join the process group of torchrun, if there is one.
 
     Raises:
-        ValueError: CUDA was asked for and is not there.
+        ValueError: the device is unknown, or there is no CUDA device.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -52,12 +52,12 @@ def open_place(device: str = "auto") -> Place:
 
 
 def close_place(place: Place) -> None:
-    """Leave the process group, if there is one, once every rank has come here."""
+    """Leave the process group, if there is one, when every rank has reached this call."""
     if place.world > 1:
         dist.barrier()
         dist.destroy_process_group()
-        # Gloo's threads drop the last collectives' tensors a moment after these are done, and need the interpreter for
-        # it; one that finds it shutting down aborts the process (seen in one run of thirty). There is no join to call.
+        # Gloo's threads free the tensors of the last collectives a moment after these end, and need the interpreter for
+        # it. If it is shutting down, the process aborts (seen in one run of thirty). Gloo has no call to wait for them.
         time.sleep(GLOO_DRAIN_S)
 
 
@@ -70,7 +70,7 @@ def share_weights(place: Place, *modules: nn.Module) -> None:
 
 
 def any_rank(place: Place, flag: bool) -> bool:
-    """Whether the flag is up on any rank; all get the same answer."""
+    """Whether the flag is set on any rank; the same result on all ranks."""
     if place.world == 1:
         return flag
     raised = torch.tensor(int(flag), device=place.device)
@@ -81,8 +81,8 @@ def any_rank(place: Place, flag: bool) -> bool:
 def average_gradients(place: Place, parameters: Iterable[nn.Parameter]) -> None:
     """Replace each gradient by its mean over the ranks.
 
-    Plain all-reduce instead of DistributedDataParallel, whose hooks don't see through the gradient penalties' double
-    backward.
+    This is a plain all-reduce, since the hooks of DistributedDataParallel don't support the double backward of the
+    gradient penalties.
     """
     if place.world == 1:
         return

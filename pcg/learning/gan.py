@@ -1,6 +1,6 @@
-"""Train a generator against a discriminator: the networks with their optimisers, a step of each, and the loop around.
+"""Train a generator against a discriminator: the networks with their optimisers, a step of each, and the loop.
 
-A family of models says what is taught: a lesson has the networks and the data, and a function does one step with them.
+Each family of models brings an objective, which has the networks and the data, and a function that does one step.
 On a GPU: --device cuda. On several: torchrun --nproc-per-node N -m pcg.cli train ...
 """
 
@@ -35,15 +35,15 @@ from pcg.learning.devices import (
 from pcg.learning.loop import Run, describe_run
 
 AGREE_EVERY = 200  # steps between checks that the ranks hold the same weights
-Judge = Callable[[Tensor], Tensor]  # pictures as the discriminator sees them (N, ...) to logits (N,)
+Critic = Callable[[Tensor], Tensor]  # views, what the discriminator sees (N, ...), to logits (N,)
 
 
 @dataclass(frozen=True, kw_only=True)
 class GanConfig:
-    """Options of every adversarial training run."""
+    """Options that all adversarial trainings have."""
 
     model: str
-    """Which of the family's models is trained."""
+    """Name of the model."""
     steps: int
     """Steps of the optimisers, over all resumes."""
     batch: int
@@ -51,42 +51,42 @@ class GanConfig:
     generator_rate: float
     """Learning rate of the generator; falls to a tenth over the second half."""
     discriminator_rate: float = 2.5e-4
-    """Learning rate of the discriminator, falling likewise."""
+    """Learning rate of the discriminator; falls in the same way."""
     gamma: float = 0.2
     """Weight of the R1 and R2 penalties."""
     penalty_every: int = 4
-    """Steps between penalties, which are weighted by it (lazy regularisation)."""
+    """Steps between penalties; the penalty is multiplied by this number (lazy regularisation)."""
     ema_half_life: float = 400.0
-    """Steps in which the averaged generator forgets half."""
+    """Half-life of the averaged generator (EMA), in steps."""
     sample_every: int
     """Steps between sample pictures."""
     seed: int = 0
-    """Of the weights and of all that is drawn."""
+    """Seed of the weights and of all random draws."""
 
 
 def rate_decay(config: GanConfig, step: int) -> float:
-    """Factor on the learning rates: one for the first half, then a straight line to a tenth."""
+    """Factor on the learning rates: 1 for the first half of the steps, then linear to 0.1."""
     return 0.1 + 0.9 * min(1.0, 2 * (1 - step / config.steps))
 
 
-class Lesson(Protocol):
-    """What one model is taught."""
+class Objective(Protocol):
+    """What one model is trained on: its networks and its data."""
 
     about: str
-    """The data in a few words, for the log."""
+    """A short description of the data, for the log."""
 
     def networks(self) -> tuple[Any, Any]:
-        """Fresh generator and discriminator."""
+        """A new generator and a new discriminator."""
 
     def describe(self) -> dict[str, Any]:
-        """What the exported model has to know of its data; written to data.json."""
+        """The facts about the data that the exported model needs; written to data.json."""
 
     def picture(self, generator: Any, device: torch.device) -> NDArray[np.uint8]:
-        """A sheet of samples beside real ones, grey (H, W) or RGB (H, W, 3)."""
+        """A picture of samples beside real ones: grey (H, W) or RGB (H, W, 3)."""
 
 
 class Gan:
-    """Generator, its running average, discriminator and optimisers, on one device of perhaps several."""
+    """Generator, its exponential moving average (EMA), discriminator and optimisers, on the device of this process."""
 
     def __init__(self, config: GanConfig, networks: tuple[Any, Any], place: Place) -> None:
         self.config, self.place = config, place
@@ -100,7 +100,7 @@ class Gan:
 
     @property
     def count(self) -> int:
-        """Samples a step of this process."""
+        """Samples a step in this process."""
         return self.config.batch // self.place.world
 
     def _parts(self) -> dict[str, Any]:
@@ -113,12 +113,14 @@ class Gan:
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """All that training goes on from."""
+        """The state that a resumed training starts from."""
         return {name: part.state_dict() for name, part in self._parts().items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """A condensed checkpoint has no optimisers, and its averaged generator alone; a discriminator may be left out,
-        and is then a fresh one.
+        """Load a whole or a condensed checkpoint.
+
+        A condensed checkpoint has no optimisers, which then start anew, and only the averaged generator, which is then
+        also the generator. A checkpoint without a discriminator leaves the new one as it is.
         """
         state = {"generator": state["average"], **state}
         for name, part in self._parts().items():
@@ -126,30 +128,39 @@ class Gan:
                 part.load_state_dict(state[name])
 
     def set_rates(self, step: int, lead: float = 1.0) -> None:
-        """The learning rates of a step; `lead` is a further factor on the generator's."""
+        """Set the learning rates of a step; `lead` is a further factor on the generator's."""
         decay = rate_decay(self.config, step)
         self.g_optimiser.param_groups[0]["lr"] = self.config.generator_rate * decay * lead
         self.d_optimiser.param_groups[0]["lr"] = self.config.discriminator_rate * decay
 
     def autocast(self) -> torch.autocast:
-        """bfloat16 for what is written inside."""
+        """A context in which convolutions and matrix products run in bfloat16."""
         return torch.autocast(self.place.device.type, torch.bfloat16)
 
     def penalised(self, step: int) -> bool:
-        """Whether the gradient penalties are taken at this step."""
+        """Whether this step computes the gradient penalties."""
         return step % self.config.penalty_every == 0
 
-    def teach_discriminator(self, step: int, judge: Judge, real: Tensor, fake: Tensor) -> dict[str, float]:
-        """One step of the discriminator, which is behind `judge`, on pictures (N, ...) as it sees them."""
+    def train_discriminator(self, step: int, critic: Critic, real: Tensor, fake: Tensor) -> dict[str, float]:
+        """Do one optimiser step of the discriminator.
+
+        Args:
+            step: the number of the step.
+            critic: calls the discriminator: views (N, ...) to logits (N,).
+            real, fake: views (N, ...) of real and of generated samples.
+
+        Returns:
+            Statistics for the log: the loss, and the penalties at the steps that compute them.
+        """
         stats: dict[str, float] = {}
         with self.autocast():
             if self.penalised(step):
-                real_logits, r1 = gradient_penalty(judge, real)
-                fake_logits, r2 = gradient_penalty(judge, fake)
+                real_logits, r1 = gradient_penalty(critic, real)
+                fake_logits, r2 = gradient_penalty(critic, fake)
                 penalty = self.config.gamma / 2 * self.config.penalty_every * (r1 + r2)
                 stats = {"r1": r1.item(), "r2": r2.item()}
             else:
-                real_logits, fake_logits = judge(real.detach()), judge(fake.detach())
+                real_logits, fake_logits = critic(real.detach()), critic(fake.detach())
                 penalty = torch.zeros((), device=self.place.device)
             loss = discriminator_loss(real_logits.float(), fake_logits.float())
         self.d_optimiser.zero_grad()
@@ -158,16 +169,19 @@ class Gan:
         self.d_optimiser.step()
         return {"d_loss": loss.item(), **stats}
 
-    def generator_loss(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
-        """How well the generator's pictures pass; its gradient leaves the discriminator's weights alone."""
+    def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+        """The adversarial loss of the generator, with no gradient for the discriminator's weights.
+
+        Arguments as of train_discriminator.
+        """
         self.discriminator.requires_grad_(False)
         with self.autocast():
-            loss = generator_loss(judge(real).float(), judge(fake).float())
+            loss = generator_loss(critic(real).float(), critic(fake).float())
         self.discriminator.requires_grad_(True)
         return loss
 
-    def teach_generator(self, step: int, loss: Tensor) -> None:
-        """One step of the generator, and of its running average."""
+    def train_generator(self, step: int, loss: Tensor) -> None:
+        """Do one optimiser step of the generator, and update its average."""
         self.g_optimiser.zero_grad()
         loss.backward()
         average_gradients(self.place, self.generator.parameters())
@@ -178,39 +192,54 @@ class Gan:
                 a.lerp_(b, 1 - keep)
 
 
-L = TypeVar("L", bound=Lesson)
-Teach = Callable[[Gan, L, int, np.random.Generator, torch.Generator], dict[str, float]]
+AnObjective = TypeVar("AnObjective", bound=Objective)
+TrainStep = Callable[[Gan, AnObjective, int, np.random.Generator, torch.Generator], dict[str, float]]
 
 
 def train_gan(
-    config: GanConfig, open_lesson: Callable[[], L], teach: Teach[L], folder: Path, device: str, resume: bool
+    config: GanConfig,
+    open_objective: Callable[[], AnObjective],
+    train_step: TrainStep[AnObjective],
+    folder: Path,
+    device: str,
+    resume: bool,
 ) -> bool:
-    """Train to `config.steps` and leave checkpoint.pt, stats.jsonl and samples/ in `folder`.
+    """Train to `config.steps`, and write checkpoint.pt, stats.jsonl and samples/ to `folder`.
 
-    `teach` does step number `step` of both networks with what it draws from the lesson, and returns finite figures.
-    Returns whether training got there; not when it was interrupted, in which case it can be resumed.
+    Args:
+        config: the options of the run.
+        open_objective: reads the data; called once.
+        train_step: does one step of both networks, with a batch that it draws from the objective; returns the step's
+            statistics.
+        folder: of the run; created if it does not exist.
+        device: auto, cpu, cuda or cuda:N.
+        resume: go on from the checkpoint in `folder`.
+
+    Returns:
+        True when all steps are done; False when the training was interrupted. It can then be resumed.
 
     Raises:
-        FileNotFoundError: no data, or nothing to resume.
+        FileNotFoundError: there is no data, or no checkpoint to resume from.
         FileExistsError: the folder holds a run and `resume` was not asked for.
-        ValueError: the data is too small, the batch doesn't divide over the processes, or training diverged.
+        ValueError: the data is too small, the batch is no multiple of the number of processes, or the
+            training diverged.
     """
     place = open_place(device)
     if config.steps < 1:
         raise ValueError(f"steps {config.steps}: at least 1")
     if config.batch % place.world:
         raise ValueError(f"a batch of {config.batch} doesn't divide over {place.world} processes")
-    lesson = open_lesson()
+    objective = open_objective()
     torch.manual_seed(config.seed)
-    gan = Gan(config, lesson.networks(), place)
+    gan = Gan(config, objective.networks(), place)
     start, earlier_s, commit = 0, 0.0, checkpoint.source_commit()
     if (state := checkpoint.open_state(folder, place.device, resume)) is not None:
         gan.load_state_dict(state)
         start, earlier_s = state["step"], state["wall_s"]
     share_weights(place, gan.generator, gan.discriminator, gan.average)
     if place.leads:
-        describe_run(folder, config, lesson.describe())
-        print(f"{lesson.about}, device {place.device}, {place.world} process(es), run {folder}", file=sys.stderr)
+        describe_run(folder, config, objective.describe())
+        print(f"{objective.about}, device {place.device}, {place.world} process(es), run {folder}", file=sys.stderr)
     random = torch.Generator(place.device)
     began = time.monotonic()
 
@@ -224,11 +253,11 @@ def train_gan(
         for step in range(start, config.steps):
             # Every step draws from its own stream, so a resumed run sees what an unbroken one would have seen.
             random.manual_seed((config.seed * 1009 + place.rank) * 10_000_019 + step)
-            stats = teach(gan, lesson, step, np.random.default_rng([config.seed, place.rank, step]), random)
+            stats = train_step(gan, objective, step, np.random.default_rng([config.seed, place.rank, step]), random)
             done = step + 1
             if any_rank(place, not all(math.isfinite(value) for value in stats.values())):
                 raise ValueError(f"training diverged: {stats} at step {step}; the checkpoint is from before")
-            if gan.penalised(step) or done == config.steps:  # the steps that have all the figures
+            if gan.penalised(step) or done == config.steps:  # these steps have all statistics
                 run.report(step, stats)
             if done % AGREE_EVERY == 0 or done == config.steps:
                 if not ranks_agree(place, gan.generator, gan.discriminator):
@@ -237,7 +266,7 @@ def train_gan(
                     print(f"step {done}: all {place.world} ranks agree", file=sys.stderr)
             if place.leads and done % config.sample_every == 0:
                 with torch.no_grad():
-                    picture = lesson.picture(gan.average, place.device)
+                    picture = objective.picture(gan.average, place.device)
                 Image.fromarray(picture).save(folder / "samples" / f"{done:06d}.png")
             if run.time_to_save() and place.leads:
                 save(done)

@@ -1,4 +1,4 @@
-"""A run's folder and its clock: numbered folders that describe themselves, stats, and a stop that loses nothing."""
+"""The folder of a training run: its options, its statistics, when to save, and a stop on signals."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ C = TypeVar("C")
 
 
 def to_toml(config: Any) -> str:
-    """A flat dataclass as TOML; JSON's numbers, strings, booleans and lists are TOML's too."""
+    """A flat dataclass as TOML. Numbers, strings, booleans and lists are written as in JSON, which is valid TOML."""
     plain = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items() if v is not None}
     return "".join(f"{k} = {json.dumps(v)}\n" for k, v in plain.items())
 
 
 def read_config(kind: type[C], folder: Path) -> C:
-    """The options of an earlier run, a dataclass of that kind. Raises FileNotFoundError when the folder is no run."""
+    """The options of a run, as a dataclass of type `kind`. Raises FileNotFoundError when the folder is no run."""
     path = folder / "config.toml"
     if not path.exists():
         raise FileNotFoundError(f"{folder} holds no config.toml; give the folder of a run that has started")
@@ -33,14 +33,14 @@ def read_config(kind: type[C], folder: Path) -> C:
 
 
 def describe_run(folder: Path, config: Any, data: dict[str, Any]) -> None:
-    """Make the run's folder, with its options in config.toml and what is known of its data in data.json."""
+    """Create the run's folder, and write its options to config.toml and the description of its data to data.json."""
     (folder / "samples").mkdir(parents=True, exist_ok=True)
     (folder / "config.toml").write_text(to_toml(config))
     (folder / "data.json").write_text(json.dumps(data, indent=1))
 
 
 def next_run(model: str, runs: Path = RUNS) -> Path:
-    """runs/00003-terrain-detail, the number one past the highest there."""
+    """The folder of a new run, such as runs/00003-terrain-detail, with the next free number."""
     numbers = [int(m[1]) for p in runs.glob("*") if (m := re.match(r"(\d{5})-", p.name))]
     return runs / f"{max(numbers, default=-1) + 1:05d}-{model}"
 
@@ -68,7 +68,7 @@ class Run:
         print(f"{signal.Signals(number).name}: saving after this step", file=sys.stderr)
 
     def report(self, step: int, stats: dict[str, float]) -> None:
-        """Note the stats of a step; writes them when it is time."""
+        """Write the statistics of a step, every REPORT_S seconds and at the last step."""
         if self._first_step is None:
             self._first_step, self._started = step, time.monotonic()
         now = time.monotonic()
@@ -86,7 +86,7 @@ class Run:
         print(f"step {step}/{self.steps}  {seconds:.3f} s/step  {left:.0f} min left  {shown}", file=sys.stderr)
 
     def time_to_save(self) -> bool:
-        """True every SAVE_S seconds, and when a stop was asked for."""
+        """True every SAVE_S seconds, and when a signal asked to stop."""
         due = self.stop_asked or time.monotonic() - self._saved >= SAVE_S
         if due:
             self._saved = time.monotonic()

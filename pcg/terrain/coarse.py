@@ -1,10 +1,10 @@
-"""What the coarse level learns from: land at 1,440 m a pixel, and its plan: each place's style and strike.
+"""Training data of the coarse level: land at 1,440 m a pixel, and its plan, which has each place's style and strike.
 
-Three kinds of source. Files with pixels of some hundred metres, and fine ones, are averaged down. The whole Earth at
-1/12 degree, 9.3 km a pixel, has the coasts and islands that the others lack: it is read as if its pixels were 1,440 m,
-with its heights lowered accordingly, so those coasts have the shapes of the real ones at a sixth of their size.
+There are three kinds of source. Fine files, and files with pixels of some hundred metres, are averaged down. A map of
+the whole Earth at 1/12 degree (9.3 km a pixel) has the coasts and islands that the others lack. It is read as if its
+pixels were 1,440 m, with lowered heights, so these coasts have the shapes of real ones at a sixth of their size.
 
-No source has a sea floor. The sea is given one here that deepens with the distance from land.
+No source has a sea floor. Here the sea gets a depth that increases with the distance from land.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from pcg.terrain.networks import COARSE_UNIT, MARGIN, STYLES
 
 METRES_PER_PIXEL = 1440.0
 PIXELS_PER_BASE = 16  # one pixel of the coarse network's coarsest scale is 23 km
-FRAME = 4  # cells that the network draws beyond a crop on each side
-MARGIN_BASE = MARGIN  # pixels of plan it needs beyond a crop on each side
+FRAME = 4  # cells that the network generates beyond a crop on each side
+MARGIN_BASE = MARGIN  # pixels of the plan that the network needs beyond a crop on each side
 CROP_SIDE_MIN = 128
 
-WORLD_PIXEL_M = 5000.0  # a file with larger pixels is read as a world of coasts, rescaled
+WORLD_PIXEL_M = 5000.0  # a file with larger pixels is read as a rescaled world map
 WORLD_HEIGHT = 0.4  # land is self-affine: at a sixth of the size it is about 0.4 times as high
-WORLD_LATITUDES = range(-55, 75, 10)  # centres of the bands that are made square on their own
+WORLD_LATITUDES = range(-55, 75, 10)  # centres of the bands, each of which gets square pixels
 WORLD_ROWS = 240  # of 1/12 degree: 20 degrees a band
-ZOOMS = (0.75, 1.0, 1.3)  # a large sheet is seen at several scales, since ranges come in all sizes
+ZOOMS = (0.75, 1.0, 1.3)  # a large sheet is used at several scales, since ranges have many sizes
 
-STYLE_WINDOW = 3 * PIXELS_PER_BASE  # a place's style is that of the 69 km around it
+STYLE_WINDOW = 3 * PIXELS_PER_BASE  # the style of a place is computed from 69 km around it
 SEA_SHARE, LOWLAND_ROUGHNESS_M, PLATEAU_ROUGHNESS_M, PLATEAU_HEIGHT_M = 0.2, 12.0, 55.0, 1500.0
-STRIKE_BLUR = 12.0  # cells: a place's strike is that of some 50 km around it
-STRIKE_GAIN = 1.5  # real land's coherence seldom passes two thirds
+STRIKE_BLUR = 12.0  # cells: the strike of a place is computed from some 50 km around it
+STRIKE_GAIN = 1.5  # the coherence of real land is rarely above two thirds
 WEIGHTS = {"world": 0.45, "sheet": 0.55}
 
 
@@ -53,21 +53,21 @@ class Sheet:
 
 
 def sea_floor(land: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Depth in metres by the distance from land, in cells: a shelf of 8 m a cell, steepening beyond some 15 km."""
+    """Depth of the sea in metres: 8 m a cell of distance from land, more beyond some 15 km; at most 2,500 m."""
     distance = ndimage.distance_transform_edt(~land).astype(np.float32)
     depth = 8 * distance + 1.2 * np.maximum(distance - 8, 0) ** 1.6
     return np.minimum(ndimage.gaussian_filter(depth, 1.0), 2500.0)
 
 
 def signed_root(metres: NDArray[np.float32]) -> NDArray[np.float32]:
-    """u with u |u| COARSE_UNIT^2 = metres."""
+    """The signed root u of heights: u |u| COARSE_UNIT^2 = metres."""
     return (np.sign(metres) * np.sqrt(np.abs(metres)) / COARSE_UNIT).astype(np.float32)
 
 
 def style_map(heights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The style around every cell, as weights that sum to one: (H, W) metres, the sea negative, to (4, H, W).
+    """Style weights of every cell, which sum to one: heights (H, W) in metres, the sea negative, to (4, H, W).
 
-    By rule: sea nearby is archipelago; smooth land is lowland, or plateau where it is high; the rest is alpine.
+    Cells near the sea are archipelago; smooth land is lowland, or plateau if it is high; other land is alpine.
     """
     land = np.maximum(heights, 0)
     mean = ndimage.uniform_filter(land, STYLE_WINDOW, mode="reflect")
@@ -83,21 +83,21 @@ def style_map(heights: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def strike_map(roots: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Which way ranges and valleys run around every cell: signed roots (H, W) to (2, H, W) in [-1, 1].
+    """The strike, the direction of ranges and valleys, of every cell: signed roots (H, W) to (2, H, W) in [-1, 1].
 
-    Coherence times the cosine and sine of twice the angle, clockwise from east, by the structure tensor of the land's
+    It is coherence times cosine and sine of twice the angle, clockwise from east, from the structure tensor of the
     slopes (Bigun & Granlund 1987, "Optimal orientation detection of linear symmetry").
     """
     south, east = np.gradient(ndimage.gaussian_filter(np.maximum(roots, 0), 0.7, mode="reflect"))
     products = (east * east, south * south, east * south)
     ee, ss, es = (ndimage.gaussian_filter(p, STRIKE_BLUR, mode="reflect") for p in products)
-    # Slopes point across the strike, so both components change their sign.
+    # Slopes are perpendicular to the strike, so both components change sign.
     along = np.stack([ss - ee, -2 * es]) / (ee + ss + 1e-5)
     return np.clip(along * STRIKE_GAIN, -1, 1).astype(np.float32)
 
 
 def make_sheet(name: str, licence: str, metres: NDArray[np.float32], weight: float, *, world: bool) -> Sheet:
-    """A sheet from heights with the sea at exactly zero; mirrored beyond its edges, where only the plan is read."""
+    """A sheet from heights, with the sea at exactly 0. It is padded by reflection; crops read only the plan there."""
     land = metres != 0
     heights = np.where(land, np.maximum(metres, 1.0), -sea_floor(land)).astype(np.float32)
     pad = MARGIN_BASE * PIXELS_PER_BASE
@@ -108,10 +108,10 @@ def make_sheet(name: str, licence: str, metres: NDArray[np.float32], weight: flo
 
 
 def load_sheets(folder: Path) -> list[Sheet]:
-    """All sheets of a data folder that are large enough to crop, the validation regions left out.
+    """All sheets of a data folder that are large enough for crops, without the validation regions.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: there is no such sheet.
     """
     sheets = []
     for path in sorted(folder.glob("*.npz")):
@@ -136,7 +136,7 @@ def load_sheets(folder: Path) -> list[Sheet]:
 
 
 def world_sheets(name: str, licence: str, z: NDArray[np.float32], dy: float) -> list[Sheet]:
-    """Bands of a world map in degrees, each with square pixels at its middle latitude, its heights lowered."""
+    """Bands of a world map in degrees, each with square pixels at its middle latitude, and lowered heights."""
     sheets = []
     degree = 111_320 / dy  # rows
     for latitude in WORLD_LATITUDES:
@@ -154,12 +154,15 @@ def world_sheets(name: str, licence: str, z: NDArray[np.float32], dy: float) -> 
 def draw_crops(
     sheets: list[Sheet], base: int, count: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """`count` random crops of `base` x `base` pixels of 23 km, turned and mirrored.
+    """Draw random crops of `base` x `base` pixels of 23 km, rotated and mirrored at random.
 
-    Returns (plan (N, 6, base + 12, ...), roots (N, 16 base + 8, ...)). A world's crops have a coast.
+    Crops of world maps have a coast.
+
+    Returns:
+        Plans (N, 6, base + 12, ...) and signed roots (N, 16 base + 8, ...).
 
     Raises:
-        ValueError: hardly any crop is usable.
+        ValueError: fewer than one crop in 200 is usable, or no sheet is large enough.
     """
     size = base * PIXELS_PER_BASE
     kinds = [
@@ -187,7 +190,7 @@ def draw_crops(
         turn, mirror = int(rng.integers(4)), bool(rng.integers(2))
         for kept, a in ((plans, plan), (roots, crop)):
             kept.append(np.rot90(a[..., ::-1] if mirror else a, turn, (-2, -1)))
-        # A mirror turns the strike's angle round, a quarter turn adds a half turn to twice the angle.
+        # A mirror negates the strike's angle; a quarter turn adds a half turn to twice the angle.
         signs = [1, 1, 1, 1, (-1) ** turn, (-1) ** (turn + mirror)]
         plans[-1] = plans[-1] * np.array(signs, np.float32)[:, None, None]
     if len(roots) < count:

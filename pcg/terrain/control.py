@@ -1,7 +1,7 @@
-"""What steers the two levels: which style of land lies where, which way its ranges run, how fine its grain is.
+"""The fields that condition the two levels: style of land, strike of the ranges, grain; and classic noise.
 
-Styles change from place to place with integer gradient noise on hashed lattices (Perlin 2002, "Improving noise"): int64
-arithmetic, so it is the same on every machine and as good at 2^53 pixels from the origin as at it.
+Styles vary by integer gradient noise on hashed lattices (Perlin 2002, "Improving noise"). It is int64 arithmetic, so it
+is the same on every machine, and loses no precision up to 2^53 pixels from the origin.
 """
 
 from typing import Final
@@ -11,31 +11,29 @@ from torch import Tensor, nn
 
 from pcg.exact import key, latent_field, mix, shift_right
 
-STYLE_SUM = 127  # the weights of the styles at a place add up to this, but for rounding down
+STYLE_SUM = 127  # the sum of a place's style weights, or a little less, as they are rounded down
 
 # Octaves of the style fields: wavelength as a power of two of the coarse level's 23 km (368 to 92 km), and weight.
 OCTAVES = ((4, 4), (3, 2), (2, 1))
-# Added to the fields: styles are not equally common. Coasts and ranges are what one travels to see.
+# Added to the fields: coasts and ranges are more common than the other styles.
 COMMONNESS = (1000, -1500, -500, 1500)  # alpine, plateau, lowland, archipelago
-BLEND = 4000  # noise by which a style may fall short of the strongest and still show; about one standard deviation
-# Twelve gradients of equal length, thanks to 3^2 + 4^2 = 5^2.
+BLEND = 4000  # a style within this distance of the strongest is blended in; about one standard deviation
+# Twelve gradients of equal length, since 3^2 + 4^2 = 5^2.
 GRADIENTS = ((5, 0), (-5, 0), (0, 5), (0, -5), (4, 3), (4, -3), (-4, 3), (-4, -3), (3, 4), (3, -4), (-3, 4), (-3, -4))
 
-GRAIN_BITS, GRAIN_STREAM = 5, 4000  # the grain of land changes over 2^5 control cells, 46 km
+GRAIN_BITS, GRAIN_STREAM = 5, 4000  # the grain varies over 2^5 control cells, 46 km
 
-CLASSIC_REACH = 4.0  # standard deviations on either side that the classic noise's table covers
+CLASSIC_REACH = 4.0  # the table of classic noise covers so many standard deviations on either side
 CLASSIC_ENTRIES = 512
 SEA_FRACTION = 0.28
 SEA_FLOOR_M = -1800.0
 
 
-STRIKE_GAIN = 13  # in 1/1024: noise to a strike that is as coherent as real land's is
+STRIKE_GAIN = 13  # in 1/1024: scales noise to a strike as coherent as that of real land
 
 
 class PlanField(nn.Module):
-    """Six fields of fractal gradient noise. Of four the strongest is a place's style, with soft borders; two are the
-    strike of its ranges.
-    """
+    """Six fields of fractal gradient noise: the largest of four gives the style, softly; two are the strike."""
 
     STYLES: Final[int] = 4
     STRIKE_GAIN: Final[int] = STRIKE_GAIN
@@ -49,22 +47,26 @@ class PlanField(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        # Both parts of a gradient in one integer, 16 x + (y + 8): one look-up a corner instead of two.
+        # Both components in one integer, 16 x + (y + 8): one look-up a corner instead of two.
         self.register_buffer("gradients", torch.tensor([16 * x + y + 8 for x, y in GRADIENTS]))
         self.register_buffer("octaves", torch.tensor(OCTAVES))
         self.register_buffer("commonness", torch.tensor(COMMONNESS).view(1, -1, 1, 1))
 
     def noise(self, seed: Tensor, row: Tensor, column: Tensor, first: int, fields: int) -> Tensor:
-        """Fractal noise of some of the fields: seed (N,), row (N, H), column (N, W), int64, to int64 (N, fields, H, W).
+        """Fractal noise of the fields `first` to `first + fields - 1`: int64 (N, fields, H, W).
 
-        One octave of weight 1 stays within about +-3,700.
+        An octave of weight 1 is within about +-3,700.
+
+        Args:
+            seed, row, column: int64 (N,), (N, H), (N, W).
+            first, fields: the first field, and how many.
         """
         octaves = self.octaves.shape[0]
         streams = torch.arange(first * octaves, (first + fields) * octaves, device=seed.device) + self.STREAM
         keys = mix(mix(seed).unsqueeze(0) + streams.unsqueeze(1)).view(fields, octaves, -1, 1, 1)
         bits = self.octaves[:, 0].view(1, -1, 1, 1, 1) + self.FRACTION_BITS
         mask = (torch.ones_like(bits) << bits) - 1
-        # Each field's lattice is shifted by its own offset, or all would be zero at the same points.
+        # Each field's lattice has its own offset; otherwise all fields would be zero at the same points.
         y = (row << self.FRACTION_BITS).unsqueeze(2) + (mix(keys + 1) & mask)
         x = (column << self.FRACTION_BITS).unsqueeze(1) + (mix(keys + 2) & mask)
         top, left = y >> bits, x >> bits
@@ -84,10 +86,11 @@ class PlanField(nn.Module):
         return (noise * self.octaves[:, 1].view(1, -1, 1, 1, 1)).sum(dim=1).permute(1, 0, 2, 3)
 
     def forward(self, seed: Tensor, row: Tensor, column: Tensor, style: Tensor) -> Tensor:
-        """The plan: int64 (N, styles + 2, H, W), at each place style weights that add up to STYLE_SUM but for rounding
-        down, then the strike in [-127, 127].
+        """The plan, int64 (N, styles + 2, H, W): style weights, see STYLE_SUM, then the strike in [-127, 127].
 
-        style: int64 (N, styles), fixed weights that sum to STYLE_SUM, or all zero for styles that change with place.
+        Args:
+            seed, row, column: int64 (N,), (N, H), (N, W).
+            style: int64 (N, styles), fixed weights that sum to STYLE_SUM; or all zero, for styles that vary by place.
         """
         fixed = style.view(-1, self.STYLES, 1, 1).expand(-1, -1, row.shape[1], column.shape[1])
         varied = (style == 0).all(dim=1)
@@ -106,8 +109,14 @@ class PlanField(nn.Module):
 def grain_field(
     seed: Tensor, row: Tensor, column: Tensor, bits: int = GRAIN_BITS, stream: int = GRAIN_STREAM
 ) -> Tensor:
-    """Grain of land: seed (N,), row (N, H), column (N, W) of control cells, to integers in [-127, 127] as float32
-    (N, H, W). Value noise that changes over 2^bits cells: hashed bytes, in straight lines between lattice points.
+    """The grain of control cells: integers in [-127, 127] as float32 (N, H, W).
+
+    It is value noise: hashed bytes at lattice points 2^bits cells apart, interpolated linearly.
+
+    Args:
+        seed, row, column: int64 (N,), (N, H), (N, W).
+        bits: the logarithm of the lattice's spacing.
+        stream: of the hash.
     """
     y, x = row >> bits, column >> bits
     corners = latent_field(key(seed, stream), torch.cat([y, y + 1], 1), torch.cat([x, x + 1], 1), 1)[:, 0]
@@ -118,7 +127,7 @@ def grain_field(
     w = column.shape[1]
     top = top[..., :w] * (cells - right) + top[..., w:] * right
     bottom = bottom[..., :w] * (cells - right) + bottom[..., w:] * right
-    # Between lattice points values are means, so smaller: stretched, they spread as a hashed byte does.
+    # Interpolated values are means, so smaller; the factor 1.5 gives them the spread of a hashed byte.
     return ((top * (cells - down) + bottom * down) * (1.5 / cells**2)).round().clamp(-127.0, 127.0)
 
 
@@ -128,10 +137,11 @@ def fade(t: Tensor) -> Tensor:
 
 
 def classic_table(land_quantiles: Tensor) -> Tensor:
-    """Heights of classic noise, float64 metres at CLASSIC_ENTRIES + 1 values from -CLASSIC_REACH to +CLASSIC_REACH.
+    """Table of the heights of classic noise: float64 metres at CLASSIC_ENTRIES + 1 values within +-CLASSIC_REACH.
 
-    land_quantiles: heights of real land in metres, ascending, evenly spaced in probability. Below SEA_FRACTION the
-    land sinks to the sea floor along a parabola that meets the shore level.
+    Below the quantile SEA_FRACTION heights fall to the sea floor along a parabola that begins at the shore.
+
+    land_quantiles: heights of real land in metres, ascending, evenly spaced in probability.
     """
     values = torch.linspace(-CLASSIC_REACH, CLASSIC_REACH, CLASSIC_ENTRIES + 1, dtype=torch.float64)
     rank = torch.special.ndtr(values)
@@ -144,7 +154,7 @@ def classic_table(land_quantiles: Tensor) -> Tensor:
 
 
 def classic_heights(noise: Tensor, table: Tensor, reach: float = CLASSIC_REACH) -> Tensor:
-    """Noise of standard deviation one through the table, in straight lines between its entries; float64."""
+    """Map noise of standard deviation 1 to heights by the table, interpolated linearly; float64 metres."""
     at = ((noise + reach) * ((table.shape[0] - 1) / (2 * reach))).clamp(0, table.shape[0] - 1.001)
     low = at.floor()
     index = low.to(torch.int64)

@@ -16,16 +16,16 @@ from scipy import ndimage
 
 METRES_PER_PIXEL = 90.0
 PIXELS_PER_CELL = 16  # one control cell is 1,440 m
-MARGIN_CELLS = 8  # what the generator needs of the control map beyond what it draws
+MARGIN_CELLS = 8  # cells of the control map that the generator needs beyond a crop on each side
 
-# Never trained on: one states no licence, and both are kept to validate on.
+# Never trained on: both are for validation, and one states no licence.
 VALIDATION = ("nz_southern_alps_75m", "bc_coast_mountains")
-FINE_PIXEL_MAX_M = 120.0  # a coarser file has nothing to teach at 90 m
-SEA_FRACTION_MAX = 0.6  # of a crop; a plain sea teaches nothing
-TRIES_A_CROP = 2000  # before the data is called unusable
-LARGE_REGION_PX = 1_000_000  # a region larger than this is seen no more often than one of this size
-# Speckle (rainforest canopy, towns) and filled voids are faults of the instrument, not land: seen less often. Ranges
-# whose valleys all drain are what a generator has most to learn from: seen more often.
+FINE_PIXEL_MAX_M = 120.0  # a coarser file has no detail at 90 m to learn from
+SEA_FRACTION_MAX = 0.6  # of a crop; there is nothing to learn from open sea
+TRIES_A_CROP = 2000  # after so many tries the data counts as unusable
+LARGE_REGION_PX = 1_000_000  # a larger region has the weight of one of this size
+# Factors on a region's weight. Speckle (rainforest canopy, towns) and filled voids are errors of the instrument, so
+# such regions are drawn less often; ranges with well-drained valleys are drawn more often.
 WEIGHT = {
     "gabon_woleu_ntem": 0.25,
     "mount_st_helens_30m": 0.3,
@@ -40,7 +40,7 @@ WEIGHT = {
 
 @dataclass(frozen=True)
 class Region:
-    """One DEM at 90 m: `heights` float32 (H, W) metres, padded by reflection; `bad` marks what must not be sampled."""
+    """One DEM at 90 m: `heights` float32 (H, W) metres, padded by reflection; `bad`: pixels not to be sampled."""
 
     name: str
     licence: str
@@ -60,12 +60,15 @@ class Batch:
 def resample(
     z: NDArray[np.float32], dx: float, dy: float, metres_per_pixel: float = METRES_PER_PIXEL
 ) -> NDArray[np.float32]:
-    """(H, W) heights with pixels of dx by dy metres to square pixels, of 90 m unless told.
+    """Resample heights to square pixels.
 
-    A Gaussian against aliasing where it shrinks, then a cubic spline.
+    A Gaussian against aliasing where the size shrinks, then a cubic spline: it keeps a plane a plane. A windowed filter
+    (bicubic, Lanczos, area) leaves a periodic ripple in the slopes.
 
-    A windowed filter (bicubic, Lanczos, area) leaves a ripple in the slopes that beats with the pixel ratio; a plane
-    stays a plane under this one.
+    Args:
+        z: heights (H, W).
+        dx, dy: width and height of a pixel in metres.
+        metres_per_pixel: of the result.
     """
     rows, columns = (max(1, round(n * d / metres_per_pixel)) for n, d in zip(z.shape, (dy, dx), strict=True))
     blur = [0.35 * metres_per_pixel / d if d < 0.95 * metres_per_pixel else 0.0 for d in (dy, dx)]
@@ -77,10 +80,10 @@ def resample(
 
 
 def load_region(path: Path) -> Region | None:
-    """Read and resample one file; None for one whose pixels are too coarse to teach anything at 90 m.
+    """Read and resample one file; None for one whose pixels are too coarse to learn detail at 90 m from.
 
     Raises:
-        ValueError: a field is missing or wrong; names the file.
+        ValueError: a field is missing or wrong; the message names the file.
     """
     with np.load(path) as file:
         if "z" not in file.files or "meta" not in file.files:
@@ -100,14 +103,14 @@ def load_region(path: Path) -> Region | None:
     heights = resample(z, dx, dy)
     bad = resample(void, dx, dy) > 0.02
     pad = MARGIN_CELLS * PIXELS_PER_CELL
-    # Land beyond the edge is only ever seen as control map; mirrored land is land.
+    # Land beyond the edge is used only for the control map, so reflection is good enough.
     area = float((~bad & (heights != 0)).sum())
     weight = min(area, LARGE_REGION_PX) ** 0.5 * WEIGHT.get(path.stem, 1.0)
     return Region(path.stem, str(meta.get("licence", "not stated")), np.pad(heights, pad, "symmetric"), bad, weight)
 
 
 def load_regions(folder: Path, *, validation: bool = False) -> list[Region]:
-    """The training regions of a data folder, or the validation ones.
+    """The training regions of a data folder, or the validation regions.
 
     Raises:
         FileNotFoundError: the folder holds no region of that kind.
@@ -126,12 +129,12 @@ def load_regions(folder: Path, *, validation: bool = False) -> list[Region]:
 
 
 def crop_at(region: Region, row: int, column: int, cells: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Control window and heights of the crop whose top-left pixel is (row, column) of the unpadded region."""
+    """Control map and heights of the crop whose top-left pixel is (row, column) of the unpadded region."""
     span = (cells + 2 * MARGIN_CELLS) * PIXELS_PER_CELL
     window = region.heights[row : row + span, column : column + span]
     side = cells + 2 * MARGIN_CELLS
     control = window.reshape(side, PIXELS_PER_CELL, side, PIXELS_PER_CELL).mean((1, 3), dtype=np.float32)
-    edge = MARGIN_CELLS * PIXELS_PER_CELL - 4  # four pixels more, for slopes at the border
+    edge = MARGIN_CELLS * PIXELS_PER_CELL - 4  # four more pixels, for slopes at the border
     return control, window[edge : span - edge, edge : span - edge]
 
 
@@ -146,7 +149,7 @@ def usable(region: Region, row: int, column: int, cells: int) -> bool:
 
 
 def fitting(regions: list[Region], cells: int) -> list[Region]:
-    """The regions as large as a crop of cells x cells. Raises ValueError when there is none."""
+    """The regions that are at least as large as a crop of cells x cells. Raises ValueError when there is none."""
     size = cells * PIXELS_PER_CELL
     fit = [r for r in regions if min(r.bad.shape) >= size]
     if not fit:
@@ -155,10 +158,10 @@ def fitting(regions: list[Region], cells: int) -> list[Region]:
 
 
 def draw_batch(regions: list[Region], cells: int, count: int, rng: np.random.Generator) -> Batch:
-    """`count` random crops of cells x cells control cells, turned and mirrored, regions by their weight.
+    """Draw `count` random crops of cells x cells control cells, rotated and mirrored; regions by their weight.
 
     Raises:
-        ValueError: hardly any crop is usable.
+        ValueError: almost no crop is usable.
     """
     size = cells * PIXELS_PER_CELL
     weights = np.array([r.weight for r in regions])
@@ -182,7 +185,7 @@ def draw_batch(regions: list[Region], cells: int, count: int, rng: np.random.Gen
 
 
 def control_quantiles(regions: list[Region], count: int = 257) -> NDArray[np.float64]:
-    """Heights of real land at control scale (metres, ascending, evenly spaced in probability), regions by weight."""
+    """Quantiles of the heights of real land at control scale, in metres, evenly spaced; regions by weight."""
     heights, weights = [], []
     pad = MARGIN_CELLS * PIXELS_PER_CELL
     for region in regions:

@@ -1,8 +1,8 @@
-"""Depressions that no river would leave, as something to train against.
+"""The depth of depressions, as a differentiable loss.
 
-A depression's depth is its outlet's height less the pixel's own, so its mean over a crop has a gradient almost
-everywhere: the outlet, the dam, goes down, the floor behind it comes up. The flood that finds the outlets
-(priority-flood; Barnes, Lehman and Mulla 2014) needs no gradient itself.
+A pixel's depth is the height of the depression's outlet less its own, so the mean depth has a gradient almost
+everywhere: training lowers the outlet (a dam) and raises the floor behind it. The outlets are found by priority-flood
+(Barnes, Lehman and Mulla 2014), which needs no gradient.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""How real the generated land is: figures of a terrain model file beside the same figures of real land.
+"""Evaluate a terrain model file: metrics of generated land beside the same metrics of real land.
 
-Three times. On the validation regions both sides have the same control maps, cut from real land the model never saw, so
-what differs is what the detail level put in: first with a grain that changes from place to place, as in a world, then
-told each real patch's grain, which is as much given as its control map. Then whole worlds, as the model lays them out
-itself, against real land of like relief from everywhere. Beside each figure stands its floor, real land against real
-land: how far it can be from perfect by chance alone.
+There are three comparisons. On the validation regions, generated and real land have the same control maps, so only the
+detail level is measured: first with the grain of a world, which varies by place, then with each real patch's grain. The
+third compares whole worlds with real land of similar relief from all regions. Each metric has a floor, which is real
+land against real land: the distance from perfect that is due to chance.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from pcg.terrain import data, grain
-from pcg.terrain.figures import AUC, CNN_STEPS, FILL, PITS, Array, aucs, compare, floors, measure
+from pcg.terrain.metrics import AUC, CNN_STEPS, FILL, PITS, Array, aucs, compare, floors, measure
 from pcg.terrain.world import STEPS_A_METRE
 from runtime.card import Quality
 from runtime.engine import Engine
@@ -27,18 +26,18 @@ from runtime.registry import ModelFile
 
 CELLS = 16  # a patch is 16 control cells, 256 pixels, 23 km a side
 SIDE = CELLS * data.PIXELS_PER_CELL
-FRAME = 4  # pixels that crops and generated land have beyond the patch on each side
-SEA_FRACTION_MAX = 0.02  # the data has no sea floor, so a sea says nothing of land
-RELIEF_MIN_M = 300.0  # of a patch; flatter land is mostly the instrument's noise
-VOID_FRACTION_MAX = 0.01  # filled voids; a region with a few of them everywhere would else have no patch at all
+FRAME = 4  # crops and generated land have so many more pixels on each side of the patch
+SEA_FRACTION_MAX = 0.02  # the data has no sea floor, so sea can't be compared
+RELIEF_MIN_M = 300.0  # of a patch; the heights of flatter land are mostly noise of the instrument
+VOID_FRACTION_MAX = 0.01  # share of filled voids in a patch; some regions have a few voids everywhere
 BATCH = 8  # patches generated at once
-TRIES_A_PATCH = 200  # before a region, or a world, is called too flat or too wet
+TRIES_A_PATCH = 200  # after so many tries a region, or a world, counts as too flat or too wet
 
 FBM_OCTAVES, FBM_WAVELENGTH = 8, 256.0  # pixels of the longest wave; the shortest is then two pixels
 
 
 def places(region: data.Region) -> NDArray[np.int64]:
-    """Where a patch without sea and almost without filled voids can start: (K, 2) rows and columns."""
+    """Top-left corners (K, 2), row and column, of patches without sea and almost without filled voids."""
     rows, columns = region.bad.shape
     pad = data.MARGIN_CELLS * data.PIXELS_PER_CELL
     sea = region.heights[pad : pad + rows, pad : pad + columns] == 0
@@ -51,11 +50,14 @@ def places(region: data.Region) -> NDArray[np.int64]:
 
 
 def draw_patches(regions: list[data.Region], count: int, rng: np.random.Generator) -> tuple[list[str], Array, Array]:
-    """Real land, from each region equally much: the regions' names, control maps (N, 32, 32) and heights
-    (N, 256, 256) in metres. Patches may overlap. Regions without a whole patch of hilly land are left out.
+    """Draw patches of real land, equally many from each region. Patches may overlap.
+
+    Returns:
+        The regions' names, control maps (N, 32, 32) and heights (N, 256, 256), both in metres. Regions without a patch
+        of hilly land are left out.
 
     Raises:
-        ValueError: there is no such region.
+        ValueError: no region has such a patch.
     """
     found: dict[str, list[tuple[Array, Array]]] = {}
     fit = [(region, corners) for region in data.fitting(regions, CELLS) if len(corners := places(region))]
@@ -78,9 +80,9 @@ def draw_patches(regions: list[data.Region], count: int, rng: np.random.Generato
 
 
 def generate(model: ModelFile, controls: Array, grains: NDArray[np.int64] | None = None) -> Array:
-    """The model's land of each control map (N, 32, 32), each with its own seed: (N, 256, 256), both metres.
+    """Generate land for control maps (N, 32, 32), each with its own seed: (N, 256, 256), both in metres.
 
-    `grains`: (N,) in 1/128, or as the model draws them.
+    `grains`: int64 (N,) in 1/128; None for the model's own grain, which varies by place.
     """
     engine = Engine()
     parts = []
@@ -95,11 +97,11 @@ def generate(model: ModelFile, controls: Array, grains: NDArray[np.int64] | None
     finally:
         engine.close()
     land = np.concatenate(parts)[:, FRAME:-FRAME, FRAME:-FRAME]
-    return land.astype(np.float32)  # loses nothing: heights are whole 1/64 m below 2^18 m
+    return land.astype(np.float32)  # exact: heights are whole 1/64 m below 2^18 m
 
 
 def fbm(like: Array, rng: np.random.Generator) -> Array:
-    """Plain fractal noise, each patch (S, S) with the highest and lowest point of its like, in metres."""
+    """Patches of plain fractal noise, with the lowest and highest height of those of `like` (N, S, S), in metres."""
     span = np.arange(like.shape[1]) / FBM_WAVELENGTH
     patches = []
     for land in like:
@@ -110,10 +112,10 @@ def fbm(like: Array, rng: np.random.Generator) -> Array:
 
 
 def worlds(model: ModelFile, count: int) -> Array:
-    """Patches (N, 256, 256) in metres of the model's own worlds, a seed each, dry and hilly as the real ones are.
+    """Patches (N, 256, 256) in metres of the model's worlds, one a seed, as dry and hilly as the real patches.
 
     Raises:
-        ValueError: hardly any place is.
+        ValueError: almost no place is dry and hilly.
     """
     engine = Engine()
     found: list[Array] = []
@@ -135,7 +137,7 @@ def worlds(model: ModelFile, count: int) -> Array:
 
 
 def of_like_relief(wanted: Array, offered: Array) -> Array:
-    """For each patch wanted the one offered, not taken yet, whose relief is nearest."""
+    """For each patch of `wanted` the one of `offered` with the nearest relief; each is used once."""
     relief = np.ptp(offered, axis=(1, 2))
     left = np.ones(len(offered), bool)
     chosen = []
@@ -150,9 +152,16 @@ def of_like_relief(wanted: Array, offered: Array) -> Array:
 def evaluate_terrain(
     model: ModelFile, data_folder: Path, patches: int = 48, seeds: int = 5, steps: int = CNN_STEPS
 ) -> list[Quality]:
-    """Measure a terrain model against a data folder's real land, and plain noise for comparison.
+    """Measure a terrain model, and plain noise for comparison, against the real land of a data folder.
 
-    `seeds`: how many CNNs are trained, for `steps` steps each. The same call gives the same figures on one machine.
+    The same call gives the same numbers on one machine.
+
+    Args:
+        model: the model file.
+        data_folder: has the elevation files.
+        patches: the number of patches to compare.
+        seeds: the number of CNNs to train.
+        steps: of the training of each CNN.
 
     Raises:
         FileNotFoundError: the folder holds no validation region.
@@ -204,12 +213,21 @@ def against_real(
     paired: bool,
     plain: Array | None = None,
 ) -> list[Quality]:
-    """All figures of generated patches against real ones, `paired` if of the same places, and a few of plain noise."""
+    """All metrics of generated patches against real ones.
+
+    Args:
+        land, real: patches (N, S, S) in metres.
+        against: what they are compared with, for the card.
+        seeds, steps: of the CNNs.
+        rng: for the floors.
+        paired: whether patch i of both is of the same place.
+        plain: patches of plain noise, for a few more metrics.
+    """
     say("measuring slopes, spectra and drainage")
     real_measured = measure(real)
-    figures, floor = compare(measure(land), real_measured), floors(real_measured, rng)
+    values, floor = compare(measure(land), real_measured), floors(real_measured, rng)
     say("training small CNNs to tell land apart")
-    # Real against real: with the same places on both sides where the generated land has them too, else other places.
+    # Floor: real against real, with the same places on both sides if the generated land has the same places too.
     half = len(real) // 2
     rivals = {
         "generated": (real, land),
@@ -218,16 +236,16 @@ def against_real(
     if plain is not None:
         rivals["fBm"] = (real, plain)
     told = aucs(rivals, seeds, steps)
-    floor[AUC], figures[AUC] = (float(np.mean(told[k])) for k in ("real", "generated"))
-    rows = [Quality(metric, value, against, floor[metric]) for metric, value in figures.items()]
+    floor[AUC], values[AUC] = (float(np.mean(told[k])) for k in ("real", "generated"))
+    rows = [Quality(metric, value, against, floor[metric]) for metric, value in values.items()]
     spread, spread_floor = (float(np.std(told[k])) for k in ("generated", "real"))
     rows.append(Quality(f"{AUC}, deviation of {seeds} seeds", spread, against, spread_floor))
     if plain is not None:
-        plain_figures = compare(measure(plain), real_measured) | {AUC: float(np.mean(told["fBm"]))}
-        rows += [Quality(f"fBm: {k}", plain_figures[k], against, floor[k]) for k in (PITS, FILL, AUC)]
+        plain_values = compare(measure(plain), real_measured) | {AUC: float(np.mean(told["fBm"]))}
+        rows += [Quality(f"fBm: {k}", plain_values[k], against, floor[k]) for k in (PITS, FILL, AUC)]
     return rows
 
 
 def say(text: str) -> None:
-    """Progress goes to stderr."""
+    """Print progress to stderr."""
     print(f"{text} ...", file=sys.stderr, flush=True)

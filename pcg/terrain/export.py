@@ -1,4 +1,4 @@
-"""The two trained levels of terrain to one model file: what proves it, and what its card says."""
+"""Export of the two trained levels of terrain to one model file: golden calls and card."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ COORDINATE_MAX, SIZE_MAX, GRAIN_MAX = 2**53, 2049, 127
 
 VARIED = [0] * len(STYLES)
 
-# Places of every kind: the origin, negative, an odd corner, beyond 2^31, both far ends, the largest seed.
+# The origin, negative coordinates, an odd corner, coordinates beyond 2^31, both extremes, the largest seed.
 GOLDEN_PLACES = (
     (7, 0, 0, 64),
     (1, -1000, 250, 100),
     (123456789, 2**31 + 17, -(2**33) - 5, 64),
     (SEED_MAX, COORDINATE_MAX, -COORDINATE_MAX, 64),
-    (7, -256, 512, 257),  # a size that is served: kernels may be chosen by shape
+    (7, -256, 512, 257),  # a usual size: kernels may be chosen by shape
 )
-GOLDEN_SIZE = 48  # of the calls that vary something else
+GOLDEN_SIZE = 48  # side of the chunks of the other calls
 
 
 def terrain_parameters() -> dict[str, Parameter]:
@@ -62,7 +62,7 @@ def terrain_parameters() -> dict[str, Parameter]:
 
 
 def golden_calls(module: Any) -> list[tuple[str, list[Any]]]:
-    """What a world is proved by: places, levels of detail, styles and blends, and the land of a drawn map."""
+    """The golden calls of a world: places, levels of detail, styles and blends, and land of a drawn control map."""
     calls: list[tuple[str, list[Any]]] = [
         ("forward", [[seed], [x], [y], size, 0, [VARIED]]) for seed, x, y, size in GOLDEN_PLACES
     ]
@@ -78,7 +78,12 @@ def golden_calls(module: Any) -> list[tuple[str, list[Any]]]:
 
 
 def export_terrain(run: Path, coarse_run: Path, out: Path) -> Card:
-    """Write the averaged generators of a run of either level as one model file; note its checksum in SHA256SUMS.
+    """Write the averaged generators of both levels as one model file, and its checksum to SHA256SUMS.
+
+    Args:
+        run: of terrain-detail.
+        coarse_run: of terrain-coarse.
+        out: the model file.
 
     Raises:
         FileNotFoundError: a run has no checkpoint.

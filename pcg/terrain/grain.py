@@ -1,8 +1,8 @@
-"""Grain: how fine-wrought land is for its relief, as a number from -1 (smooth) to 1 (cut by every brook).
+"""Grain: how rough land is for its relief, as a number from -1 (smooth) to 1 (cut by every brook).
 
-Rock, climate and ice decide it, and so does the survey (a smoothed map, a speckled radar); the control map knows
-nothing of it. Left to chance, a generator settles on the mean of all. So it is told each crop's grain, and in a world
-the grain changes slowly from place to place.
+It depends on rock, climate and ice, and on the survey (a smoothed map, a speckled radar); the control map does not have
+it. Without it as an input, a generator learns the mean. So each crop's grain is an input of the network, and in a world
+the grain varies slowly by place.
 """
 
 from __future__ import annotations
@@ -17,32 +17,33 @@ from torch import Tensor
 from pcg.terrain import data
 from pcg.terrain.networks import amplitude_thresholds, control_features, height_thresholds
 
-LEVELS = 127  # of a grain, on either side of the median
-CROPS, CROP_CELLS = 512, 6  # that the scale of a body of land is fitted to
+LEVELS = 127  # steps of the grain on either side of the median
+CROPS, CROP_CELLS = 512, 6  # number and side of the crops that a scale is fitted to
 
 
 def roughness(heights: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-    """Of crops (N, S, S) and their control maps, metres: log2 of the root mean square Laplacian, and of the mean
-    amplitude; float64 (N,) each.
+    """log2 of the root mean square Laplacian, and log2 of the mean amplitude, of crops; float64 (N,) each.
+
+    `heights` (N, S, S) and `control`, their control maps with margins, both in metres.
     """
     _, amplitude, _ = control_features(control.double(), amplitude_thresholds(), height_thresholds())
     z = heights.double()
     laplacian = z[:, :-2, 1:-1] + z[:, 2:, 1:-1] + z[:, 1:-1, :-2] + z[:, 1:-1, 2:] - 4 * z[:, 1:-1, 1:-1]
-    # Data comes in whole metres, so less than a quarter of one says nothing.
+    # The data is in whole metres, so a Laplacian below 1/4 m means nothing.
     fine = (laplacian.square().mean((1, 2)) + 1 / 16).sqrt()
     return fine.log2(), amplitude[:, 4:-4, 4:-4].mean((1, 2)).log2()
 
 
 @dataclass(frozen=True)
 class GrainScale:
-    """What grain means in a body of land: its roughness beyond what its amplitude lets expect, as a rank."""
+    """The scale of the grain: the rank of a crop's roughness, beyond the one expected for its amplitude."""
 
     slope: float
     intercept: float
     quantiles: NDArray[np.float64]  # of the excess, ascending, evenly spaced in probability
 
     def grain(self, heights: Tensor, control: Tensor) -> Tensor:
-        """(N,) float32 in whole 1/128, uniform in [-127/128, 127/128] over the land that the scale was fitted to."""
+        """The grain of crops, (N,) float32 in 1/128; uniform in [-127/128, 127/128] on the land of the fit."""
         fine, amplitude = roughness(heights, control)
         excess = (fine - self.slope * amplitude - self.intercept).numpy()
         rank = np.interp(excess, self.quantiles, np.linspace(-LEVELS, LEVELS, len(self.quantiles)))
@@ -50,7 +51,7 @@ class GrainScale:
 
 
 def fit(heights: Tensor, control: Tensor) -> GrainScale:
-    """The scale of a sample of crops: a straight line through roughness over amplitude, and ranks about it."""
+    """Fit a scale to crops: a line of roughness over amplitude, and the quantiles of the residuals."""
     fine, amplitude = (a.numpy() for a in roughness(heights, control))
     slope, intercept = np.polyfit(amplitude, fine, 1) if np.ptp(amplitude) > 0 else (0.0, float(fine.mean()))
     excess = fine - slope * amplitude - intercept
@@ -58,6 +59,6 @@ def fit(heights: Tensor, control: Tensor) -> GrainScale:
 
 
 def fit_regions(regions: list[data.Region], cells: int = CROP_CELLS) -> GrainScale:
-    """The scale of regions, from crops of cells x cells control cells; always the same for the same regions."""
+    """Fit a scale to regions, by crops of cells x cells control cells; deterministic."""
     batch = data.draw_batch(regions, cells, CROPS, np.random.default_rng(0))
     return fit(torch.from_numpy(batch.heights), torch.from_numpy(batch.control))

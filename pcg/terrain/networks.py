@@ -1,16 +1,16 @@
 """The terrain networks in float, as they are trained: padding-free generators and their discriminators.
 
 Scales: the control map has one cell for 1,440 m. Each of four stages doubles the resolution, down to 90 m a pixel, and
-adds its detail to the land of the stage before:
+adds its detail to the land of the previous stage:
 
     height[s+1] = refine_means(height[s]) + amplitude * detail, less its mean over each 2x2 block
 
-so the mean of every 16x16 block of pixels *is* the control map, and every scale's land is the block mean of the next
-one's: a level of detail costs nothing extra and agrees with the others. `amplitude` comes from the control map's
-relief around each cell; it keeps plains flat and mountains rough, and lets one set of 8-bit activations serve both.
+so the mean of every 16x16 block of pixels *is* the control map, and the land of each scale is the block mean of the
+next: levels of detail need no extra work and agree with each other. `amplitude` is computed from the control map's
+relief around each cell. It keeps plains flat and mountains rough, so that 8-bit activations suffice for both.
 
-Windows: with n cells asked for, the control map has n + 16 (8 on each side) and the land comes with 4 pixels more on
-each side. No layer pads.
+Windows: for n cells, the control map has n + 16 (8 more on each side), and the land has 4 more pixels on each side. No
+layer pads.
 """
 
 from itertools import pairwise
@@ -24,7 +24,7 @@ from pcg.exact import ACTIVATION_MAX, LEAK, binomial, crop, refine_means, refine
 
 WIDTHS = (96, 64, 48, 32, 16)  # channels at 1,440, 720, 360, 180 and 90 m
 LATENTS = (13, 4, 4, 4, 0)  # channels of the latent field at each scale
-MARGIN = 6  # pixels of input that the pyramid needs beyond what it draws at the coarsest scale
+MARGIN = 6  # pixels of input that the pyramid needs on each side beyond its output, at the coarsest scale
 
 AMPLITUDE_FLOOR_M = 2.0
 AMPLITUDE_STEPS_AN_OCTAVE = 12.0
@@ -32,17 +32,17 @@ HEIGHT_TOP_M = 6000.0
 COARSE_WIDTHS = (96, 80, 64, 48, 24)  # channels at 23, 11.5, 5.8, 2.9 and 1.4 km
 COARSE_LATENTS = (12, 8, 4, 4, 2)
 STYLES = ("alpine", "plateau", "lowland", "archipelago")
-# The plan of a world, what the coarse level is given: each style's weight, and which way its ranges run (the strike,
-# as geologists call it): coherence times the cosine and the sine of twice its angle, clockwise from east.
+# The plan of a world, the input of the coarse level: the weight of each style, and the strike (the direction of the
+# ranges): coherence times the cosine and the sine of twice its angle, clockwise from east.
 PLAN_CHANNELS = len(STYLES) + 2
 COARSE_UNIT = 40.0  # the coarse networks' unit is a signed root: u stands for u |u| 40^2 metres
 
-RELIEF_GAIN = 40.0  # relief over amplitude, which stays within about +-2, to an 8-bit integer
+RELIEF_GAIN = 40.0  # scales relief over amplitude, which is within about +-2, to 8 bits
 CONTROL_CHANNELS = 4  # relief over amplitude, amplitude byte, height byte, grain
 
 
 def amplitude_thresholds() -> Tensor:
-    """127 amplitudes in metres; the amplitude byte counts how many are reached."""
+    """127 thresholds of the amplitude in metres; the amplitude byte is the number of those reached."""
     return torch.tensor(
         [AMPLITUDE_FLOOR_M * 2.0 ** (k / AMPLITUDE_STEPS_AN_OCTAVE) for k in range(1, ACTIVATION_MAX + 1)],
         dtype=torch.float64,
@@ -50,7 +50,7 @@ def amplitude_thresholds() -> Tensor:
 
 
 def height_thresholds() -> Tensor:
-    """127 heights in metres, fine near the sea; the height byte counts how many are reached."""
+    """127 thresholds of the height in metres, dense near sea level; the height byte is the number of those reached."""
     return torch.tensor([HEIGHT_TOP_M * (k / 127.0) ** 2 for k in range(1, ACTIVATION_MAX + 1)], dtype=torch.float64)
 
 
@@ -61,16 +61,24 @@ def control_features(
     floor: float = AMPLITUDE_FLOOR_M,
     gain: float = RELIEF_GAIN,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """What the network sees of the control map.
+    """The network's features of the control map.
 
-    control: float64 (N, m, m) metres, nowhere below the sea. Returns (features: integers in [-127, 127] as float64
-    (N, 3, m-4, m-4): relief over amplitude, amplitude byte, height byte; amplitude and local mean: (N, m-4, m-4)
-    metres). For a control map in whole 1/64 m every sum is exact in float64, whatever order it is added in, and the one
-    division is correctly rounded, so the features are the same everywhere.
+    For a control map in whole 1/64 m every sum is exact in float64 in any order, and the one division is correctly
+    rounded, so the features are the same on every machine.
+
+    Args:
+        control: float64 (N, m, m) metres, nowhere below the sea.
+        amplitude_levels, height_levels: the thresholds of the bytes.
+        floor: the smallest amplitude, metres.
+        gain: see RELIEF_GAIN.
+
+    Returns:
+        Features, integers in [-127, 127] as float64 (N, 3, m-4, m-4): relief over amplitude, amplitude byte, height
+        byte; then amplitude and local mean, (N, m-4, m-4) metres each.
     """
     mean = binomial(control)
     n = mean.shape[-1]
-    # |control - mean| of every cell's 5x5 neighbourhood, in binomial weights
+    # |control - mean| over every cell's 5x5 neighbourhood, with binomial weights
     around = control.unfold(-2, n, 1).unfold(-2, n, 1)  # (N, 5, 5, n, n): shift before place
     weights = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], dtype=control.dtype, device=control.device) / 16
     weights = (weights.unsqueeze(1) * weights).view(1, 5, 5, 1, 1)
@@ -84,7 +92,7 @@ def control_features(
 
 
 class Stage(nn.Module):
-    """Twice the resolution: (N, C, m+8, m+8) to (N, C', 2m+8, 2m+8), and the plane it adds to the picture."""
+    """Doubles the resolution: (N, C, m+8, m+8) to (N, C', 2m+8, 2m+8), and the detail plane (N, 2m+8, 2m+8)."""
 
     def __init__(self, width_in: int, width: int, latents: int) -> None:
         super().__init__()
@@ -95,18 +103,18 @@ class Stage(nn.Module):
         self.detail = nn.Conv2d(width, 1, 1)
 
     def forward(self, x: Tensor, latent: Tensor | None) -> tuple[Tensor, Tensor]:
-        x = F.leaky_relu(self.up(x), LEAK)  # 2m + 14
+        x = F.leaky_relu(self.up(x), LEAK)  # (N, C' - Z, 2m+14, 2m+14), Z latents
         if latent is not None:
-            x = torch.cat([x, latent.to(x.dtype)], 1)
-        x = F.leaky_relu(self.first(x), LEAK)
-        x = crop(F.leaky_relu(self.second(x), LEAK), 1)
-        return x, self.detail(x)[:, 0]
+            x = torch.cat([x, latent.to(x.dtype)], 1)  # (N, C', 2m+14, 2m+14)
+        x = F.leaky_relu(self.first(x), LEAK)  # (N, C', 2m+12, 2m+12)
+        x = crop(F.leaky_relu(self.second(x), LEAK), 1)  # (N, C', 2m+8, 2m+8)
+        return x, self.detail(x)[:, 0]  # plane (N, 2m+8, 2m+8)
 
 
 class Pyramid(nn.Module):
-    """Features from the coarsest scale to the finest, and what each stage adds to the picture.
+    """Features from the coarsest scale to the finest, and the detail plane of each stage.
 
-    From (N, inputs, m + 2 MARGIN, ...), with m pixels asked for at the coarsest scale, to planes (N, 2^s m + 8, ...).
+    From (N, inputs, m + 2 MARGIN, ...), for m pixels at the coarsest scale, to planes (N, 2^s m + 8, ...).
     """
 
     def __init__(self, inputs: int, widths: tuple[int, ...], latents: tuple[int, ...]) -> None:
@@ -120,7 +128,7 @@ class Pyramid(nn.Module):
             stage.get_submodule("detail").get_parameter("weight").data *= 0.3
 
     def draw_latents(self, count: int, pixels: int, random: torch.Generator) -> list[Tensor | None]:
-        """Random latents for training: integers in [-127, 127] over 128, one tensor a scale, as the hash gives them."""
+        """Random latents for training, one tensor a scale: integers in [-127, 127] over 128, as the hash gives."""
         sizes = [pixels + 2 * MARGIN] + [2**s * pixels + 14 for s in range(1, len(self.latents))]
         device = self.first.weight.device
         return [
@@ -129,20 +137,20 @@ class Pyramid(nn.Module):
         ]
 
     def forward(self, x: Tensor, latents: list[Tensor | None]) -> list[Tensor]:
-        """What each stage adds, coarsest first: (N, 2^s m + 8, ...)."""
+        """The detail plane of each stage, coarsest first: (N, 2^s m + 8, ...)."""
         if latents[0] is not None:
-            x = torch.cat([x, latents[0]], 1)
+            x = torch.cat([x, latents[0]], 1)  # (N, inputs + Z, m+12, m+12)
         x = x.contiguous(memory_format=torch.channels_last)
-        x = F.leaky_relu(self.second(F.leaky_relu(self.first(x), LEAK)), LEAK)
+        x = F.leaky_relu(self.second(F.leaky_relu(self.first(x), LEAK)), LEAK)  # (N, widths[0], m+8, m+8)
         added = []
         for stage, latent in zip(self.stages, latents[1:], strict=True):
-            x, plane = stage(x, latent)
+            x, plane = stage(x, latent)  # (N, C, 2^s m + 8, ...), (N, 2^s m + 8, ...)
             added.append(plane)
         return added
 
 
 class Generator(nn.Module):
-    """Control map, grain and latent field in, land out. 0.40 M parameters at the standard widths."""
+    """Control map, grain and latent field to land. 0.40 M parameters at the standard widths."""
 
     amplitude_levels: Tensor
     height_levels: Tensor
@@ -154,21 +162,25 @@ class Generator(nn.Module):
         self.register_buffer("height_levels", height_thresholds(), persistent=False)
 
     def forward(self, condition: Tensor, latents: list[Tensor | None]) -> Tensor:
-        """condition: float32 (N, 2, n+16, n+16), the control map in metres and the grain in [-1, 1]; latents as
-        draw_latents gives them; to (N, 16n+8, 16n+8) metres.
+        """Land (N, 16n+8, 16n+8) in metres.
+
+        Args:
+            condition: float32 (N, 2, n+16, n+16), the control map in metres and the grain in [-1, 1].
+            latents: as draw_latents gives them.
         """
-        control, grain = condition.unbind(1)
+        control, grain = condition.unbind(1)  # (N, n+16, n+16) each
+        # (N, 3, n+12, n+12), (N, n+12, n+12)
         features, amplitude, _ = control_features(control.double(), self.amplitude_levels, self.height_levels)
-        height, amplitude = crop(control, 4).float(), crop(amplitude, 2).float()
-        seen = torch.cat([features.float() / 128, crop(grain, 2).unsqueeze(1)], 1)
-        for detail in self.pyramid(seen, latents):
-            amplitude = crop(refine_smooth(amplitude), 2)
-            height = refine_means(height) + subtract_block_mean(amplitude * detail.float())
+        height, amplitude = crop(control, 4).float(), crop(amplitude, 2).float()  # (N, n+8, n+8) each
+        seen = torch.cat([features.float() / 128, crop(grain, 2).unsqueeze(1)], 1)  # (N, 4, n+12, n+12)
+        for detail in self.pyramid(seen, latents):  # (N, 2^s n + 8, ...) at s = 1, 2, 3, 4
+            amplitude = crop(refine_smooth(amplitude), 2)  # (N, 2^s n + 8, ...)
+            height = refine_means(height) + subtract_block_mean(amplitude * detail.float())  # (N, 2^s n + 8, ...)
         return height
 
 
 class Discriminator(nn.Module):
-    """Land, its control map and its grain in, one logit out. Sees slopes, so drainage, and what the map lacks."""
+    """A view of land, its control map and its grain to one logit. The view has slopes, which show the drainage."""
 
     amplitude_levels: Tensor
     height_levels: Tensor
@@ -181,31 +193,34 @@ class Discriminator(nn.Module):
         self.head = nn.Linear(widths[-1], 1)
 
     def view(self, heights: Tensor, condition: Tensor) -> Tensor:
-        """What it looks at: (N, 7, S, S) float32, each channel of order one; heights (N, S+8, S+8), metres; condition
-        as for Generator, the grain the same all over a crop.
+        """The discriminator's view (N, 7, S, S), float32, each channel of order one.
+
+        Args:
+            heights: (N, S+8, S+8) metres.
+            condition: as for Generator; the grain is constant in a crop.
         """
-        control, grain = condition.unbind(1)
+        control, grain = condition.unbind(1)  # (N, S/16 + 16, S/16 + 16) each
         with torch.no_grad():
             _, amplitude, mean = control_features(control.double(), self.amplitude_levels, self.height_levels)
             base, amplitude, mean = (crop(p, k).float() for p, k in ((control, 4), (amplitude, 2), (mean, 2)))
-            while base.shape[-1] < heights.shape[-1]:
+            while base.shape[-1] < heights.shape[-1]:  # from S/16 + 8 to S + 8 a side
                 base = refine_means(base)
                 amplitude, mean = crop(refine_smooth(amplitude), 2), crop(refine_smooth(mean), 2)
             relief = (base - mean) / amplitude
             roughness = torch.log2(amplitude) / 4 - 1
             altitude = base.clamp_min(0).sqrt() / 32
-        residual = (heights - base) * 2 / amplitude
+        residual = (heights - base) * 2 / amplitude  # (N, S+8, S+8)
         inner = heights / 2
-        east = inner[:, 4:-4, 5:-3] - inner[:, 4:-4, 3:-5]
-        south = inner[:, 5:-3, 4:-4] - inner[:, 3:-5, 4:-4]
-        steep = 5 / crop(amplitude, 4)
+        east = inner[:, 4:-4, 5:-3] - inner[:, 4:-4, 3:-5]  # (N, S, S)
+        south = inner[:, 5:-3, 4:-4] - inner[:, 3:-5, 4:-4]  # (N, S, S)
+        steep = 5 / crop(amplitude, 4)  # (N, S, S)
         planes = [crop(residual, 4), east * steep, south * steep, *(crop(p, 4) for p in (relief, roughness, altitude))]
         planes.append(grain[:, :1, :1].expand_as(east))
         return torch.stack(planes, 1).contiguous(memory_format=torch.channels_last)
 
     def forward(self, view: Tensor) -> Tensor:
         """(N, 7, S, S) to logits (N,)."""
-        return self.head(self.body(view).flatten(1))[:, 0]
+        return self.head(self.body(view).flatten(1))[:, 0]  # (N, widths[-1], 1, 1), (N, 1), (N,)
 
 
 def in_metres(roots: Tensor) -> Tensor:
@@ -215,7 +230,7 @@ def in_metres(roots: Tensor) -> Tensor:
 
 
 class CoarseGenerator(nn.Module):
-    """Plan and latent field in, the control map out, as signed roots. 0.6 M parameters at the standard widths.
+    """Plan and latent field to the control map, as signed roots. 0.6 M parameters at the standard widths.
 
     One pixel of its coarsest scale is 23 km, sixteen control cells.
     """
@@ -225,13 +240,14 @@ class CoarseGenerator(nn.Module):
         self.pyramid = Pyramid(PLAN_CHANNELS, widths, latents)
 
     def signed_roots(self, plan: Tensor, latents: list[Tensor | None]) -> Tensor:
-        """plan: (N, 6, m+12, m+12), style weights that sum to 127/128, strike in [-1, 1]; to (N, 16m+8, 16m+8), 4 cells
-        more a side.
+        """Plan (N, 6, m+12, m+12) to signed roots (N, 16m+8, 16m+8), with 4 more cells on each side.
+
+        The plan has style weights that sum to 127/128, and the strike in [-1, 1].
         """
-        added = [plane.float() for plane in self.pyramid(plan, latents)]
+        added = [plane.float() for plane in self.pyramid(plan, latents)]  # (N, 2^s m + 8, ...) at s = 1, 2, 3, 4
         u = added[0]
         for more in added[1:]:
-            u = crop(refine_smooth(u), 2) + more
+            u = crop(refine_smooth(u), 2) + more  # (N, 2^s m + 8, ...)
         return u
 
     def forward(self, plan: Tensor, latents: list[Tensor | None]) -> Tensor:
@@ -240,7 +256,7 @@ class CoarseGenerator(nn.Module):
 
 
 class CoarseDiscriminator(nn.Module):
-    """A control map and its plan in, one logit out. Sees heights, slopes, bends and coasts."""
+    """A view of a control map and its plan to one logit. The view has heights, slopes, curvature and coasts."""
 
     def __init__(self, size: int, widths: tuple[int, ...] = (32, 64, 96, 128, 128)) -> None:
         super().__init__()
@@ -248,17 +264,17 @@ class CoarseDiscriminator(nn.Module):
         self.head = nn.Linear(widths[-1], 1)
 
     def view(self, u: Tensor, plan: Tensor) -> Tensor:
-        """What it looks at: (N, 11, S, S); u (N, S+8, S+8) signed roots, plan (N, 6, S/16+12, S/16+12)."""
+        """The discriminator's view (N, 11, S, S) of signed roots u (N, S+8, S+8) and plan (N, 6, S/16+12, S/16+12)."""
         side = u.shape[-1] - 8
-        inner = crop(u, 3)
+        inner = crop(u, 3)  # (N, S+2, S+2)
         north, south, west, east = inner[:, :-2, 1:-1], inner[:, 2:, 1:-1], inner[:, 1:-1, :-2], inner[:, 1:-1, 2:]
-        centre = crop(u, 4)
+        centre = crop(u, 4)  # (N, S, S), as its neighbours
         bend = (north + south + west + east - 4 * centre) * 4
         land = torch.tanh(centre * 12)
-        planes = torch.stack([centre, (east - west) * 4, (south - north) * 4, land, bend], 1)
-        planned = F.interpolate(crop(plan, MARGIN), size=(side, side), mode="bilinear")
+        planes = torch.stack([centre, (east - west) * 4, (south - north) * 4, land, bend], 1)  # (N, 5, S, S)
+        planned = F.interpolate(crop(plan, MARGIN), size=(side, side), mode="bilinear")  # (N, 6, S, S)
         return torch.cat([planes, planned], 1).contiguous(memory_format=torch.channels_last)
 
     def forward(self, view: Tensor) -> Tensor:
         """(N, 11, S, S) to logits (N,)."""
-        return self.head(self.body(view).flatten(1))[:, 0]
+        return self.head(self.body(view).flatten(1))[:, 0]  # (N, widths[-1], 1, 1), (N, 1), (N,)

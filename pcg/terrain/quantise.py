@@ -1,4 +1,4 @@
-"""From the trained float generators to the exact world: every layer's integers, and what an integer stands for."""
+"""Quantise the trained float generators to the exact world: the integers of every layer, and their steps."""
 
 from typing import TypeVar
 
@@ -11,17 +11,23 @@ from pcg.terrain.control import STYLE_SUM, PlanField
 from pcg.terrain.networks import MARGIN, CoarseGenerator, Generator, Pyramid, Stage, control_features
 from pcg.terrain.world import ExactPyramid, ExactStage, TerrainWorld
 
-INPUT_STEP = 1 / 128  # what one integer of a latent, a style or a control feature stands for in the float network
-PLACES = 24  # where activations are measured; even, for half of them have one style
+INPUT_STEP = 1 / 128  # the step of latents, styles and control features in the float network
+PLACES = 24  # activations are measured at so many places; half of them have one style
 STREAM_FINE, STREAM_COARSE = 1000, 2000
 T = TypeVar("T", IntegerConv, IntegerUp)
 
 
 def quantise_pyramid(pyramid: Pyramid, x: Tensor, latents: list[Tensor | None], stream: int) -> ExactPyramid:
-    """Integers for every layer, the activation step of each channel taken from its own outputs on these inputs.
+    """Quantise every layer of a pyramid; the activation step of each channel is measured on these inputs.
 
-    Of 255 integers on either side: with 127, and one step for all channels, the noise of rounding was as large as what
-    is finest of smooth land, and told it from real land more surely than all else.
+    Activations are integers in [-255, 255]. With 127, and one step for all channels, the rounding noise was as large as
+    the detail of smooth land, and was what CNNs recognised generated land by.
+
+    Args:
+        pyramid: the float network.
+        x: inputs (N, C, m + 12, ...).
+        latents: as draw_latents gives them.
+        stream: of the hashed latents.
 
     Raises:
         ValueError: a layer's sums could pass what float32 holds exactly.
@@ -56,13 +62,18 @@ def quantise_pyramid(pyramid: Pyramid, x: Tensor, latents: list[Tensor | None], 
 
 
 def random_places(seed: Tensor) -> tuple[Tensor, Tensor]:
-    """A row and a column for each seed, anywhere."""
+    """A random row and column for each seed, below 100,000."""
     row, column = (key(seed, stream) % 100_000 for stream in (31, 32))
     return row, column
 
 
 def quantise(generator: Generator, coarse: CoarseGenerator, classic: Tensor, places: int = PLACES) -> TerrainWorld:
-    """Turn the trained float generators into the exact world; `classic`: the classic noise's table of heights.
+    """Quantise the trained float generators to the exact world.
+
+    Args:
+        generator, coarse: the float generators.
+        classic: the height table of classic noise.
+        places: activations are measured at so many.
 
     Raises:
         ValueError: a layer's sums could pass what float32 holds exactly.

@@ -1,7 +1,7 @@
-"""The whole world as one scripted module: seed and place in, heights out, the same bits everywhere.
+"""The exported module of a whole world: seed and place to heights, the same bits on every machine.
 
-Made from the two trained float generators by `quantise`: latent hashing, window cutting, the coarse level and the
-detail are all inside, so a C++ program with LibTorch gets the same land from the same file.
+`quantise` makes it from the two trained float generators. It includes the hashing of latents, the cutting of windows,
+the coarse level and the detail level, so a C++ program with LibTorch gets the same land from the same file.
 """
 
 from typing import Final
@@ -37,7 +37,10 @@ class ExactStage(nn.Module):
         self.up, self.first, self.second, self.detail, self.latents = up, first, second, detail, latents
 
     def forward(self, x: Tensor, key: Tensor, row: Tensor, column: Tensor) -> tuple[Tensor, Tensor]:
-        """x (N, C, m+8, m+8); row, column (N,): pixel of the up-convolution's first output, at this stage's scale."""
+        """One stage; row, column (N,): pixel of the up-convolution's first output, at this stage's scale.
+
+        x (N, C, m+8, m+8) to features (N, C', 2m+8, 2m+8) and detail (N, 2m+8, 2m+8).
+        """
         side = 2 * x.shape[2] - 2
         z = torch.empty([x.shape[0], 0, side, side], device=x.device)
         if self.latents > 0:
@@ -48,7 +51,7 @@ class ExactStage(nn.Module):
 
 
 class ExactPyramid(nn.Module):
-    """networks.Pyramid in integers, its latent fields hashed."""
+    """networks.Pyramid in integers, with hashed latent fields."""
 
     MARGIN: Final[int] = MARGIN
     latents: Final[int]
@@ -65,9 +68,14 @@ class ExactPyramid(nn.Module):
     def forward(
         self, x: Tensor, seed: Tensor, row: Tensor, column: Tensor, precision: int, scales: int
     ) -> list[Tensor]:
-        """What each of the first `scales` stages adds, coarsest first: bfloat16 (N, 2^s m + 8, ...).
+        """The detail planes of the first `scales` stages, coarsest first: bfloat16 (N, 2^s m + 8, ...).
 
-        x: integers as float32 (N, C, m + 12, ...); row, column (N,): the first pixel asked for at the coarsest scale.
+        Args:
+            x: integers as float32 (N, C, m + 12, ...).
+            seed: int64 (N,).
+            row, column: int64 (N,), the first output pixel at the coarsest scale.
+            precision: 16, 32 or 64 bits, see TerrainWorld.use_precision.
+            scales: how many stages.
         """
         span = torch.arange(x.shape[2], device=x.device) - self.MARGIN
         z = latent_field(key(seed, self.stream), row.unsqueeze(1) + span, column.unsqueeze(1) + span, self.latents)
@@ -107,20 +115,23 @@ class TerrainWorld(nn.Module):
 
     @torch.jit.export
     def use_precision(self, bits: int) -> None:
-        """Convolve in bfloat16 (16), float32 (32) or float64 (64); the result is the same."""
+        """Convolve in bfloat16 (16), float32 (32) or float64 (64) from now on; the results are the same."""
         self.precision = bits
 
     @torch.jit.export
     def control_heights(self, noise: Tensor) -> Tensor:
-        """Values of any fractal noise of standard deviation one as control heights, float64 metres."""
+        """Map fractal noise of standard deviation 1 to control heights, float64 metres."""
         return classic_heights(noise, self.classic)
 
     @torch.jit.export
     def control(self, seed: Tensor, row: Tensor, column: Tensor, cells: int, style: Tensor) -> Tensor:
-        """The control map from cell (row, column): int64 (N,) each, to float64 (N, cells, cells) metres.
+        """The control map, float64 (N, cells, cells) metres; a negative height is the depth of the sea.
 
-        style: int64 (N, 4), the weight of each style; where all are zero the styles change from place to place.
-        Metres below zero are the depth of the sea.
+        Args:
+            seed: int64 (N,).
+            row, column: int64 (N,), the first cell.
+            cells: the side of the map.
+            style: int64 (N, 4), the weight of each style; all zero for styles that vary by place.
         """
         base_row, base_column = row >> 4, column >> 4
         reach = int(torch.max(row & 15, column & 15).max()) + cells
@@ -143,17 +154,21 @@ class TerrainWorld(nn.Module):
     def detail(
         self, seed: Tensor, row: Tensor, column: Tensor, control: Tensor, lod: int, grain: Tensor | None = None
     ) -> Tensor:
-        """Land of a control map: seed, row, column int64 (N,), the cell of the land's first pixel; control float64
-        (N, n+16, n+16) metres, 8 cells more on every side; grain int64 (N,) in [-127, 127], or one that changes from
-        place to place; to float64 (N, p+8, p+8) metres for the p = n * 2^(4-lod) pixels of that level of detail, 4
-        pixels more on every side.
+        """Land of a control map: float64 (N, p+8, p+8) metres, with p = n * 2^(4-lod) and 4 more pixels on every side.
+
+        Args:
+            seed: int64 (N,).
+            row, column: int64 (N,), the cell of the land's first pixel.
+            control: float64 (N, n+16, n+16) metres, with 8 more cells on every side.
+            lod: the level of detail.
+            grain: int64 (N,) in [-127, 127]; None for a grain that varies by place.
         """
         return self.ground(seed, row, column, control, lod, grain) / self.STEPS_A_METRE
 
     def ground(
         self, seed: Tensor, row: Tensor, column: Tensor, control: Tensor, lod: int, grain: Tensor | None
     ) -> Tensor:
-        """As detail, in whole 1/64 m."""
+        """As detail, but in whole 1/64 m."""
         scales = self.SCALES - lod
         control = (control * self.STEPS_A_METRE).round() / self.STEPS_A_METRE
         sea = crop(control, 4).clamp(max=0.0)
@@ -171,14 +186,14 @@ class TerrainWorld(nn.Module):
             amplitude = crop(amplitude, 2) * self.STEPS_A_METRE
             for detail in details:
                 amplitude = crop(refine_smooth(amplitude), 2)
-                # Rounded to 1/64 m at every scale, so that no sum outgrows float64 and each scale is a land of its own.
+                # Rounded to 1/64 m at every scale, so that sums stay exact and every scale is a level of detail.
                 height = (refine_means(height) + subtract_block_mean(amplitude * detail.to(torch.float64))).round()
         if bool((sea < 0).any()):
             near = sea
             for _scale in range(scales):
                 sea, near = refine_means(sea), crop(refine_smooth(near), 2)
-            # What the network leaves at sea level near the sea is sea; what it raised above is land, to the shore. The
-            # deeper the sea the higher that must be, or the ripples of a level floor would be islets in mid-ocean.
+            # Near the sea, pixels at sea level are sea and higher ones are land. The threshold rises with the depth of
+            # the sea; otherwise ripples of a level floor would become islets in mid-ocean.
             sunk = height + (torch.minimum(sea, near) * self.STEPS_A_METRE).clamp(max=-float(self.STEPS_A_METRE))
             drowned = (near < 0) & (height < (0.5 - 0.5 * near) * self.STEPS_A_METRE)
             height = torch.where(drowned, sunk.round(), height)
@@ -195,8 +210,12 @@ class TerrainWorld(nn.Module):
         control: Tensor,
         grain: Tensor | None = None,
     ) -> Tensor:
-        """As forward, from a control map in metres whose first cell is 8 before that of the chunk's first pixel; grain
-        as for detail.
+        """As forward, but from a control map: int32 (N, size, size) heights in 1/64 m.
+
+        Args:
+            seed, x, y, size, lod: as for forward.
+            control: (N, cells, cells) metres; its first cell is 8 cells before that of the chunk's first pixel.
+            grain: as for detail.
         """
         steps = self.ground(seed, y >> 4, x >> 4, control.to(torch.float64), lod, grain).to(torch.int32)
         parts: list[Tensor] = []
@@ -207,14 +226,19 @@ class TerrainWorld(nn.Module):
 
     @torch.jit.export
     def cells(self, x: Tensor, y: Tensor, size: int, lod: int) -> int:
-        """How many control cells a side the chunks need, the margin of 8 on every side included."""
+        """The side of the control map that the chunks need, in cells, with the margin of 8 on every side."""
         first = int(torch.max(x & 15, y & 15).max()) >> lod
         return (((first + size) << lod) + 15) // 16 + 16
 
     def forward(self, seed: Tensor, x: Tensor, y: Tensor, size: int, lod: int, style: Tensor) -> Tensor:
-        """seed, x, y: int64 (N,); style int64 (N, 4) as for `control`; int32 (N, size, size) heights in 1/64 m.
+        """Chunks of the world: int32 (N, size, size) heights in 1/64 m.
 
-        (x, y) is a world pixel of 90 m; the chunk's first pixel, of 90 * 2^lod m, is the one that holds it.
+        Args:
+            seed: int64 (N,).
+            x, y: int64 (N,), a world pixel of 90 m. The chunk's first pixel, of 90 * 2^lod m, contains it.
+            size: the side of a chunk in its pixels.
+            lod: the level of detail.
+            style: int64 (N, 4), as for control.
         """
         control = self.control(seed, (y >> 4) - 8, (x >> 4) - 8, self.cells(x, y, size, lod), style)
         return self.window(seed, x, y, size, lod, control, None)

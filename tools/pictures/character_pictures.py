@@ -23,7 +23,7 @@ from pcg.characters.data.monsters import paint_shades, read_monsters
 from pcg.characters.data.outfits import CharacterData
 from pcg.characters.evaluation.metrics import nearest
 from pcg.characters.evaluation.samples import draw_fronts, draw_monsters, real_fronts, real_sheets, running, walk_sheets
-from pcg.characters.grading import on_ground
+from pcg.characters.losses import on_ground
 from runtime.content.characters.atlas import DIRECTIONS, FRAME_PX, FRAMES, SHEET_SHAPE
 from runtime.engine import Engine
 from runtime.registry import Registry

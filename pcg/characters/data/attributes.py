@@ -1,7 +1,7 @@
-"""What a designer names: attributes, their values, and the items that each value stands for.
+"""Attributes, their values, and the items of the layer data that each value stands for.
 
-An outfit has at most one item of every attribute. A value stands for the items whose names it lists, or begin with what
-it lists and `*`; docs/characters.md has the table in words.
+An outfit has at most one item of every attribute. A value lists names of items, or patterns (fnmatch) of names.
+docs/characters.md has the table in words.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 NONE = "none"  # the value of an attribute that has no item
 BODIES = ("male", "female", "teen", "child")
 
-# attribute -> value -> items. The order is that in which layers of equal depth are drawn.
+# attribute -> value -> items. Layers of equal depth are drawn in the order of their attributes.
 ATTRIBUTES: dict[str, dict[str, tuple[str, ...]]] = {
     "species": {
         "human": ("heads_human_child", "heads_human_female", "heads_human_female_small", "heads_human_male",
@@ -140,7 +140,7 @@ ATTRIBUTES: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def grouped(names: Iterable[str]) -> dict[str, dict[str, list[str]]]:
-    """ATTRIBUTES with the names of items in place of patterns; values and attributes without an item are left out."""
+    """ATTRIBUTES with the matching names in place of the patterns, without values and attributes that match none."""
     known = sorted(names)
     groups = {
         attribute: {

@@ -1,4 +1,4 @@
-"""All that can be worn, in rows: an item of an attribute each, which orders the networks' embeddings."""
+"""The catalogue: one row for each item of each attribute. The front's network has one embedding a row."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ OTHER_SEX = {"male": "female", "female": "_male"}  # in the names of heads
 
 @dataclass(frozen=True)
 class Catalogue:
-    """`rows`: (attribute, value, item) each, the rows of an attribute one after the other, "none" first where there is
-    such. Of the attribute "body" the items are the bodies. `fits` (rows, bodies): which body has which item.
+    """All items that can be worn.
+
+    `rows`: tuples (attribute, value, item). The rows of an attribute follow each other, and the row of the value "none"
+    is the first of them. The items of the attribute "body" are the bodies. `fits` (rows, bodies): whether the item is
+    drawn for the body.
     """
 
     rows: tuple[tuple[str, str, str], ...]
@@ -51,7 +54,7 @@ class Catalogue:
 
     @cached_property
     def never(self) -> NDArray[np.bool_]:
-        """(values, values): which are never worn together, by the rules or since nothing of the value fits the body."""
+        """(values, values): True for values that are never worn together: by a rule, or as no item fits the body."""
         out = np.zeros((len(self.values),) * 2, bool)
         for k, (attribute, value) in enumerate(self.values):
             if value == NONE:
@@ -67,14 +70,17 @@ class Catalogue:
         return out
 
     def partners(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """For each row of an outfit, the body's first, a random one of the same value that fits; often the same."""
+        """For each row of an outfit (the body's row first), a random row of the same value that fits the body."""
         body = BODIES.index(self.rows[rows[0]][2])
         choices = [self.fitting[self.value_of[row]][body] for row in rows]
         return np.array([c[int(rng.integers(len(c)))] if len(c) else row for c, row in zip(choices, rows, strict=True)])
 
 
 def catalogue(layers: Layers, without: Iterable[str] = ()) -> Catalogue:
-    """All that the layers have but for the items `without`. Heads fit bodies of their sex, where they have one."""
+    """The catalogue of the layers, without the items `without`.
+
+    A head that is drawn for one sex fits a body of the other only if the value has no other head for it.
+    """
     rows = [("body", body, body) for body in BODIES]
     fits = [[body == other for other in BODIES] for body in BODIES]
     for attribute, values in grouped(set(layers.items) - set(without)).items():

@@ -1,4 +1,4 @@
-"""Whose drawings the models learn from: for the card, and for the credits that go with every sheet."""
+"""The sources of the training data and their artists, for the model card and for the credits of every sheet."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ TILES = "Dungeon Crawl Stone Soup tiles"
 
 
 def describe_layers(folder: Path) -> dict[str, Any]:
-    """What data.json says of the layers: `sources` by licence, and `credits` as text, each artist group once.
+    """The layers' part of data.json: `sources`, one a licence, and `credits`, a text that names all artists.
 
     Raises:
         FileNotFoundError: the folder holds no lpc/CREDITS.csv.
     """
     path = folder / "lpc" / "CREDITS.csv"
     if not path.exists():
-        raise FileNotFoundError(f"{folder} holds no lpc/CREDITS.csv, without which the artists can't be named")
+        raise FileNotFoundError(f"{folder} holds no lpc/CREDITS.csv, which names the artists")
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     counts: dict[str, int] = {}
@@ -34,6 +34,6 @@ def describe_layers(folder: Path) -> dict[str, Any]:
 
 
 def describe_tiles(count: int) -> dict[str, Any]:
-    """The same of the monsters' tiles, which need no credit."""
+    """The same for the monsters' tiles; their licence needs no credit."""
     credits = f"{TILES} (CC0 1.0), by the artists of the game; see crawl-ref/CREDITS.txt in its repository.\n"
     return {"sources": [{"name": TILES, "licence": "CC0 1.0", "count": count, "unit": "tiles"}], "credits": credits}

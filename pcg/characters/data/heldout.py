@@ -1,4 +1,4 @@
-"""Which items are kept aside for validation: a tenth of the hair and of the torso, whole groups of near-duplicates."""
+"""The validation split: a tenth of the items for hair and torso, in whole groups of near-duplicates."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from runtime.content.characters.atlas import FRAME_PX
 
 ATTRIBUTES_KEPT = ("hair", "torso", "outer")
 SHARE = 0.1  # of an attribute's items
-OVERLAP = 0.85  # intersection over union of two silhouettes, standing, from which they are near-duplicates
+OVERLAP = 0.85  # two standing silhouettes with at least this intersection over union are near-duplicates
 
 
 def held_out(items: dict[str, Item]) -> frozenset[str]:
     """Names of the items that training must not see.
 
-    Groups are taken in the order of the SHA-256 of their first item's name, as long as no attribute's share is passed,
-    and every value, and of every attribute every body, keeps an item for training.
+    Groups are taken in the order of the SHA-256 of their first item's name. A group is skipped where the share of its
+    attribute would be exceeded, or where a value, or a body in an attribute, would keep no item for training.
     """
     kept: set[str] = set()
     for attribute, values in grouped(items).items():
@@ -39,7 +39,7 @@ def held_out(items: dict[str, Item]) -> frozenset[str]:
 
 
 def near_duplicates(items: Iterable[Item]) -> list[set[str]]:
-    """Groups of items that are linked by silhouettes which overlap on some body."""
+    """Groups of items whose silhouettes overlap on some body; the relation is made transitive."""
     shapes = {item.name: _silhouettes(item) for item in items}
     groups = [{name} for name in shapes]
     for a in shapes:
@@ -55,7 +55,7 @@ def near_duplicates(items: Iterable[Item]) -> list[set[str]]:
 
 
 def _silhouettes(item: Item) -> dict[str, NDArray[np.bool_]]:
-    """What an item covers of the four standing frames, for each body that it fits."""
+    """Masks of the four standing frames that an item covers, one for each body that it fits."""
     shapes: dict[str, NDArray[np.bool_]] = {}
     for sheet in item.sheets:
         covers = (sheet.counts() > 0)[sheet.pixels[:, :FRAME_PX]]

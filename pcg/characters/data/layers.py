@@ -1,8 +1,8 @@
-"""Reads the hand-drawn layers of the Universal LPC character generator, as the data folder packs them.
+"""Reads the hand-drawn layers of the Universal LPC character generator from the data folder.
 
 `lpc/NAME.npz` holds `idx` (sheets, 256, 576) palette indices of walk sheets, `pal` (n, 256, 4) palettes, and `entries`,
-JSON: each names an item's sheet, the palettes of its variants, its depth, the bodies that it fits and how it may be
-recoloured. `palettes.json` has the colour tables that recolouring swaps.
+a JSON list: each entry has an item's sheet, the palettes of its variants, its depth, the bodies that it fits and how it
+can be recoloured. `palettes.json` has the colour tables for recolouring.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from numpy.typing import NDArray
 FILES = (
     *("body", "head", "face", "hair", "torso", "legs", "feet", "arms"),
     *("waist", "neck", "hat", "back", "weapon", "shield"),
-)  # all but the shadow, whose alpha is partial
-# Wings that are nothing but partial alpha, a body for which there is no head, and what turns as it is carried: no one
-# front view tells how it lies in the other frames.
+)  # not the shadow: its alpha is partial
+# Wings of partial alpha, a body that has no head, and weapons that turn as they are carried: the front view does not
+# determine how they lie in the other frames.
 LEFT_OUT = (
     *("wings_dragonfly_transparent", "wings_pixie_transparent", "body_zombie"),
     *("weapon_magic_diamond", "weapon_magic_gnarled", "weapon_magic_loop", "weapon_magic_s", "weapon_magic_simple"),
     *("weapon_ranged_crossbow", "weapon_sword_glowsword", "weapon_sword_longsword", "weapon_sword_rapier"),
 )
-OPAQUE = 128  # alpha from which a pixel counts
+OPAQUE = 128  # a pixel of at least this alpha counts as opaque
 BASES = {
     "body": "ulpc.light",
     "hair": "ulpc.orange",
     "cloth": "ulpc.white",
     "metal": "ulpc.steel",
     "eye": "ulpc.blue",
-}  # the tables in which recolourable layers are drawn, where they don't say otherwise
+}  # the default table that a recolourable layer is drawn in
 
 Table = NDArray[np.uint8]  # (colours, 3), from dark to light
 
 
 @dataclass(frozen=True)
 class Recolour:
-    """Colours of a layer that stand for a material: `source` (n, 3) is replaced by a table of `material`.
+    """A recolouring: the colours `source` (n, 3) of a layer are replaced by those of a table of `material`.
 
-    `name` is that of the table in which the layer is drawn, or empty where its colours are in none.
+    `name`: of the table in which the layer is drawn; empty where no table has its colours.
     """
 
     material: str
@@ -52,7 +52,7 @@ class Recolour:
 
 @dataclass(frozen=True)
 class Sheet:
-    """One layer: palette indices (256, 576), a palette (256, 4) for each of the item's variants, its depth `z`."""
+    """One layer: `pixels` (256, 576) palette indices, `palettes` (variants, 256, 4), its depth `z` and its bodies."""
 
     bodies: frozenset[str]
     z: int
@@ -60,14 +60,14 @@ class Sheet:
     palettes: NDArray[np.uint8]
 
     def counts(self) -> NDArray[np.int64]:
-        """How many pixels each of the 256 palette indices has, 0 where it is transparent in most variants."""
+        """The number of pixels of each of the 256 palette indices; 0 if it is transparent in most variants."""
         counts = np.bincount(self.pixels.ravel(), minlength=256)
         return np.where((self.palettes[:, :, 3] >= OPAQUE).mean(0) >= 0.5, counts, 0)
 
 
 @dataclass(frozen=True)
 class Item:
-    """Something to wear, or a part of a body: its layers, for each body one or more."""
+    """Something to wear, or a part of a body; it has one or more layers for each body."""
 
     name: str
     kind: str
@@ -83,7 +83,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Layers:
-    """All items by name, and the colour tables: material, then name."""
+    """All items by name, and the colour tables by material and name."""
 
     items: dict[str, Item]
     tables: dict[str, dict[str, Table]]
@@ -93,7 +93,7 @@ def read_layers(folder: Path) -> Layers:
     """The layers of a data folder, which holds them in lpc/.
 
     Raises:
-        FileNotFoundError: a file is missing, naming it.
+        FileNotFoundError: a file is missing; the message names it.
     """
     root = folder / "lpc"
     if not (root / "palettes.json").exists():
@@ -110,7 +110,7 @@ def read_layers(folder: Path) -> Layers:
             if item not in LEFT_OUT:
                 items[item] = _item(item, parts, sheets, palettes, named)
     tables: dict[str, dict[str, Table]] = {}
-    for material in BASES:  # where both sets have a name, the first one's colours count
+    for material in BASES:  # where both sets have a name, the colours of ulpc are used
         tables[material] = named.get(f"{material}.lpcr", {}) | named[f"{material}.ulpc"]
     return Layers(items, tables)
 

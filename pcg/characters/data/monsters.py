@@ -1,7 +1,7 @@
-"""Training data for monsters: 32x32 tiles of a roguelike as shades, with a palette each, by kind.
+"""Training data for monsters: 32x32 tiles of a roguelike, each as shades and a palette, by kind.
 
-A tile is drawn in at most fifteen of its colours. Sorted by luminance they are its palette, and a pixel's shade is the
-place of its colour there: 1 the darkest, 15 the lightest, 0 transparent. A tile with fewer colours spreads them.
+A tile is reduced to at most fifteen colours. Sorted by luminance they are its palette. A pixel's shade is the index of
+its colour there: 1 is the darkest, 15 the lightest, 0 transparent. The colours of a tile with fewer are spread out.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from runtime.content.characters.palettes import colours_of, crisp, reduce_colour
 
 SIZE, COLOURS = 32, 15
 LUMINANCE = (299, 587, 114)
-HELD_OUT = 10  # one group in so many is kept for validation
+HELD_OUT = 10  # one group in ten is kept for validation
 
-# What a designer would call the categories of the tiles; those not here are orbs, plants, statues and mixed things.
+# Kind -> categories of the tiles. Categories not listed are orbs, plants, statues and various objects.
 KINDS: dict[str, tuple[str, ...]] = {
     "animal": ("animal", "aquatic"),
     "humanoid": ("humanoid", "demihumanoid", "unique", "holy"),
@@ -30,7 +30,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "horror": ("aberration", "abyssal"),
 }
 NO_CREATURES = ("egg", "phased", "wyrmhole", "tome", "weaponless", "staveless", "spearless", "scytheless", "water")
-# of the names of tiles that show an egg, a fading, a hole, or another tile again without what it held or in water
+# A tile with such a word in its name shows an egg, a fading creature or a hole, or repeats another tile.
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Monsters:
 
 
 def read_monsters(folder: Path) -> tuple[Monsters, Monsters]:
-    """Monsters to train on, and those held out: a tenth of the groups of near-duplicates, by the SHA-256 of their name.
+    """Monsters for training and for validation: a tenth of the groups of near-duplicates, by the SHA-256 of their name.
 
     Raises:
         FileNotFoundError: the folder holds no dcss/monsters32.npz.

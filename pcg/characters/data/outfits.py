@@ -1,8 +1,8 @@
-"""Training data for characters: random outfits as slots and shades with their ramps, beside the sheets as drawn.
+"""Training data for characters: random outfits as slots, shades and ramps; and the sheets as the layers draw them.
 
 data = CharacterData(Path("characters"))
 character = data.draw(np.random.default_rng(0))
-paint(character.slots, character.shades, character.ramps)  # (4, 9, 64, 64, 4), as drawn but for rare colours
+paint(character.slots, character.shades, character.ramps)  # (4, 9, 64, 64, 4); rare colours may differ from the drawing
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Character:
 
 
 class CharacterData:
-    """The layers of a data folder, what is held out of them, and wardrobes for training and for validation."""
+    """The layers of a data folder, the held-out items, and wardrobes for training and for validation."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises FileNotFoundError where the folder lacks a file."""
+        """Raises FileNotFoundError when a file is missing in the folder."""
         self.layers = read_layers(folder)
         self.held_out = held_out(self.layers.items)
         self.training = Wardrobe(self.layers, without=self.held_out)
@@ -50,11 +50,11 @@ class CharacterData:
 
     @cached_property
     def parts(self) -> dict[str, Parts]:
-        """Every item taken apart."""
+        """The parts of every item; see take_apart."""
         return {name: take_apart(item, self.layers.tables) for name, item in self.layers.items.items()}
 
     def compose(self, outfit: Outfit) -> Character:
-        """A whole sheet of an outfit."""
+        """The whole sheet of an outfit."""
         codes = to_frames(self._compose(outfit, slice(None), slice(None)))
         return Character(outfit, *split_codes(codes), self.ramps(outfit))
 
@@ -68,7 +68,7 @@ class CharacterData:
         return self._compose(outfit, rows, columns)
 
     def ramps(self, outfit: Outfit) -> NDArray[np.uint8]:
-        """The colours of an outfit, (slots, 8, 3); shades that no item has lie between their neighbours."""
+        """The colours of an outfit, (slots, 8, 3); shades that no item has are interpolated."""
         ramps, known = np.zeros((len(SLOTS), SHADES, 3), np.uint8), np.zeros((len(SLOTS), SHADES), bool)
         tables = self.layers.tables
         for worn in outfit.worn.values():
@@ -82,7 +82,7 @@ class CharacterData:
         return complete(ramps, known)
 
     def drawn(self, outfit: Outfit) -> NDArray[np.uint8]:
-        """The sheet in the colours of the layers, RGBA (4, 9, 64, 64, 4): what `paint` has to give back."""
+        """The sheet in the colours of the layers, RGBA (4, 9, 64, 64, 4): the reference for `paint`."""
         out = np.zeros(SHEET_SHAPE, np.uint8)
         for item, sheet in self._layers(outfit):
             worn = next(w for w in outfit.worn.values() if w.item == item.name)
@@ -109,7 +109,7 @@ class CharacterData:
         return out
 
     def _codes(self, name: str, number: int) -> NDArray[np.uint16]:
-        """One layer as slot * 8 + shade, (256, 576); kept, since every character shares it."""
+        """One layer as slot * 8 + shade, (256, 576); cached, since all characters share it."""
         key = (name, number)
         if key not in self._made:
             self._made[key] = self.parts[name].codes[number][self.layers.items[name].sheets[number].pixels]

@@ -1,8 +1,8 @@
-"""Takes an item's palettes apart: which slot and shade each colour is, and the ramps that paint it again.
+"""Splits an item's palettes: the slot and shade of each colour, and the ramps that paint the item again.
 
-A colour that recolouring replaces has the shade of its place in the material's table, so that shade 3 of a red shirt is
-shade 3 of a green one. Items that come in ready-made variants use the same tables under the hood, which is found out
-from the variants' names. What is in no table is a trim if it stays the same in every variant, and otherwise goes
+A colour that recolouring replaces gets its shade from its place in the material's table, so shade 3 of a red shirt is
+shade 3 of a green one. Items that come in ready-made variants use the same tables, which are found by the variants'
+names. A colour that is in no table belongs to the trim if it is the same in every variant; otherwise it gets a shade
 between the main ramp's colours by its luminance.
 """
 
@@ -17,7 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from pcg.characters.data.layers import Item, Recolour, Table
 from pcg.characters.data.slots import SHADES, SLOTS, TABLE_SHADES, spread
 
-TRIMMED_KINDS = {  # the kinds of items that draw a slot and its trim; what meets in one material shares its slot
+TRIMMED_KINDS = {  # slot -> the kinds of items that draw it and its trim
     "hair": ("hair", "beard", "mustache", "eyebrows", "ponytail", "updo"),
     "glasses": ("facial_eyes",),
     "torso": ("clothes", "dress"),
@@ -41,17 +41,17 @@ KIND_SLOTS: dict[str, tuple[str, ...]] = {
     **{kind: (slot, f"{slot} trim") for slot, kinds in TRIMMED_KINDS.items() for kind in kinds},
 }
 LUMINANCE = np.array([0.299, 0.587, 0.114])
-NEAR = 1  # difference of channels up to which colours are the same, as the generator that the layers come from has it
-ALIKE = 16  # and up to which a colour of no table goes with one that has a place
-DARK = 48.0  # luminance below which every colour is an outline
-CONSTANT = 8  # spread of a channel over the variants, up to which a colour stays the same
-MANY = 4  # variants that it takes to tell what stays the same
-AGREEING = 0.7  # of the variants that must have a colour in one place of their tables
+NEAR = 1  # colours whose channels differ by no more are the same, as in the LPC generator
+ALIKE = 16  # a colour of no table joins a placed one up to this difference
+DARK = 48.0  # a colour below this luminance belongs to the outline
+CONSTANT = 8  # a colour is constant if no channel varies by more over the variants
+MANY = 4  # an item with at least so many variants shows which colours are constant
+AGREEING = 0.7  # share of the variants that must have a colour at one place of their tables
 
 
 @dataclass(frozen=True)
 class Parts:
-    """An item's form: for each sheet a code for each palette index, and its ramps.
+    """An item's form and colours: for each sheet the code of each palette index, and the item's ramps.
 
     `codes`: (256,) uint16 a sheet, slot * 8 + shade, 0 where it is transparent. `ramps` uint8 (variants, slots of the
     item, 8, 3) and `known` (slots of the item, 8): the colours as drawn, the unknown shades zero.
@@ -73,14 +73,14 @@ def item_slots(item: Item) -> tuple[str, ...]:
 
 
 def take_apart(item: Item, tables: dict[str, dict[str, Table]]) -> Parts:
-    """Slots and shades of all colours of an item. Its sheets share them, so all of its layers are painted alike."""
+    """Find slot and shade of all colours of an item. All sheets of the item share them."""
     names = item_slots(item)
     colours, pixels, where = _colours(item)
     places = _anchors(item, colours, tables)
     places = _place_others(colours, pixels, places, len(names))
     ramps = np.zeros((len(item.variants), len(names), SHADES, 3), np.uint8)
     known = np.zeros((len(names), SHADES), bool)
-    for k in np.argsort(pixels):  # the most frequent last, so that it stays
+    for k in np.argsort(pixels):  # the most frequent colour last: it overwrites the others
         ramp, shade = places[k]
         ramps[:, ramp, shade] = colours[k]
         known[ramp, shade] = True
@@ -95,7 +95,7 @@ def take_apart(item: Item, tables: dict[str, dict[str, Table]]) -> Parts:
 
 
 def _colours(item: Item) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[dict[int, int]]]:
-    """All colours of an item (n, variants, 3), how many pixels each has, and each sheet's palette indices to them."""
+    """All colours of an item (n, variants, 3), their numbers of pixels, and for each sheet palette index -> colour."""
     found: dict[bytes, int] = {}
     colours: list[NDArray[np.uint8]] = []
     pixels: list[int] = []
@@ -115,7 +115,7 @@ def _colours(item: Item) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[dic
 
 
 def _near(colours: NDArray[np.uint8], table: Table) -> NDArray[np.bool_]:
-    """(n, 3) and (m, 3) to (n, m): which are the same."""
+    """Colours (n, 3) and (m, 3) to (n, m): whether two are the same; see NEAR."""
     return (np.abs(colours[:, None].astype(int) - table).max(2) <= NEAR).astype(bool)
 
 
@@ -144,7 +144,7 @@ def _anchors(item: Item, colours: NDArray[np.uint8], tables: dict[str, dict[str,
 
 
 def table_shades(recolour: Recolour) -> tuple[int, ...]:
-    """The shades of a material's colours: those of a table of six, or spread over the ramp where it has fewer."""
+    """The shades of the colours of a material's table."""
     if recolour.material == "eye":
         return (0, 2, 4)  # dark, iris, light; the white of the eye is 7
     return TABLE_SHADES
@@ -153,7 +153,7 @@ def table_shades(recolour: Recolour) -> tuple[int, ...]:
 def _place_others(
     colours: NDArray[np.uint8], pixels: NDArray[np.int64], anchors: dict[int, tuple[int, int]], ramps: int
 ) -> dict[int, tuple[int, int]]:
-    """(ramp, shade) of every colour: the anchors', and the rest beside them or in the trim."""
+    """(ramp, shade) of every colour: the anchors keep theirs, the others get one in the main ramp or in the trim."""
     places = dict(anchors)
     for k in range(len(colours)):
         if k not in anchors and (j := _alike(k, colours, anchors)) is not None:
@@ -171,7 +171,7 @@ def _place_others(
 
 
 def _alike(k: int, colours: NDArray[np.uint8], anchors: dict[int, tuple[int, int]]) -> int | None:
-    """The anchor that a colour can't be told from; any two outlines count as such."""
+    """The anchor that a colour is almost equal to, if any; two outline colours always count as equal."""
     distance = np.abs(colours.astype(int) - colours[k]).max(2).mean(1)
     dark = (colours @ LUMINANCE).max(1) < DARK
     for j in sorted(anchors, key=lambda j: distance[j]):
@@ -181,7 +181,7 @@ def _alike(k: int, colours: NDArray[np.uint8], anchors: dict[int, tuple[int, int
 
 
 def _trims(colours: NDArray[np.uint8], left: list[int], taken: int, ramps: int) -> set[int]:
-    """Which of the colours that have no place belong to the trim; `taken` shades of the main ramp have theirs."""
+    """The colours of those `left` that belong to the trim; `taken`: how many shades of the main ramp are in use."""
     if ramps == 1 or not left:
         return set()
     trims: set[int] = set()
@@ -195,7 +195,7 @@ def _trims(colours: NDArray[np.uint8], left: list[int], taken: int, ramps: int) 
 
 
 def _second_hue(mean: NDArray[np.float64], left: list[int]) -> set[int]:
-    """The smaller of two groups of colours by hue (2-means of the opponent colours, from the two furthest apart)."""
+    """The smaller of two clusters by hue: 2-means on opponent colours, started from the two that are furthest apart."""
     r, g, b = mean[left].T
     hue = np.stack([r - g, (r + g) / 2 - b], 1)
     distance = np.linalg.norm(hue[:, None] - hue, axis=2)
@@ -210,9 +210,9 @@ def _second_hue(mean: NDArray[np.float64], left: list[int]) -> set[int]:
 def _join_nearest(
     colours: NDArray[np.uint8], pixels: NDArray[np.int64], group: list[int], kept: list[int], free: int
 ) -> dict[int, int]:
-    """Joins colours of a group with each other or with those kept, the rarest and nearest first, until `free` are left.
+    """Merge colours of a group, with each other or with the colours `kept`, until at most `free` are left.
 
-    Gives for each colour of the group the one that stands for it.
+    The rarest and nearest colours are merged first. Returns for each colour of the group the one that replaces it.
     """
     stands, standing = {k: k for k in group}, list(group)
     flat = colours.reshape(len(colours), -1).astype(int)
@@ -225,7 +225,7 @@ def _join_nearest(
 
 
 def _shades_between(colours: NDArray[np.uint8], group: set[int], taken: dict[int, int]) -> dict[int, int]:
-    """Free shades for a group of colours, as near as may be to where their luminance lies among those taken."""
+    """Assign free shades to a group of colours, near the place of their luminance among the shades in use."""
     light = colours.mean(1) @ LUMINANCE
     order = sorted(group, key=lambda k: light[k])
     if not taken:
@@ -241,7 +241,7 @@ def _shades_between(colours: NDArray[np.uint8], group: set[int], taken: dict[int
 
 
 def ramp_of(recolour: Recolour, table: Table) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """A material's table as a ramp (8, 3) and which of its shades it gives."""
+    """The ramp (8, 3) of a material's table, and which shades the table gives."""
     ramp, known = np.zeros((SHADES, 3), np.uint8), np.zeros(SHADES, bool)
     shades = list(table_shades(recolour))[: len(table)]
     ramp[shades], known[shades] = table[: len(shades)], True
@@ -251,7 +251,7 @@ def ramp_of(recolour: Recolour, table: Table) -> tuple[NDArray[np.uint8], NDArra
 def paint_parts(
     parts: Parts, item: Item, variant: int, chosen: dict[str, Table]
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Ramps (slots of the item, 8, 3) of a variant, recoloured by `chosen` tables of materials; and which are known."""
+    """Ramps (slots of the item, 8, 3) of a variant, recoloured by the `chosen` tables; and which shades are known."""
     ramps, known = parts.ramps[variant].copy(), parts.known.copy()
     for ramp, recolour in enumerate(item.recolours):
         if recolour.material in chosen:

@@ -1,19 +1,19 @@
-"""What is worn how often and what goes together: the rules by which random characters dress.
+"""The rules for random outfits: how often something is worn, and what is never worn together.
 
-Shares are chosen for training and for variety, not drawn from life: values of an attribute come equally often, skin
-tones of people too, and what is worn doesn't depend on the skin. Attributes are decided in the order of ORDER, each
-knowing those before it.
+The shares are chosen for training and variety; they are no statistics of real people. All values of an attribute are
+equally likely, as are the skin tones of people, and what is worn does not depend on the skin. Attributes are drawn in
+the order of ORDER; each can depend on those before it.
 """
 
 from __future__ import annotations
 
-PEOPLE = ("human", "elder", "vampire")  # who can have the hair, ears and beards that are drawn for people
+PEOPLE = ("human", "elder", "vampire")  # species that can have human hair, ears and beards
 OTHERS = (
     *("orc", "goblin", "troll", "lizard", "alien", "stitched", "skeleton", "boar", "minotaur"),
     *("mouse", "rat", "rabbit", "pig", "sheep"),
 )
 BODY_SHARES = {"male": 0.37, "female": 0.37, "teen": 0.16, "child": 0.10}
-SPECIES_SHARES = {"human": 0.58, "elder": 0.12}  # the others share the rest equally
+SPECIES_SHARES = {"human": 0.58, "elder": 0.12}  # the other species share the rest equally
 
 # Share of the characters that have something of an attribute.
 SHARES = {
@@ -37,7 +37,7 @@ GIVEN: tuple[tuple[str, str, tuple[str, ...], float], ...] = (
     ("tail", "ears", ("furry",), 0.7),
 )
 
-# (attribute, its values or () for all, other attribute, its values): what is never worn together.
+# (attribute, its values or () for all, other attribute, its values): never worn together.
 NEVER: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
     *((attribute, (), "species", OTHERS) for attribute in ("brows", "nose", "wrinkles", "beard", "ears", "horns")),
     ("eyewear", (), "species", OTHERS),
@@ -53,12 +53,12 @@ NEVER: tuple[tuple[str, tuple[str, ...], str, tuple[str, ...]], ...] = (
 SKINS = ("light", "amber", "olive", "taupe", "bronze", "brown", "black")  # of people
 FURS = ("fur_black", "fur_brown", "fur_copper", "fur_gold", "fur_grey", "fur_tan", "fur_white")
 HIDES = ("green", "bright_green", "dark_green", "pale_green", "blue", "lavender")
-OTHER_SKIN = 0.4  # share of the other species that don't have the colour they are drawn in
+OTHER_SKIN = 0.4  # share of the other species that have another colour than their drawing
 GREYS = ("gray", "white", "ash", "platinum", "silver")  # hair of elders
 
 
 def skins(species: str, own: str) -> tuple[str, ...]:
-    """The skin colours of a species whose head is drawn in the colour `own`, each as likely as it occurs.
+    """The skin colours of a species whose head is drawn in the colour `own`; a likelier colour is listed several times.
 
     >>> skins("human", "light")[:2]
     ('light', 'amber')

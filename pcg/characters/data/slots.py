@@ -1,8 +1,8 @@
-"""Form apart from colour: what a pixel is part of (its slot), and how light it is there (its shade).
+"""Slots and shades: the slot says which part of the character a pixel belongs to, the shade how light it is.
 
 A slot has one ramp of eight colours, from the dark outline to the highlight. A sheet is painted by looking up
-ramps[slot, shade], so it is crisp whatever drew it, and recolouring it changes no pixel's form. Parts of two colours
-(a coat with gilt edges) have a slot for their trim.
+ramps[slot, shade], so it has no blurred pixels, and recolouring changes no shape. Parts of two colours (a coat with
+gilt edges) have a second slot for their trim.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHADES = 8
-TABLE_SHADES = (0, 1, 3, 4, 6, 7)  # where the six colours of a material's table lie; 2 and 5 are left for more
+TABLE_SHADES = (0, 1, 3, 4, 6, 7)  # shades of the six colours of a material's table; 2 and 5 stay free
 TRIMMED = (
     *("hair", "glasses", "torso", "outer", "shoulders", "waist", "legs", "feet", "hat", "neck", "back"),
     *("weapon", "shield"),
@@ -24,7 +24,7 @@ BACKGROUND = SLOTS.index("background")
 
 
 def paint(slots: NDArray[np.uint8], shades: NDArray[np.uint8], ramps: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Slots and shades of one shape (...) with ramps (slots, 8, 3), to RGBA (..., 4); the background is transparent."""
+    """Slots and shades (...) and ramps (slots, 8, 3) to RGBA (..., 4); the background is transparent."""
     out = np.zeros((*slots.shape, 4), np.uint8)
     out[..., :3] = ramps[slots, shades]
     out[..., 3] = 255
@@ -33,9 +33,9 @@ def paint(slots: NDArray[np.uint8], shades: NDArray[np.uint8], ramps: NDArray[np
 
 
 def complete(ramps: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Ramps (n, 8, 3) with the shades that are not `known` (n, 8) put between their neighbours, or equal to the last.
+    """Ramps (n, 8, 3) with the shades that are not `known` (n, 8) interpolated; beyond the known ones, repeated.
 
-    A ramp of which nothing is known stays as it is.
+    A ramp without any known shade stays as it is.
     """
     out = ramps.copy()
     steps = np.arange(SHADES)
@@ -47,7 +47,7 @@ def complete(ramps: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.u
 
 
 def spread(count: int) -> list[int]:
-    """Shades for `count` colours in order of luminance, from the outline to the highlight.
+    """Evenly spread shades for `count` colours in order of luminance.
 
     >>> spread(3)
     [0, 4, 7]

@@ -1,8 +1,8 @@
 """Training data for walks: a front as palette indices, and frames of the same character as indices of that palette.
 
-A drawing has no slots, so neither has the front here: only the colours it is drawn in. A colour that the front does not
-show (the inside of a cape) becomes the nearest that it does. Colours, position and the number of colours vary more than
-the layers' do, since a drawing may come from anywhere.
+A user's drawing has no slots, so the front here has only colours. A colour that the front does not show (the inside of
+a cape) is replaced by the nearest one of the front. Colours, position and the number of colours are augmented, since a
+drawing may come from anywhere.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from runtime.content.characters.atlas import DIRECTIONS, FRAME_PX, FRAMES
 from runtime.content.characters.palettes import colours_of, distances, reduce_colours
 
 WALKING = FRAMES - 1
-SWAPPED = 0.5  # share of characters whose red, green and blue change places
-SIMPLER = 0.25  # share that is drawn in fewer colours
-FEWEST, MOST = 8, 32  # colours of those
-SHIFTED = 0.3  # share that does not stand where the layers do
+SWAPPED = 0.5  # share of characters whose channels red, green and blue are permuted
+SIMPLER = 0.25  # share of characters that are reduced to fewer colours
+FEWEST, MOST = 8, 32  # numbers of colours of those
+SHIFTED = 0.3  # share of characters that are shifted
 SHIFT_PX = 4
-SIDES = 1.5  # times as often as up and down is each side drawn: least of it is a copy of the front
+SIDES = 1.5  # weight of left and right, with 1 for up and down: side views have the least in common with the front
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Walk:
 
 
 def draw_steps(pairs: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Frame numbers (2 pairs,): each pair two steps of the walk that follow each other, or standing and the first."""
+    """Frame numbers (2 pairs,); a pair is two successive steps, or the standing frame and the first step."""
     weights = np.array([SIDES if direction in ("left", "right") else 1.0 for direction in DIRECTIONS])
     rows = rng.choice(len(DIRECTIONS), pairs, p=weights / weights.sum())
     steps = rng.integers(FRAMES, size=pairs)
@@ -50,7 +50,7 @@ def draw_steps(pairs: int, rng: np.random.Generator) -> NDArray[np.int64]:
 
 
 def draw_walk(data: CharacterData, outfit: Outfit, frames: NDArray[np.int64], rng: np.random.Generator) -> Walk:
-    """The front of an outfit and some of its frames."""
+    """The front of an outfit and some of its frames, augmented at random."""
     places = [FRONT, *(divmod(int(frame), FRAMES) for frame in frames)]
     codes = np.stack([data.compose_frame(outfit, *place) for place in places])
     colours = data.ramps(outfit).reshape(-1, 3)[: codes.max() + 1]
@@ -63,7 +63,7 @@ def draw_walk(data: CharacterData, outfit: Outfit, frames: NDArray[np.int64], rn
 
 
 def _shift(codes: NDArray[np.uint16], down: int, right: int) -> NDArray[np.uint16]:
-    """(frames, 64, 64) moved, with background where nothing comes in."""
+    """(frames, 64, 64) shifted; the free border is background."""
     padded = np.pad(codes, ((0, 0), (SHIFT_PX, SHIFT_PX), (SHIFT_PX, SHIFT_PX)))
     top, left = SHIFT_PX - down, SHIFT_PX - right
     return padded[:, top : top + FRAME_PX, left : left + FRAME_PX]

@@ -1,4 +1,4 @@
-"""Dresses random characters by the rules: what each wears, in which variant and colours."""
+"""Draws random outfits by the rules: items, variants and colours."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from pcg.characters.data import rules
 from pcg.characters.data.attributes import BODIES, NONE
 from pcg.characters.data.catalogue import catalogue
 from pcg.characters.data.layers import Item, Layers
-from pcg.characters.data.ramps import item_slots
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Worn:
-    """One item in one of its variants; `colours` names a table for each material that it may be recoloured in."""
+    """One item in one of its variants; `colours`: the name of a table for each material that can be recoloured."""
 
     item: str
     variant: str
@@ -29,9 +28,9 @@ class Worn:
 
 @dataclass(frozen=True)
 class Outfit:
-    """A character: its body and what it wears, by attribute; `rows`: the same in numbers of the wardrobe's catalogue.
+    """A character: its body, and the items that it wears by attribute; `rows`: the same as rows of the catalogue.
 
-    "body" is one of the attributes; one that is not worn is missing.
+    "body" is one of the attributes. An attribute of which nothing is worn is not in `worn`.
     """
 
     body: str
@@ -40,7 +39,7 @@ class Outfit:
 
 
 class Wardrobe:
-    """Draws outfits from a choice of items."""
+    """Draws outfits from the items of a catalogue."""
 
     def __init__(self, layers: Layers, without: Iterable[str] = (), prefer: Iterable[str] = ()) -> None:
         """`without`: names that are never worn; `prefer`: names that are worn wherever one fits the body."""
@@ -112,20 +111,8 @@ class Wardrobe:
         return Outfit(body, worn, tuple(int(row) for row in rows))
 
     def labels(self, outfit: Outfit) -> dict[str, str]:
-        """What a designer would call an outfit: the value of every attribute, "none" where nothing is worn."""
+        """The value of every attribute of an outfit, "none" where nothing is worn."""
         return {attribute: value for attribute, value, _ in (self.catalogue.rows[row] for row in outfit.rows)}
-
-    def colour_labels(self, outfit: Outfit) -> dict[str, str]:
-        """The name of each main slot's colour: a table's, or the variant's of what comes ready-made."""
-        names: dict[str, str] = {}
-        for worn in outfit.worn.values():
-            item = self.layers.items[worn.item]
-            for slot, recolour in zip(item_slots(item), item.recolours, strict=False):
-                if recolour.material in worn.colours:
-                    names.setdefault(slot, worn.colours[recolour.material])
-            if not item.recolours:
-                names.setdefault(item_slots(item)[0], worn.variant)
-        return names
 
     def _species_shares(self, values: list[int]) -> NDArray[np.float64]:
         names = [self.catalogue.values[k][1] for k in values]
@@ -133,7 +120,7 @@ class Wardrobe:
         return np.array([rules.SPECIES_SHARES.get(name, rest) for name in names])
 
     def _dress(self, item: Item, chosen: dict[str, str], rng: np.random.Generator) -> Worn:
-        """A variant of an item and a table for each of its materials; the same one for all of the hair and the skin."""
+        """A random variant of an item, and a table for each of its materials: the `chosen` one where there is one."""
         colours = {
             r.material: chosen.get(r.material) or _pick(list(self.layers.tables[r.material]), rng)
             for r in item.recolours
@@ -142,7 +129,7 @@ class Wardrobe:
 
 
 def _pick(among: Sequence[T], rng: np.random.Generator) -> T:
-    """One of them; a fifth of the time that `rng.choice` takes."""
+    """A random element; five times as fast as `rng.choice`."""
     return among[int(rng.integers(len(among)))]
 
 

@@ -1,6 +1,6 @@
-"""Networks that judge sprites: one that learns from real ones what they show, one that tells generated from real.
+"""Critics of sprites: a classifier of attributes, and a two-sample test of generated against real sprites.
 
-What the first has learned to see serves as features for FID (Heusel et al. 2017) and KID (Binkowski et al. 2018).
+The classifier's features are those of FID (Heusel et al. 2017) and KID (Binkowski et al. 2018).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pcg.learning.critic import rank_auc, seeded, small_cnn
 
 Pictures = NDArray[np.uint8]
 
-BATCH, TRAINED_STEPS, TOLD_STEPS = 64, 1200, 300
+BATCH, TRAINED_STEPS, TWO_SAMPLE_STEPS = 64, 1200, 300
 FEATURES = 128
 KID_SUBSETS = 50
 
@@ -29,7 +29,7 @@ def to_tensor(pictures: Pictures) -> Tensor:
 
 
 class Critic:
-    """A network that names what pictures show: one of several values for each of several questions."""
+    """A classifier: it gives each of several questions about a picture one of several answers."""
 
     def __init__(
         self,
@@ -40,9 +40,14 @@ class Critic:
         mirrored: bool = False,
         steps: int = TRAINED_STEPS,
     ) -> None:
-        """Trained on pictures (N, S, S, 4) with answers (N, questions), each below its number of `choices`.
+        """Train the classifier.
 
-        `mirrored`: pictures are as good the other way round.
+        Args:
+            pictures: (N, S, S, 4).
+            answers: (N, questions), each below its number of choices.
+            choices: the number of possible answers of each question.
+            mirrored: also train on mirrored pictures.
+            steps: of the optimiser.
         """
         self.choices = list(choices)
         side = pictures.shape[1] // 16
@@ -71,12 +76,12 @@ class Critic:
         self.body.eval()
 
     def features(self, pictures: Pictures) -> Tensor:
-        """(N, FEATURES)."""
+        """The features of pictures, (N, FEATURES)."""
         with torch.no_grad():
             return torch.cat([self.body(to_tensor(part)) for part in _parts(pictures)])
 
     def answers(self, pictures: Pictures) -> NDArray[np.int64]:
-        """Its answers, (N, questions)."""
+        """The likeliest answers, (N, questions)."""
         with torch.no_grad():
             logits = self.answer(self.features(pictures)).split(self.choices, 1)
             return torch.stack([given.argmax(1) for given in logits], 1).numpy()
@@ -87,7 +92,7 @@ def _parts(pictures: Pictures) -> list[Pictures]:
 
 
 class _Given(nn.Module):
-    """Features that are known already, in the place of a network that finds them."""
+    """The identity, in place of torchmetrics' feature network: the features are computed before."""
 
     num_features = FEATURES
 
@@ -106,11 +111,11 @@ def fid(real: Tensor, other: Tensor) -> float:
 
 
 def kid(real: Tensor, other: Tensor) -> float:
-    """Kernel distance between two sets of features, times a thousand: the mean over random subsets of half of them."""
+    """Kernel distance of two sets of features, times 1000: the mean over random subsets of half the size."""
     from torchmetrics.image.kid import KernelInceptionDistance
 
     with warnings.catch_warnings(), torch.random.fork_rng():
-        warnings.simplefilter("ignore", UserWarning)  # that it keeps all features, which is what is wanted
+        warnings.simplefilter("ignore", UserWarning)  # that it stores all features
         torch.manual_seed(0)  # of the subsets
         size = max(2, min(len(real), len(other)) // 2)
         distance = KernelInceptionDistance(_Given(), subsets=KID_SUBSETS, subset_size=size)
@@ -119,25 +124,31 @@ def kid(real: Tensor, other: Tensor) -> float:
         return 1000 * float(distance.compute()[0])
 
 
-def told_apart(real: Pictures, other: Pictures, groups: int, seed: int, steps: int = TOLD_STEPS) -> float:
-    """The AUC of a fresh small CNN that learns to tell two sets of pictures (N, S, S, 4) apart: 0.5 not at all.
+def two_sample_auc(real: Pictures, other: Pictures, groups: int, seed: int, steps: int = TWO_SAMPLE_STEPS) -> float:
+    """A classifier two-sample test (Lopez-Paz and Oquab 2017): a small CNN is trained to tell two sets apart.
 
-    A classifier two-sample test (Lopez-Paz and Oquab 2017): it learns on two thirds of the groups and is judged on the
-    others. Both sets hold so many groups of as many pictures, one after the other; group k of both keeps to a side.
+    Args:
+        real, other: pictures (N, S, S, 4), in groups of equal size that follow each other.
+        groups: the number of groups. Two thirds are for training; group k of both sets is in the same split.
+        seed: of the weights, the split and the batches.
+        steps: of the optimiser.
+
+    Returns:
+        The AUC on the other groups: 0.5 if the CNN can't tell the sets apart, 1 if it always can.
     """
     rng = np.random.default_rng(seed)
     order = rng.permutation(groups)
-    taught, judged = order[: groups * 2 // 3], order[groups * 2 // 3 :]
+    trained, tested = order[: groups * 2 // 3], order[groups * 2 // 3 :]
     sets = [to_tensor(p).unflatten(0, (groups, -1)) for p in (real, other)]
     network = small_cnn(4, seed)
     optimiser = torch.optim.AdamW(network.parameters(), 1e-3, weight_decay=1e-2)
     target = torch.tensor([1.0, 0.0]).repeat_interleave(BATCH // 2)
     for _ in range(steps):
-        chosen = rng.choice(taught, BATCH // 2), rng.integers(0, sets[0].shape[1], BATCH // 2)
+        chosen = rng.choice(trained, BATCH // 2), rng.integers(0, sets[0].shape[1], BATCH // 2)
         logits = network(torch.cat([pictures[chosen] for pictures in sets]))[:, 0]
         optimiser.zero_grad()
         F.binary_cross_entropy_with_logits(logits, target).backward()
         optimiser.step()
     with torch.no_grad():
-        a, b = (network(pictures[judged].flatten(0, 1)).numpy() for pictures in sets)
+        a, b = (network(pictures[tested].flatten(0, 1)).numpy() for pictures in sets)
     return rank_auc(a, b)

@@ -1,4 +1,4 @@
-"""What comes out when nothing is asked for: who, and how what they carry depends on it, beside the training mix."""
+"""Fairness: shares of groups among characters without wishes, and how equipment depends on the group."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from runtime.card import Quality
 Person = dict[str, str]  # attributes and colours by name
 GROUPS = ("body", "species", "skin_colour")
 EQUIPMENT = ("weapon", "shield", "outer", "hat")
-FEWEST = 30  # people of a group, from which its share of something is looked at
-PEOPLE = ("human", "elder")  # whose skins are people's
+FEWEST = 30  # a group with fewer people is not compared
+PEOPLE = ("human", "elder")  # species with human skin colours
 NONE = "none"
 
 
 def training_people(data: CharacterData, count: int) -> list[Person]:
-    """Who the training data shows."""
+    """Attributes and skin colours of `count` random outfits of the training data."""
     rng = np.random.default_rng(1)
     people = []
     for _ in range(count):
@@ -30,7 +30,7 @@ def training_people(data: CharacterData, count: int) -> list[Person]:
 
 
 def fairness(made: Sequence[Person], trained: Sequence[Person]) -> list[Quality]:
-    """Shares of bodies, species and people's skins; then the worst ratio, and how equipment depends on the group."""
+    """Shares of bodies, species and human skins; the smallest ratio to training; dependence of equipment on groups."""
     against = f"the training mix; {len(made)} characters of whom nothing was wished"
     rows, ratios = [], []
     for group in GROUPS:
@@ -54,13 +54,13 @@ def _of(people: Sequence[Person], group: str) -> list[Person]:
 
 
 def shares(people: Sequence[Person], group: str) -> dict[str, float]:
-    """The share of each value; of skins, among people."""
+    """The share of each value of `group`; of skin colours, among humans."""
     those = _of(people, group)
     return {name: count / len(those) for name, count in Counter(p[group] for p in those).items()}
 
 
 def apart(people: Sequence[Person], group: str, thing: str) -> float:
-    """How much more often one group has something than another: the largest difference of shares."""
+    """The largest difference between two values of `group` in the share that has something of `thing`."""
     those = _of(people, group)
     sizes = Counter(p[group] for p in those)
     having = Counter(p[group] for p in those if p.get(thing, NONE) != NONE)

@@ -1,4 +1,4 @@
-"""Figures of sprites: colours, stray pixels, gaps, how sheets agree with themselves and others, nearest neighbours.
+"""Metrics of sprites: colours, stray pixels, gaps, agreement within and between sheets, nearest neighbours.
 
 Pictures are RGBA uint8 (..., H, W, 4) whose transparent pixels are all zero; sheets are (N, 36, 64, 64, 4).
 """
@@ -15,31 +15,31 @@ from runtime.content.characters.outlines import gaps
 from runtime.content.characters.palettes import colours_of, remove_strays
 
 Pictures = NDArray[np.uint8]
-AT_A_TIME = 256  # pictures whose distances are worked out together
+AT_A_TIME = 256  # pictures whose distances are computed together
 
 
 def colours(pictures: Pictures) -> NDArray[np.int64]:
-    """How many colours each has, the transparent one not counted: (N,)."""
+    """The number of colours of each picture, without the transparent one: (N,)."""
     return np.array([len(colours_of(picture)[0]) for picture in pictures])
 
 
 def partial_alpha(pictures: Pictures) -> int:
-    """How many pixels are neither opaque nor transparent."""
+    """The number of pixels that are neither opaque nor transparent."""
     return int(((pictures[..., 3] != 0) & (pictures[..., 3] != 255)).sum())
 
 
 def stray_pixels(frames: Pictures) -> float:
-    """Pixels a frame (N, H, W, 4) in pieces of up to three that touch nothing."""
+    """Stray pixels a frame (N, H, W, 4): those in connected pieces of at most three pixels."""
     return float((remove_strays(frames) != frames).any(-1).sum() / len(frames))
 
 
 def gap_pixels(frames: Pictures) -> float:
-    """Pixels a frame (N, H, W, 4) that break the outline."""
+    """Pixels a frame (N, H, W, 4) that are gaps in the outline."""
     return float(gaps(frames).sum() / len(frames))
 
 
 def palette_agreement(one: Pictures, other: Pictures) -> float:
-    """The share of the opaque pixels of two pictures that have the same colours, as often: 1 for equal histograms."""
+    """The intersection of the colour histograms of two pictures' opaque pixels: 1 for equal histograms."""
     parts = [picture[picture[..., 3] > 0].astype(np.int64) @ (1 << 16, 1 << 8, 1, 0) for picture in (one, other)]
     if not all(map(len, parts)):
         return float(len(parts[0]) == len(parts[1]))
@@ -57,7 +57,7 @@ def direction_agreement(sheets: Pictures) -> float:
 
 
 def step_change(sheets: Pictures) -> float:
-    """The share of the figure's pixels that are others in the next step of a walk, in the loop's last to its first."""
+    """The share of the figure's pixels that change from a step to the next, and from the last to the first."""
     steps = sheets.reshape(-1, FRAMES, *sheets.shape[-3:])[:, 1:]
     after = np.roll(steps, -1, 1)
     changed = (steps != after).any(-1)
@@ -73,7 +73,7 @@ def mean_error(made: Pictures, true: Pictures) -> float:
 
 
 def nearest(pictures: Pictures, among: Pictures) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """For each picture the root mean square difference to the nearest `among`, 0 to 255, and which that is."""
+    """For each picture the root mean square difference (0 to 255) to the nearest one of `among`, and its index."""
     flat, others = (p.reshape(len(p), -1).astype(np.float32) for p in (pictures, among))
     squares = (others**2).sum(1)
     found, which = [], []

@@ -1,4 +1,4 @@
-"""Many sprites of a model file at once, as the runtime gives them, for figures and pictures."""
+"""Many sprites of a model file, made as the runtime makes them, for metrics and pictures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BATCH = 16
 
 @contextmanager
 def running() -> Iterator[Engine]:
-    """An engine for as long as it is needed."""
+    """A context with an engine, which is closed at its end."""
     engine = Engine("cpu")
     try:
         yield engine
@@ -34,14 +34,14 @@ def running() -> Iterator[Engine]:
 
 
 def cast_rows(engine: Engine, model: ModelFile, seeds: NDArray[np.int64]) -> tuple[Rows, Rows]:
-    """Casts of seeds of which nothing is wished for, and the wishes that they answer."""
+    """Casts of seeds without wishes, and the wishes that describe them."""
     open_ = np.full((len(seeds), wishes.choices(model.card).size), wishes.OPEN)
     casts = engine.submit(engine.run, model, "cast", seeds, open_).result()
     return casts, engine.submit(engine.run, model, "values", casts).result()
 
 
 def draw_fronts(engine: Engine, model: ModelFile, seeds: NDArray[np.int64]) -> tuple[Pictures, Pictures, Rows]:
-    """Fronts (N, 64, 64, 4) of seeds: as the network draws them, and mended as they are given out; who they are."""
+    """Fronts (N, 64, 64, 4) of seeds: as the network draws them, and as the runtime repairs them; and their values."""
     casts, values = cast_rows(engine, model, seeds)
     raw = []
     for first in range(0, len(seeds), BATCH):
@@ -53,19 +53,19 @@ def draw_fronts(engine: Engine, model: ModelFile, seeds: NDArray[np.int64]) -> t
 
 
 def in_few_colours(front: Pictures) -> Pictures:
-    """A front (64, 64, 4) in no more colours than a sheet may have."""
+    """A front (64, 64, 4), reduced to the number of colours that a sheet can have."""
     return fronts.in_colours(front, fronts.MOST_COLOURS, np.zeros((0, 3), np.uint8))
 
 
 def walk_sheets(engine: Engine, model: ModelFile, pictures: Pictures) -> Pictures:
-    """All frames (N, 36, 64, 64, 4) of fronts (N, 64, 64, 4), as they are given out."""
+    """All frames (N, 36, 64, 64, 4) of fronts (N, 64, 64, 4), as the runtime returns them."""
     return np.stack([engine.submit(characters.walk, engine, model, in_few_colours(f)).result() for f in pictures])
 
 
 def draw_monsters(
     engine: Engine, model: ModelFile, seeds: NDArray[np.int64], kind: int = -1
 ) -> tuple[Pictures, Pictures, Rows]:
-    """Monsters (N, 32, 32, 4) of seeds: as the network draws them, and mended; their kinds."""
+    """Monsters (N, 32, 32, 4) of seeds: as the network draws them, and repaired; and their kinds."""
     casts = engine.submit(engine.run, model, "cast", seeds, np.full(len(seeds), kind)).result()
     shares = np.zeros(len(seeds), np.int64)
     raw = engine.submit(engine.run, model, "forward", casts, casts, shares, characters.UNIT).result()
@@ -73,19 +73,19 @@ def draw_monsters(
 
 
 def real_fronts(data: CharacterData, wardrobe: Wardrobe, count: int, seed: int) -> tuple[Pictures, list[Outfit]]:
-    """Fronts (N, 64, 64, 4) of random outfits, as the layers make them."""
+    """Fronts (N, 64, 64, 4) of random outfits, composed of the layers."""
     rng = np.random.default_rng(seed)
     outfits = [wardrobe.draw(rng) for _ in range(count)]
     return np.stack([paint(*data.compose_front(outfit), data.ramps(outfit)) for outfit in outfits]), outfits
 
 
 def real_sheets(data: CharacterData, wardrobe: Wardrobe, count: int, seed: int) -> Pictures:
-    """Sheets (N, 36, 64, 64, 4) of random outfits, as the layers make them."""
+    """Sheets (N, 36, 64, 64, 4) of random outfits, composed of the layers."""
     rng = np.random.default_rng(seed)
     return np.stack([painted(data.compose(wardrobe.draw(rng))) for _ in range(count)])
 
 
 def painted(character: Character) -> Pictures:
-    """(36, 64, 64, 4)."""
+    """The frames of a character, RGBA (36, 64, 64, 4)."""
     sheet = paint(character.slots, character.shades, character.ramps)
     return sheet.reshape(-1, *sheet.shape[-3:])

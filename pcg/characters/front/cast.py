@@ -1,9 +1,9 @@
-"""Who a seed is: a seed and wishes to rows of the catalogue, blends and colours, in integers inside the model file.
+"""Casting: a seed and wishes to rows of the catalogue, blends and colours, in integers inside the model file.
 
-The wardrobe's rules (rules.py), but every choice is a hash of (seed, attribute, stream), so that a program with
-LibTorch casts the same characters from the same file. A cast is a row of int64: for each attribute the row of its item,
-the row of another to blend it with, the blend's share in 128ths and the look; after them the ramps of skin, hair and
-eyes, and a key for noise.
+It follows the rules of the wardrobe (rules.py), but each choice is a hash of (seed, attribute, stream), so a program
+with LibTorch gets the same characters from the same file. A cast is a row of int64: for each attribute the row of its
+item, the row of its blend partner, the partner's share in 128ths and the colourway; then the ramps of skin, hair and
+eyes, and a key for the noise.
 """
 
 from itertools import pairwise
@@ -19,10 +19,10 @@ from pcg.characters.data.catalogue import Catalogue
 from pcg.characters.data.slots import SLOTS
 from pcg.exact import key, mix, shift_right
 
-SHARED = ("skin", "hair", "eyes")  # slots of which a character has one colour
-ONE = 1 << 16  # a share of one
-BLENDED = ONE // 2  # share of the attributes that are blended, as in training
-LOOK_SLOTS = 3  # that an item draws at most
+SHARED = ("skin", "hair", "eyes")  # slots that have one colour in the whole character
+ONE = 1 << 16  # a share of 1
+BLENDED = ONE // 2  # share of the attributes that are blended; the same in training
+COLOURWAY_SLOTS = 3  # an item has at most so many slots
 
 
 def read_catalogue(described: dict[str, Any]) -> Catalogue:
@@ -32,38 +32,39 @@ def read_catalogue(described: dict[str, Any]) -> Catalogue:
 
 
 def colour_names(described: dict[str, Any]) -> list[str]:
-    """All names of colours, in order; a wish for a colour is a number of this list."""
+    """All names of colours, sorted; a wish for a colour is an index into this list."""
     shared = {name for colours in described["shared"].values() for name in colours}
-    return sorted(shared | {look["name"] for looks in described["looks"] for look in looks} - {NONE})
+    own = {colourway["name"] for colourways in described["looks"] for colourway in colourways}
+    return sorted(shared | own - {NONE})
 
 
 class Cast(nn.Module):
-    """Casts characters. A wish is the number of a value, or of a colour's name, or -1 where it is left open."""
+    """Casts characters. A wish is the index of a value or of a colour's name; -1 for no wish."""
 
     attributes: Final[int]
     blended: Final[int]
     species: Final[int]
     order: list[int]
-    first: list[int]  # of the values of each attribute, and how many there are in all
+    first: list[int]  # index of the first value of each attribute; then the number of all values
     shares: list[int]
     given_attribute: list[int]
     given_value: list[int]
     given_share: list[int]
     never: Tensor  # (values, values)
-    bars: Tensor  # (attributes, values): values with which nothing of the attribute is worn
+    bars: Tensor  # (attributes, values): values that exclude everything of the attribute
     worn: Tensor
     weights: Tensor
     bodies: Tensor
     value_of: Tensor  # (rows,)
     fitting: Tensor  # (values, bodies, most): rows
     fitting_counts: Tensor
-    looks: Tensor  # (looks, 7): name, slots, ramps
-    look_starts: Tensor
-    comes: Tensor  # (rows, names): whether an item comes in a colour of that name
-    value_comes: Tensor  # (values, bodies, names): whether one that fits does
-    shared_choices: Tensor  # (3, rows, most): ramps that each species' row is drawn from
+    colourways: Tensor  # (colourways, 7): name, slots, ramps
+    colourway_starts: Tensor
+    comes: Tensor  # (rows, names): whether an item has a colourway of that name
+    value_comes: Tensor  # (values, bodies, names): whether an item that fits has one
+    shared_choices: Tensor  # (3, rows, most): ramps to choose from, for each row of a species
     shared_counts: Tensor
-    shared_named: Tensor  # (3, most, 2): name and ramp of all that may be wished for
+    shared_named: Tensor  # (3, most, 2): name and ramp of all colours that can be wished for
 
     def __init__(self, described: dict[str, Any]) -> None:
         """`described`: what a run's data.json says of the catalogue and its colours."""
@@ -103,20 +104,21 @@ class Cast(nn.Module):
 
         names = colour_names(described)
         named = {name: k for k, name in enumerate(names)} | {NONE: -1}
-        coloured = [{look["name"] for look in own} for own in described["looks"]]
+        coloured = [{colourway["name"] for colourway in own} for own in described["looks"]]
         comes = np.array([[name in own for name in names] for own in coloured])
         self.register_buffer("comes", torch.from_numpy(comes))
         by_value = [[comes[fitting].any(0) for fitting in by_body] for by_body in known.fitting]
         self.register_buffer("value_comes", torch.from_numpy(np.array(by_value)))
-        looks, starts = [], [0]
+        colourways, starts = [], [0]
         for own in described["looks"]:
-            for look in own:
-                slots = [SLOTS.index(slot) for slot in look["ramps"]]
-                ramps = list(look["ramps"].values())
-                looks.append([named[look["name"]], *_padded(slots, LOOK_SLOTS, 0), *_padded(ramps, LOOK_SLOTS, 0)])
-            starts.append(len(looks))
-        keep("looks", looks)
-        keep("look_starts", starts)
+            for colourway in own:
+                slots = [SLOTS.index(slot) for slot in colourway["ramps"]]
+                ramps = list(colourway["ramps"].values())
+                parts = [*_padded(slots, COLOURWAY_SLOTS, 0), *_padded(ramps, COLOURWAY_SLOTS, 0)]
+                colourways.append([named[colourway["name"]], *parts])
+            starts.append(len(colourways))
+        keep("colourways", colourways)
+        keep("colourway_starts", starts)
         choices, counts, every = [], [], []
         deep = max(len(names) for slot in ("skins", "hairs") for names in described[slot].values())
         deep = max(deep, *(len(colours) for colours in described["shared"].values()))
@@ -131,14 +133,15 @@ class Cast(nn.Module):
         keep("shared_named", every)
 
     def random(self, seed: Tensor, attribute: int, stream: int) -> Tensor:
-        """32 random bits (N,) of a seed for one purpose."""
+        """32 random bits (N,) of a seed, attribute and stream."""
         return shift_right(mix(key(seed, 500 + attribute) + stream), 32)
 
     def forward(self, seed: Tensor, wishes: Tensor) -> Tensor:
-        """seed (N,), wishes (N, 2 attributes + 3): values, names of the looks' colours, names of the colours of skin,
-        hair and eyes; to casts (N, 4 attributes + 4).
+        """seed (N,), wishes (N, 2 attributes + 3) to casts (N, 4 attributes + 4).
 
-        A wish for a look's colour is also one for something that comes in it, where anything does.
+        Wishes: values, names of colourways, names of the colours of skin, hair and eyes.
+
+        A wish for a colourway is also a wish for an item that comes in it, where there is one.
         """
         values = self.choose(seed, wishes)
         body = self.bodies[values[:, self.order[0]]]
@@ -151,7 +154,7 @@ class Cast(nn.Module):
             partner = self.fitting[value, body, (self.random(seed, a, 3) * count) >> 32]
             share = shift_right(self.random(seed, a, 4), 25)
             blended = shift_right(self.random(seed, a, 5), 16) < self.blended
-            columns += [row, partner, share * blended, self.look(seed, a, row, wishes[:, self.attributes + a])]
+            columns += [row, partner, share * blended, self.colourway(seed, a, row, wishes[:, self.attributes + a])]
             if a == self.species:
                 species = row
         for k in range(3):
@@ -165,7 +168,7 @@ class Cast(nn.Module):
         return torch.stack(columns, 1)
 
     def choose(self, seed: Tensor, wishes: Tensor) -> Tensor:
-        """The value of each attribute, (N, attributes)."""
+        """Choose the value of each attribute, (N, attributes)."""
         n = seed.shape[0]
         body = torch.zeros_like(seed)
         ruled_out = torch.zeros([n, self.never.shape[0]], dtype=torch.int64, device=seed.device)
@@ -200,7 +203,7 @@ class Cast(nn.Module):
         return values
 
     def row(self, seed: Tensor, attribute: int, value: Tensor, body: Tensor, name: Tensor) -> Tensor:
-        """A row of each value (N,) that fits the body: one that comes in the colour of that name, if any does."""
+        """Choose a row of each value (N,) that fits the body; one that has a colourway of that name, if any has."""
         rows = self.fitting[value, body]
         if not bool((name >= 0).any()):
             place = (self.random(seed, attribute, 2) * self.fitting_counts[value, body]) >> 32
@@ -221,21 +224,21 @@ class Cast(nn.Module):
         ).amax(2)
 
     def numbers(self, casts: Tensor) -> Tensor:
-        """What casts say of each attribute, (N, attributes, 4): row, partner, share, look."""
+        """The part of casts for the attributes, (N, attributes, 4): row, partner, share, colourway."""
         return casts[:, : 4 * self.attributes].reshape(casts.shape[0], -1, 4)
 
-    def look(self, seed: Tensor, attribute: int, row: Tensor, name: Tensor) -> Tensor:
-        """A look of each row (N,): one of the name that was wished for, if the row comes in it."""
-        start, end = self.look_starts[row], self.look_starts[row + 1]
-        look = start + ((self.random(seed, attribute, 6) * (end - start)) >> 32)
-        numbers = torch.arange(self.looks.shape[0], device=row.device)
+    def colourway(self, seed: Tensor, attribute: int, row: Tensor, name: Tensor) -> Tensor:
+        """Choose a colourway of each row (N,): the one of the wished name, if the row has it."""
+        start, end = self.colourway_starts[row], self.colourway_starts[row + 1]
+        colourway = start + ((self.random(seed, attribute, 6) * (end - start)) >> 32)
+        numbers = torch.arange(self.colourways.shape[0], device=row.device)
         own = (numbers >= start.unsqueeze(1)) & (numbers < end.unsqueeze(1))
-        wished = own & (self.looks[:, 0] == name.unsqueeze(1)) & (name >= 0).unsqueeze(1)
-        return torch.where(wished.any(1), (numbers * wished).amax(1), look)
+        wished = own & (self.colourways[:, 0] == name.unsqueeze(1)) & (name >= 0).unsqueeze(1)
+        return torch.where(wished.any(1), (numbers * wished).amax(1), colourway)
 
 
 def _weight(attribute: str, value: str) -> int:
-    """How often a value comes, of those of its attribute."""
+    """The weight of a value among those of its attribute."""
     if attribute == "body":
         return round(ONE * rules.BODY_SHARES[value])
     if attribute == "species":

@@ -1,13 +1,12 @@
-"""The character networks in float, as they are trained.
+"""The front's networks in float, as they are trained.
 
-The front's generator draws slots and shades, not colours. What a character wears is a vector of its attributes'
-embeddings: known items are points of that space, and what lies between and beyond them are the characters that no one
-drew. The discriminator judges pictures as hard as they will be seen: each pixel one slot and one shade, with gradients
-as if they were soft (straight-through; Bengio et al. 2013, "Estimating or propagating gradients through stochastic
-neurons").
+The generator draws slots and shades, not colours. Its input is the embeddings of a character's attributes: each item of
+the catalogue is a point, and other points give characters that are in no drawing. The discriminator sees hard pictures,
+as users will: one slot and one shade a pixel, with the gradient of the softmax (straight-through; Bengio et al. 2013,
+"Estimating or propagating gradients through stochastic neurons").
 
-Pictures are held as blocks of 2x2 pixels, (N, 32, 32, 4, K): the networks' finest scale is a block, and the four pixels
-of one are drawn and seen together. That is three times as fast on a CPU as layers at the full resolution.
+Pictures are held as blocks of 2x2 pixels, (N, 32, 32, 4, K): a block is one position of the networks' finest scale.
+That is three times as fast on a CPU as layers at full resolution.
 """
 
 import torch
@@ -18,13 +17,13 @@ from pcg.convolutions import downsampling_body, initialise
 from pcg.exact import LEAK
 
 SLOT_COUNT, SHADE_COUNT = 35, 8
-CHANNELS = SLOT_COUNT + SHADE_COUNT  # logits of a pixel, or what the discriminator sees of it
+CHANNELS = SLOT_COUNT + SHADE_COUNT  # logits of a pixel, and the discriminator's inputs for it
 SIZE, BLOCK_PIXELS = 64, 4
-EMBEDDING = 12  # numbers that an attribute's items differ in
-WANDER = 0.15  # noise on the embeddings of characters that no one drew; they lie in (-1, 1)
+EMBEDDING = 12  # size of an item's embedding
+BLEND_NOISE = 0.15  # standard deviation of the noise on blended embeddings, which are in (-1, 1)
 HIDDEN = 384
 WIDTHS = (96, 96, 80)  # channels at 8, 16 and 32 blocks a side
-DIRECT = 16  # of those at 16, channels that come from the attributes themselves
+DIRECT = 16  # of the channels at 16 blocks, those that come directly from the attributes
 
 
 def to_blocks(pixels: Tensor) -> Tensor:
@@ -40,10 +39,10 @@ def from_blocks(blocks: Tensor) -> Tensor:
 
 
 class FrontGenerator(nn.Module):
-    """Attributes in, a picture's slots and shades out. 4.7 M parameters at the standard widths."""
+    """Embeddings of attributes to slots and shades. 4.7 M parameters at the standard widths."""
 
     def __init__(self, rows: int, attributes: int, hidden: int = HIDDEN, widths: tuple[int, ...] = WIDTHS) -> None:
-        """`rows`: of the catalogue, all attributes' items together."""
+        """`rows`: number of rows of the catalogue."""
         super().__init__()
         w8, w16, w32 = widths
         self.items = nn.Parameter(torch.randn(rows, EMBEDDING) * 0.7)
@@ -62,17 +61,17 @@ class FrontGenerator(nn.Module):
         return torch.tanh(self.items)[rows]
 
     def forward(self, attributes: Tensor) -> Tensor:
-        """Embeddings (N, attributes, EMBEDDING) to logits (N, 32, 32, 4, 43), the slots' first and then the shades'."""
-        h = F.leaky_relu(self.hidden(attributes.flatten(1)), LEAK)
-        x = F.leaky_relu(self.coarse(h), LEAK).view(len(h), 8, 8, -1).permute(0, 3, 1, 2)
-        direct = F.leaky_relu(self.direct(h), LEAK).view(len(h), 16, 16, -1).permute(0, 3, 1, 2)
-        x = torch.cat([F.leaky_relu(self.up16(x), LEAK), direct], 1)
+        """Embeddings (N, attributes, EMBEDDING) to logits (N, 32, 32, 4, 43): 35 of the slots, 8 of the shades."""
+        h = F.leaky_relu(self.hidden(attributes.flatten(1)), LEAK)  # (N, 384)
+        x = F.leaky_relu(self.coarse(h), LEAK).view(len(h), 8, 8, -1).permute(0, 3, 1, 2)  # (N, 96, 8, 8)
+        direct = F.leaky_relu(self.direct(h), LEAK).view(len(h), 16, 16, -1).permute(0, 3, 1, 2)  # (N, 16, 16, 16)
+        x = torch.cat([F.leaky_relu(self.up16(x), LEAK), direct], 1)  # (N, 80 + 16, 16, 16)
         for layer in self.at16:
-            x = F.leaky_relu(layer(x), LEAK)
-        x = F.leaky_relu(self.up32(x), LEAK)
+            x = F.leaky_relu(layer(x), LEAK)  # (N, 96, 16, 16)
+        x = F.leaky_relu(self.up32(x), LEAK)  # (N, 80, 32, 32)
         for layer in self.at32:
-            x = F.leaky_relu(layer(x), LEAK)
-        blocks: Tensor = self.head(x).permute(0, 2, 3, 1).unflatten(-1, (BLOCK_PIXELS, CHANNELS))
+            x = F.leaky_relu(layer(x), LEAK)  # (N, 80, 32, 32)
+        blocks: Tensor = self.head(x).permute(0, 2, 3, 1).unflatten(-1, (BLOCK_PIXELS, CHANNELS))  # (N, 32, 32, 4, 43)
         return blocks
 
 
@@ -84,27 +83,27 @@ def harden(logits: Tensor) -> Tensor:
 
 
 def view_logits(logits: Tensor) -> Tensor:
-    """What the discriminator sees of a generated picture: one slot a pixel, and a shade where it is no background."""
-    slots, shades = (harden(part) for part in logits.split([SLOT_COUNT, SHADE_COUNT], -1))
+    """The discriminator's view of a generated picture: one slot a pixel, and a shade except on the background."""
+    slots, shades = (harden(part) for part in logits.split([SLOT_COUNT, SHADE_COUNT], -1))  # (..., 35), (..., 8)
     return torch.cat([slots, shades * (1 - slots[..., :1])], -1)
 
 
 def view_maps(slots: Tensor, shades: Tensor) -> Tensor:
-    """What it sees of a real one: int64 blocks (N, 32, 32, 4) each, to (N, 32, 32, 4, 43)."""
+    """The discriminator's view of a real picture: int64 blocks (N, 32, 32, 4) each, to (N, 32, 32, 4, 43)."""
     slot = F.one_hot(slots, SLOT_COUNT)
     shade = F.one_hot(shades, SHADE_COUNT) * (slots > 0).unsqueeze(-1)
     return torch.cat([slot, shade], -1).to(torch.bfloat16)
 
 
 class FrontDiscriminator(nn.Module):
-    """A picture's slots and shades and the values of its attributes in, one logit out.
+    """A view of a picture and the values of its attributes to one logit.
 
-    The logit is a mean over patches, which see crumbs, and a judgement of the whole by what it should be (projection;
-    Miyato and Koyama 2018, "cGANs with projection discriminator").
+    The logit is the sum of a mean over patches, which sees stray pixels, and of a projection of the whole picture on
+    its values (Miyato and Koyama 2018, "cGANs with projection discriminator").
     """
 
     def __init__(self, values: int, widths: tuple[int, ...] = (64, 96, 160, 192)) -> None:
-        """`values`: of the catalogue, all attributes' together; `widths`: channels at 32, 16, 8 and 4 blocks."""
+        """`values`: number of values of the catalogue; `widths`: channels at 32, 16, 8 and 4 blocks."""
         super().__init__()
         self.near = nn.Sequential(
             nn.Conv2d(BLOCK_PIXELS * CHANNELS, widths[0], 1), nn.LeakyReLU(0.2),
@@ -119,8 +118,8 @@ class FrontDiscriminator(nn.Module):
         self.head = nn.Linear(widths[-1], 1, bias=False)
 
     def forward(self, view: Tensor, values: Tensor) -> Tensor:
-        """(N, 32, 32, 4, 43) and value numbers (N, attributes) to logits (N,)."""
-        near = self.near(view.flatten(3).permute(0, 3, 1, 2))
-        whole = self.far(near).flatten(1)
-        asked = self.values(values).mean(1)
+        """Views (N, 32, 32, 4, 43) and indices of values (N, attributes) to logits (N,)."""
+        near = self.near(view.flatten(3).permute(0, 3, 1, 2))  # (N, 172, 32, 32) to (N, 96, 16, 16)
+        whole = self.far(near).flatten(1)  # (N, 192)
+        asked = self.values(values).mean(1)  # (N, 192)
         return self.patches(near).mean((1, 2, 3)) + self.head(whole)[:, 0] + (whole * asked).mean(1)

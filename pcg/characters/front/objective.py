@@ -1,4 +1,4 @@
-"""What the front is taught: outfits that exist as they were drawn, and outfits in between as if they had been."""
+"""The front's objective: reproduce the drawings of known outfits, and make blends that look drawn."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pcg.characters.data.colourways import describe_looks
+from pcg.characters.data.colourways import describe_colourways
 from pcg.characters.data.credits import describe_layers
 from pcg.characters.data.outfits import CharacterData
 from pcg.characters.data.slots import paint
 from pcg.characters.data.wardrobe import Outfit
 from pcg.characters.front.networks import (
+    BLEND_NOISE,
     SHADE_COUNT,
     SLOT_COUNT,
-    WANDER,
     FrontDiscriminator,
     FrontGenerator,
     from_blocks,
@@ -26,15 +26,15 @@ from pcg.characters.front.networks import (
     view_logits,
     view_maps,
 )
-from pcg.characters.grading import BACKGROUND_WEIGHT, Batch, Play, graded, loose, on_ground
+from pcg.characters.losses import BACKGROUND_WEIGHT, Batch, ForwardPass, isolated_share, on_ground, pixel_loss
 
 SAMPLES = 12
-BLENDED = 0.5  # share of the attributes that are a blend of two items, where there is no drawing to be true to
-TREMBLE = 0.03  # noise on those of the characters that were drawn
+BLENDED = 0.5  # share of the attributes that are blends of two items, in outfits without a drawing
+KNOWN_NOISE = 0.03  # standard deviation of the noise on the embeddings of drawn outfits
 
 
-class FrontLesson:
-    """Fronts of the standing character: true to the drawing for outfits that exist, and in between like drawings."""
+class FrontObjective:
+    """Fronts: a supervised loss on drawn outfits, and an adversarial one on blends between outfits."""
 
     def __init__(self, folder: Path) -> None:
         self.data = CharacterData(folder)
@@ -43,16 +43,16 @@ class FrontLesson:
         self.about = f"{len(self.catalogue.rows)} items of {len(self.catalogue.attributes)} attributes"
 
     def networks(self) -> tuple[FrontGenerator, FrontDiscriminator]:
-        """Fresh networks."""
+        """A new generator and a new discriminator."""
         known = self.catalogue
         return FrontGenerator(len(known.rows), len(known.attributes)), FrontDiscriminator(len(known.values))
 
     def draw(self, count: int, rng: np.random.Generator) -> Batch:
-        """Outfits as catalogue rows, as many partners to blend them with, and the slots and shades of their fronts."""
+        """Random outfits: catalogue rows, rows of blend partners, and the slots and shades of their fronts."""
         return self.batch([self.data.training.draw(rng) for _ in range(count)], rng)
 
     def batch(self, outfits: list[Outfit], rng: np.random.Generator) -> Batch:
-        """As draw, of these outfits."""
+        """As draw, for given outfits."""
         rows = np.array([outfit.rows for outfit in outfits])
         partners = [self.catalogue.partners(r, rng) for r in rows]
         maps = [self.data.compose_front(outfit) for outfit in outfits]
@@ -66,48 +66,49 @@ class FrontLesson:
         return {name: torch.from_numpy(array).long() for name, array in arrays.items()}
 
     def blend(self, generator: FrontGenerator, batch: Batch, random: torch.Generator) -> Tensor:
-        """Embeddings of characters that no one drew: of the values asked for, but between items and beyond them."""
+        """Embeddings of blends: values as in the batch, each between two items of the value, with noise."""
         one, other = generator.embed(batch["rows"]), generator.embed(batch["partners"])
         shape = (*batch["rows"].shape, 1)
         share = torch.rand(shape, generator=random, device=one.device)
         share = share * (torch.rand(shape, generator=random, device=one.device) < BLENDED)
-        noise = torch.randn(one.shape, generator=random, device=one.device) * WANDER
+        noise = torch.randn(one.shape, generator=random, device=one.device) * BLEND_NOISE
         return (torch.lerp(one, other, share) + noise).clamp(-1, 1)
 
-    def play(self, generator: FrontGenerator, batch: Batch, random: torch.Generator) -> Play:
-        """Draw the outfits of the batch, and as many blends of theirs."""
+    def forward_pass(self, generator: FrontGenerator, batch: Batch, random: torch.Generator) -> ForwardPass:
+        """Generate the outfits of the batch and as many blends."""
         known = generator.embed(batch["rows"])
-        known = (known + torch.randn(known.shape, generator=random, device=known.device) * TREMBLE).clamp(-1, 1)
+        known = (known + torch.randn(known.shape, generator=random, device=known.device) * KNOWN_NOISE).clamp(-1, 1)
         logits = generator(torch.cat([known, self.blend(generator, batch, random)]))
         drawn, blended = logits[: len(known)], logits[len(known) :]
         slots, shades = to_blocks(batch["slots"]), to_blocks(batch["shades"])
         figure = slots > 0
-        slot_loss, slot_right = graded(drawn[..., :SLOT_COUNT], slots)
-        shade_loss, shade_right = graded(drawn[..., SLOT_COUNT:], shades)
+        slot_loss, slot_right = pixel_loss(drawn[..., :SLOT_COUNT], slots)
+        shade_loss, shade_right = pixel_loss(drawn[..., SLOT_COUNT:], shades)
         weight = torch.where(figure, 1.0, BACKGROUND_WEIGHT)
         supervised = (slot_loss * weight).sum() / weight.sum() + (shade_loss * figure).sum() / figure.sum()
         fake = view_logits(blended)
         with torch.no_grad():
-            crumbs = loose(from_blocks(fake[..., :SLOT_COUNT].argmax(-1))) / loose(batch["slots"]).clamp_min(1e-6)
+            isolated = isolated_share(from_blocks(fake[..., :SLOT_COUNT].argmax(-1)))
+            ratio = isolated / isolated_share(batch["slots"]).clamp_min(1e-6)
             stats = {
                 "slots": float((slot_right & figure).sum() / figure.sum()),
                 "shades": float((shade_right & figure).sum() / figure.sum()),
-                "loose": float(crumbs),
+                "loose": float(ratio),
             }
-        return Play(view_maps(slots, shades), fake, batch["values"], supervised, stats)
+        return ForwardPass(view_maps(slots, shades), fake, batch["values"], supervised, stats)
 
     def describe(self) -> dict[str, Any]:
-        """What the exported model has to know of its data: the catalogue, and the colours of what is in it."""
+        """The facts about the data that the exported model needs: the catalogue and its colours."""
         return {
             "rows": [list(row) for row in self.catalogue.rows],
             "fits": self.catalogue.fits.astype(int).tolist(),
             "held_out": sorted(self.data.held_out),
-            **describe_looks(self.data),
+            **describe_colourways(self.data),
             **self.credits,
         }
 
     def picture(self, generator: FrontGenerator, device: torch.device) -> NDArray[np.uint8]:
-        """Rows: as drawn, drawn again from its attributes, and three blends, at twice their size; RGB."""
+        """Rows: the drawings, the generator's copies of them, and three rows of blends, at twice their size; RGB."""
         rng, random = np.random.default_rng(1), torch.Generator(device).manual_seed(1)
         outfits = [self.data.training.draw(rng) for _ in range(SAMPLES)]
         ramps = [self.data.ramps(outfit) for outfit in outfits]
@@ -118,8 +119,8 @@ class FrontLesson:
                 logits = generator(code)
                 parts = logits.split([SLOT_COUNT, SHADE_COUNT], -1)
                 rows.append(tuple(from_blocks(part.argmax(-1)) for part in parts))
-        figures = []
+        rows_of_figures = []
         for row in rows:
             maps = [m.byte().cpu().numpy() for m in row]
-            figures.append(np.concatenate([paint(*figure) for figure in zip(*maps, ramps, strict=True)], 1))
-        return on_ground(np.concatenate(figures))
+            rows_of_figures.append(np.concatenate([paint(*figure) for figure in zip(*maps, ramps, strict=True)], 1))
+        return on_ground(np.concatenate(rows_of_figures))

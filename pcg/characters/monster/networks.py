@@ -1,9 +1,9 @@
 """The monsters' networks in float.
 
-As with the front, form and colour are apart: the generator draws a shade for every pixel, or nothing, and beside the
-picture a palette of fifteen colours from dark to light that paints it. Each monster of the training data is a point in
-a space of a few numbers. Between and beyond them are the ones that no one drew, which a discriminator judges as they
-look: painted, in colour. Pictures are held as blocks of 2x2 pixels, (N, 16, 16, 4).
+As in the front, shape and colour are separate: the generator gives a shade or nothing for each pixel, and a palette of
+fifteen colours from dark to light. Each monster of the training data is a point of the latent space. For points between
+them, an adversarial loss on the painted picture takes the place of a drawing. Pictures are held as blocks of 2x2
+pixels, (N, 16, 16, 4).
 """
 
 import torch
@@ -14,18 +14,18 @@ from pcg.characters.front.networks import BLOCK_PIXELS
 from pcg.convolutions import downsampling_body, initialise
 from pcg.exact import LEAK
 
-SHADES = 15  # colours of a palette
+SHADES = 15  # colours of a palette, without the transparent one
 LATENT = 24
-WANDER = 0.1  # noise on the points of monsters that no one drew; the space is (-1, 1)
+BLEND_NOISE = 0.1  # standard deviation of the noise on blended points; the space is (-1, 1)
 HIDDEN = 192
 WIDTHS = (160, 112, 80)  # channels at 4, 8 and 16 blocks a side
 
 
 class MonsterGenerator(nn.Module):
-    """A point of the latent space in, a picture's shades and its palette out. 1.2 M parameters."""
+    """Latent points to shades and palettes. 1.2 M parameters."""
 
     def __init__(self, monsters: int, kinds: int) -> None:
-        """`monsters`: of the training data; `kinds`: how many kinds of them there are."""
+        """`monsters`, `kinds`: how many there are in the training data."""
         super().__init__()
         w4, w8, w16 = WIDTHS
         self.monsters = nn.Parameter(torch.randn(monsters, LATENT) * 0.7)
@@ -42,27 +42,27 @@ class MonsterGenerator(nn.Module):
         self.colours.weight.data *= 0.2
 
     def embed(self, monsters: Tensor, kinds: Tensor) -> Tensor:
-        """Numbers of monsters and of their kinds (N,) to points in (-1, 1), (N, LATENT)."""
+        """Indices of monsters and of their kinds (N,) to points in (-1, 1), (N, LATENT)."""
         return torch.tanh(self.monsters[monsters] + self.kinds[kinds])
 
     def forward(self, latent: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, LATENT) to logits (N, 16, 16, 4, 16), nothing first, and palettes (N, 15, 3), about 0..1.
+        """(N, LATENT) to logits (N, 16, 16, 4, 16), class 0 for transparent, and palettes (N, 15, 3), about 0..1.
 
-        They are not clamped here: a colour beyond 0..1 would then have no gradient to come back by.
+        Palettes are not clamped here, since a clamped colour would have no gradient.
         """
-        h = F.leaky_relu(self.hidden(latent), LEAK)
-        x = F.leaky_relu(self.coarse(h), LEAK).view(len(h), 4, 4, -1).permute(0, 3, 1, 2)
-        x = F.leaky_relu(self.at8(F.leaky_relu(self.up8(x), LEAK)), LEAK)
-        x = F.leaky_relu(self.up16(x), LEAK)
+        h = F.leaky_relu(self.hidden(latent), LEAK)  # (N, 192)
+        x = F.leaky_relu(self.coarse(h), LEAK).view(len(h), 4, 4, -1).permute(0, 3, 1, 2)  # (N, 160, 4, 4)
+        x = F.leaky_relu(self.at8(F.leaky_relu(self.up8(x), LEAK)), LEAK)  # (N, 112, 8, 8)
+        x = F.leaky_relu(self.up16(x), LEAK)  # (N, 80, 16, 16)
         for layer in self.at16:
-            x = F.leaky_relu(layer(x), LEAK)
-        logits = self.head(x).permute(0, 2, 3, 1).unflatten(-1, (BLOCK_PIXELS, SHADES + 1))
-        palette = (0.5 + self.colours(h).float() / 2).view(len(h), SHADES, 3)
+            x = F.leaky_relu(layer(x), LEAK)  # (N, 80, 16, 16)
+        logits = self.head(x).permute(0, 2, 3, 1).unflatten(-1, (BLOCK_PIXELS, SHADES + 1))  # (N, 16, 16, 4, 16)
+        palette = (0.5 + self.colours(h).float() / 2).view(len(h), SHADES, 3)  # (N, 15, 3)
         return logits, palette
 
 
 class MonsterDiscriminator(nn.Module):
-    """A painted picture and its kind in, one logit out; premultiplied, so that what is transparent has no colour."""
+    """A painted picture (premultiplied, so transparent pixels have no colour) and its kind to one logit."""
 
     def __init__(self, kinds: int, widths: tuple[int, ...] = (64, 112, 160)) -> None:
         """`widths`: channels at 16, 8 and 4 blocks."""
@@ -75,17 +75,17 @@ class MonsterDiscriminator(nn.Module):
         self.head = nn.Linear(widths[-1], 1, bias=False)  # only differences of logits count
 
     def forward(self, view: Tensor, kinds: Tensor) -> Tensor:
-        """(N, 16, 16, 16): a block's pixels as channels; kinds (N,); to logits (N,)."""
-        whole = self.far(F.leaky_relu(self.near(view), 0.2)).flatten(1)
+        """Views (N, 16, 16, 16), the pixels of a block as channels, and kinds (N,) to logits (N,)."""
+        whole = self.far(F.leaky_relu(self.near(view), 0.2)).flatten(1)  # (N, 64, 16, 16) to (N, 160)
         return self.head(whole)[:, 0] + (whole * self.kinds(kinds)).mean(1)
 
 
 def augment(pixels: Tensor, random: torch.Generator) -> Tensor:
-    """Pictures (N, 4, H, W) mirrored, moved by up to two pixels, and their colours changed, each in its own way.
+    """Mirror, shift (by up to two pixels) and recolour each picture (N, 4, H, W) at random; differentiable.
 
-    Differentiable, and done to real and generated pictures alike, so that few pictures go further and the discriminator
-    can't know them by heart (Zhao et al. 2020, "Differentiable augmentation for data-efficient GAN training"). Whole
-    pixels only, no rotation and no blur: it stays pixel art.
+    It is applied to real and generated pictures alike, so that the discriminator does not overfit to few pictures (Zhao
+    et al. 2020, "Differentiable augmentation for data-efficient GAN training"). There is no rotation and no blur: the
+    pictures stay pixel art.
     """
     n, _, height, width = pixels.shape
     device = pixels.device
@@ -100,7 +100,7 @@ def augment(pixels: Tensor, random: torch.Generator) -> Tensor:
     x = padded.gather(2, rows.expand(-1, 4, -1, width + 4))
     columns = right.view(-1, 1, 1, 1) + torch.arange(width, device=device).view(1, 1, 1, -1)
     x = x.gather(3, columns.expand(-1, 4, height, -1))
-    order = draw(n, 3).argsort(1)  # which channel each of red, green and blue is taken from
+    order = draw(n, 3).argsort(1)  # the channel that each of red, green and blue is taken from
     order = torch.where(draw(n, 1) < 0.3, order, torch.arange(3, device=device))
     colour = x[:, :3].gather(1, order.view(n, 3, 1, 1).expand(-1, -1, height, width))
     brightness = (0.8 + 0.4 * draw(n, 1, 1, 1)).to(x.dtype)

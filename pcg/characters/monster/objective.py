@@ -1,4 +1,4 @@
-"""What the monsters are taught: those there are as they were drawn, and those in between as if they had been."""
+"""The monsters' objective: reproduce the tiles, and make blends that look drawn."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from torch import Tensor
 from pcg.characters.data.credits import describe_tiles
 from pcg.characters.data.monsters import KINDS, paint_shades, read_monsters
 from pcg.characters.front.networks import from_blocks, to_blocks
-from pcg.characters.grading import BACKGROUND_WEIGHT, Batch, Play, graded, on_ground
-from pcg.characters.monster.networks import WANDER, MonsterDiscriminator, MonsterGenerator, augment
+from pcg.characters.losses import BACKGROUND_WEIGHT, Batch, ForwardPass, on_ground, pixel_loss
+from pcg.characters.monster.networks import BLEND_NOISE, MonsterDiscriminator, MonsterGenerator, augment
 from pcg.characters.walk.networks import paint_softly, pixels_of
 
 ROWS, COLUMNS = 8, 16  # of a sample picture
-TREMBLE = 0.03  # noise on the points of the monsters that were drawn
-COLOUR_WEIGHT = 4.0  # of the palettes' mean absolute error beside the shades' cross-entropy
+KNOWN_NOISE = 0.03  # standard deviation of the noise on the points of tiles
+COLOUR_WEIGHT = 4.0  # weight of the palettes' mean absolute error; 1 for the shades' cross-entropy
 
 
-class MonsterLesson:
-    """Monsters of 32x32 pixels, by kind."""
+class MonsterObjective:
+    """Monsters: a supervised loss on the tiles, and an adversarial one on blends of two tiles of a kind."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises ValueError where a kind has no monster to learn from."""
+        """Raises ValueError when a kind has no monster in the folder."""
         self.monsters, self.held_out = read_monsters(folder)
         self.members = [np.flatnonzero(self.monsters.kinds == kind) for kind in range(len(KINDS))]
         if missing := [kind for kind, members in zip(KINDS, self.members, strict=True) if not len(members)]:
@@ -34,11 +34,11 @@ class MonsterLesson:
         self.about = f"{len(self.monsters.names)} monsters of {len(KINDS)} kinds"
 
     def networks(self) -> tuple[MonsterGenerator, MonsterDiscriminator]:
-        """Fresh networks."""
+        """A new generator and a new discriminator."""
         return MonsterGenerator(len(self.monsters.names), len(KINDS)), MonsterDiscriminator(len(KINDS))
 
     def draw(self, count: int, rng: np.random.Generator) -> Batch:
-        """Monsters, and for each two more of its kind to blend."""
+        """Random monsters, and for each two more of its kind to blend."""
         numbers = rng.integers(len(self.monsters.names), size=count)
         partners = np.stack([rng.choice(self.members[kind], 2) for kind in self.monsters.kinds[numbers]])
         return {
@@ -50,19 +50,19 @@ class MonsterLesson:
         }
 
     def blend(self, generator: MonsterGenerator, batch: Batch, random: torch.Generator) -> Tensor:
-        """Points somewhere between two monsters of a kind, and a little off."""
+        """Points between two monsters of a kind, with noise."""
         one, other = (generator.embed(batch["partners"][:, k], batch["kinds"]) for k in range(2))
         share = torch.rand((len(one), 1), generator=random, device=one.device)
-        noise = torch.randn(one.shape, generator=random, device=one.device) * WANDER
+        noise = torch.randn(one.shape, generator=random, device=one.device) * BLEND_NOISE
         return (torch.lerp(one, other, share) + noise).clamp(-1, 1)
 
-    def play(self, generator: Any, batch: Batch, random: torch.Generator) -> Play:
-        """Draw the monsters of the batch, and as many blends of their kinds."""
+    def forward_pass(self, generator: Any, batch: Batch, random: torch.Generator) -> ForwardPass:
+        """Generate the monsters of the batch, and as many blends of their kinds."""
         known = generator.embed(batch["numbers"], batch["kinds"])
-        known = (known + torch.randn(known.shape, generator=random, device=known.device) * TREMBLE).clamp(-1, 1)
+        known = (known + torch.randn(known.shape, generator=random, device=known.device) * KNOWN_NOISE).clamp(-1, 1)
         logits, palettes = generator(torch.cat([known, self.blend(generator, batch, random)]))
         count, truth = len(known), to_blocks(batch["shades"])
-        loss, right = graded(logits[:count], truth)
+        loss, right = pixel_loss(logits[:count], truth)
         figure = truth > 0
         weight = torch.where(figure, 1.0, BACKGROUND_WEIGHT)
         colour_loss = (palettes[:count] - batch["palettes"]).abs().mean()
@@ -75,10 +75,10 @@ class MonsterLesson:
             "opaque": float(fake[..., 3].detach().mean() / real[..., 3].mean()),
         }
         views = [as_view(augment(to_pixels(blocks), random)) for blocks in (real, fake)]
-        return Play(views[0], views[1], batch["kinds"], supervised, stats)
+        return ForwardPass(views[0], views[1], batch["kinds"], supervised, stats)
 
     def describe(self) -> dict[str, Any]:
-        """What the exported model has to know of its data."""
+        """The facts about the data that the exported model needs."""
         return {
             "names": list(self.monsters.names),
             "kinds": self.monsters.kinds.tolist(),
@@ -87,7 +87,7 @@ class MonsterLesson:
         }
 
     def picture(self, generator: Any, device: torch.device) -> NDArray[np.uint8]:
-        """Two rows of monsters as drawn, the same by the generator, and four rows of blends; RGB."""
+        """Two rows of tiles, two of the generator's copies of them, and four of blends; RGB."""
         rng, random = np.random.default_rng(1), torch.Generator(device).manual_seed(1)
         batch = {name: tensor.to(device) for name, tensor in self.draw(2 * COLUMNS, rng).items()}
         drawn = paint_shades(*(batch[name].mul(scale).round().byte().cpu().numpy() for name, scale in SHOWN.items()))
@@ -107,7 +107,7 @@ SHOWN = {"shades": 1, "palettes": 255}
 
 
 def with_nothing(palettes: Tensor) -> Tensor:
-    """Palettes with a colour 0 before the others, for what is transparent."""
+    """Palettes with an additional first colour, 0, for transparent pixels."""
     return torch.cat([torch.zeros_like(palettes[:, :1]), palettes], 1)
 
 
@@ -118,5 +118,5 @@ def to_pixels(blocks: Tensor) -> Tensor:
 
 
 def as_view(pixels: Tensor) -> Tensor:
-    """(N, C, H, W) with each 2x2 block's pixels as channels, (N, 4 C, H/2, W/2)."""
+    """(N, C, H, W) to (N, 4 C, H/2, W/2), the pixels of a 2x2 block as channels."""
     return torch.nn.functional.pixel_unshuffle(pixels, 2).contiguous(memory_format=torch.channels_last)

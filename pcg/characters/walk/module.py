@@ -1,4 +1,4 @@
-"""Walks as one scripted module: a front's palette indices in, the indices of all 36 frames out, the same everywhere."""
+"""The exported module of walks: a front's palette indices to those of all 36 frames, the same bits on every machine."""
 
 from typing import Final
 
@@ -10,8 +10,8 @@ from pcg.characters.front.networks import BLOCK_PIXELS, from_blocks, to_blocks
 from pcg.characters.walk.networks import COLOURS, POINTER, SHEET_FRAMES, VOTERS, WalkGenerator, mean_of_colours, voters
 from pcg.exact import ACTIVATION_MAX, ExactConv, activation_step, steps_of
 
-VOTE_MAX = BACKGROUND_MAX = 1_000_000  # so that a query by a key with all votes is below 2^24
-UNUSED = -BACKGROUND_MAX - VOTERS * VOTE_MAX - 1000  # below every background
+VOTE_MAX = BACKGROUND_MAX = 1_000_000  # a product of query and key plus all votes stays below 2^24
+UNUSED = -BACKGROUND_MAX - VOTERS * VOTE_MAX - 1000  # score of an unused colour, below every background
 
 
 class ExactWalk(nn.Module):
@@ -26,7 +26,7 @@ class ExactWalk(nn.Module):
     template8: Tensor
 
     def __init__(self, generator: WalkGenerator, front: Tensor, palette: Tensor) -> None:
-        """Each layer's activations are measured on fronts int64 (N, 64, 64) with palettes int64 (N, 64, 3), bytes."""
+        """`front` int64 (N, 64, 64), `palette` int64 (N, 64, 3), bytes: activations are measured on them."""
         super().__init__()
         self.precision = 32
         self.frames, self.pointer, self.unused, self.voters = SHEET_FRAMES, POINTER, UNUSED, VOTERS
@@ -84,11 +84,11 @@ class ExactWalk(nn.Module):
 
     @torch.jit.export
     def use_precision(self, bits: int) -> None:
-        """Convolve in float32, bfloat16 or float64 from now on; the result is the same."""
+        """Convolve in float32 (32), bfloat16 (16) or float64 (64) from now on; the results are the same."""
         self.precision = bits
 
     def see(self, front: Tensor, palette: Tensor) -> Tensor:
-        """walk_networks.see in integers: (N, 20, 32, 32)."""
+        """networks.see in integers: (N, 20, 32, 32)."""
         n = front.shape[0]
         levelled = levels(palette)
         light = torch.div(levelled.sum(2, keepdim=True), 3, rounding_mode="floor")
@@ -99,60 +99,63 @@ class ExactWalk(nn.Module):
         return pixels.view(n, blocks.shape[1], blocks.shape[2], -1).permute(0, 3, 1, 2)
 
     def forward(self, front: Tensor, palette: Tensor) -> Tensor:
-        """Fronts int64 (N, 64, 64), 0 transparent, with palettes int64 (N, 64, 3), bytes; to the sheets' indices of the
-        same palettes, uint8 (N, 36, 64, 64).
+        """Fronts to the sheets in the same palettes, uint8 indices (N, 36, 64, 64).
+
+        Args:
+            front: palette indices int64 (N, 64, 64), 0 for transparent.
+            palette: int64 (N, 64, 3), bytes.
         """
         n, f = front.shape[0], self.frames
         x = in_precision(self.see(front, palette), self.precision).contiguous(memory_format=torch.channels_last)
-        e32 = self.encode32(x)
-        e16 = self.encode16(e32)
-        e8 = self.encode8(e16)
-        keys = self.make_keys(front, palette, e32, e16)
-        x = self.decode8(self.join(e8, self.template8))
-        x = self.decode16(torch.cat([x, self.join(self.skip16(e16), self.template16)], 1))
-        x = self.decode32(torch.cat([x, self.join(self.skip32(e32), self.template32)], 1))
+        e32 = self.encode32(x)  # (N, 48, 32, 32)
+        e16 = self.encode16(e32)  # (N, 96, 16, 16)
+        e8 = self.encode8(e16)  # (N, 128, 8, 8)
+        keys = self.make_keys(front, palette, e32, e16)  # (N, 26, K)
+        x = self.decode8(self.join(e8, self.template8))  # (36 N, 96, 16, 16)
+        x = self.decode16(torch.cat([x, self.join(self.skip16(e16), self.template16)], 1))  # (36 N, 64, 32, 32)
+        x = self.decode32(torch.cat([x, self.join(self.skip32(e32), self.template32)], 1))  # (36 N, 64, 32, 32)
         queries = self.queries(x).to(torch.float32).permute(0, 2, 3, 1).reshape(n, -1, self.pointer)
         background = self.background(x).to(torch.float32).permute(0, 2, 3, 1).reshape(n, -1, 1)
-        asked = torch.cat([queries, torch.ones_like(background), background], 2)
+        asked = torch.cat([queries, torch.ones_like(background), background], 2)  # (N, 36 * 4096, 26)
         votes = self.votes(x).to(torch.float32).permute(0, 2, 3, 1).reshape(n, f, -1, self.voters)
-        colours = voters(front).view(n, -1, self.voters)
-        asked = asked.view(n, f, -1, asked.shape[2])
+        colours = voters(front).view(n, -1, self.voters)  # (N, 4096, 13)
+        asked = asked.view(n, f, -1, asked.shape[2])  # (N, 36, 4096, 26)
         best: list[Tensor] = []
-        for k in range(f):  # a frame at a time, so that its scores stay in the caches
-            scores = torch.bmm(asked[:, k], keys)
+        for k in range(f):  # one frame at a time, so that its scores fit into the CPU's cache
+            scores = torch.bmm(asked[:, k], keys)  # (N, 4096, K)
             best.append(scores.scatter_add_(2, colours, votes[:, k]).max(2)[1])  # of equal scores the first
         return from_blocks(torch.cat(best, 1).view(n * f, 32, 32, 4)).view(n, f, 64, 64).to(torch.uint8)
 
     def join(self, x: Tensor, template: Tensor) -> Tensor:
-        """What is the same for all frames of a front, and what is the same for all fronts of a frame."""
+        """Concatenate the features of each front, for all frames, with the template of each frame, for all fronts."""
         n, f = x.shape[0], template.shape[0]
         same = x.unsqueeze(1).expand(-1, f, -1, -1, -1).flatten(0, 1)
         known = template.to(x.dtype).unsqueeze(0).expand(n, -1, -1, -1, -1).flatten(0, 1)
         return torch.cat([same, known], 1).contiguous(memory_format=torch.channels_last)
 
     def make_keys(self, front: Tensor, palette: Tensor, e32: Tensor, e16: Tensor) -> Tensor:
-        """(N, POINTER + 2, 64) float32: the keys, what is added, and the factor of the background."""
+        """(N, POINTER + 2, K) float32: keys, an offset (UNUSED for unused colours), and 1 for the background or 0."""
         n, colours = front.shape[0], palette.shape[1]
         places = self.places(torch.cat([e32, self.lift(e16)], 1).contiguous(memory_format=torch.channels_last))
-        flat = places.permute(0, 2, 3, 1).reshape(n, -1, self.pointer).to(torch.int64)
-        index = to_blocks(front).view(n, -1, 1)
+        flat = places.permute(0, 2, 3, 1).reshape(n, -1, self.pointer).to(torch.int64)  # (N, 4096, 24)
+        index = to_blocks(front).view(n, -1, 1)  # (N, 4096, 1)
         sums = torch.zeros([n, colours, self.pointer], dtype=torch.int64, device=front.device)
         sums.scatter_add_(1, index.expand(-1, -1, self.pointer), flat)
         counts = torch.zeros([n, colours, 1], dtype=torch.int64, device=front.device)
         counts.scatter_add_(1, index, torch.ones_like(index))
         shared = counts.clamp_min(1)
-        means = torch.div(2 * sums + shared, 2 * shared, rounding_mode="floor")
-        each = torch.cat([means, levels(palette)], 2).transpose(1, 2).unsqueeze(3)
+        means = torch.div(2 * sums + shared, 2 * shared, rounding_mode="floor")  # (N, 64, 24)
+        each = torch.cat([means, levels(palette)], 2).transpose(1, 2).unsqueeze(3)  # (N, 27, 64, 1)
         each = in_precision(each, self.precision).contiguous(memory_format=torch.channels_last)
-        keys = self.keys(self.mix(each)).squeeze(3).to(torch.float32)
+        keys = self.keys(self.mix(each)).squeeze(3).to(torch.float32)  # (N, 24, 64)
         number = torch.arange(colours, device=front.device).view(1, 1, -1)
         used = (counts > 0).transpose(1, 2) & (number > 0)
         added = (self.unused * (~used & (number > 0))).to(torch.float32)
         is_background = (number == 0).to(torch.float32).expand(n, -1, -1)
-        most = int(front.max()) + 1  # what comes after is unused by all
+        most = int(front.max()) + 1  # no front uses the colours after it
         return torch.cat([keys * used, added, is_background], 1)[:, :, :most].contiguous()
 
 
 def levels(palette: Tensor) -> Tensor:
-    """Bytes to integers in [0, 127]."""
+    """Bytes in [0, 255] to integers in [0, 127]."""
     return torch.div(palette * 127 + 127, 255, rounding_mode="floor")

@@ -1,4 +1,4 @@
-"""What the walk is taught: sheets of random characters from their fronts."""
+"""The walk's objective: the frames of random characters from their fronts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pcg.characters.data.credits import describe_layers
 from pcg.characters.data.outfits import FRONT, CharacterData
 from pcg.characters.data.walks import draw_steps, draw_walk, to_walk
 from pcg.characters.front.networks import BLOCK_PIXELS, from_blocks, to_blocks
-from pcg.characters.grading import BACKGROUND_WEIGHT, Batch, Play, graded, on_ground
+from pcg.characters.losses import BACKGROUND_WEIGHT, Batch, ForwardPass, on_ground, pixel_loss
 from pcg.characters.walk.networks import (
     COLOURS,
     SHEET_FRAMES,
@@ -25,14 +25,14 @@ from pcg.characters.walk.networks import (
 )
 from runtime.content.characters.atlas import FRAMES
 
-PAIRS = 2  # of steps, of each character of a batch
+PAIRS = 2  # pairs of steps of each character of a batch
 SAMPLES = 3
-MEASURED = 32  # fronts that go with a run
+MEASURED = 32  # fronts in data.json; export measures activations on them
 SHOWN = (0, 1, 3, 5, 7)  # frames of a row in the sample pictures
 
 
-class WalkLesson:
-    """Frames of a sheet, pixel by pixel as drawn, and in pairs as a discriminator can't tell from drawn ones."""
+class WalkObjective:
+    """Walks: a supervised loss on each pixel of a frame, and an adversarial one on pairs of frames."""
 
     def __init__(self, folder: Path) -> None:
         self.data = CharacterData(folder)
@@ -40,11 +40,11 @@ class WalkLesson:
         self.about = f"{len(self.data.layers.items) - len(self.data.held_out)} items"
 
     def networks(self) -> tuple[WalkGenerator, WalkDiscriminator]:
-        """Fresh networks."""
+        """A new generator and a new discriminator."""
         return WalkGenerator(), WalkDiscriminator()
 
     def draw(self, count: int, rng: np.random.Generator) -> Batch:
-        """Fronts with their palettes, frame numbers in pairs, and what these frames show."""
+        """Fronts and their palettes, frame numbers in pairs, and the true frames."""
         walks = [draw_walk(self.data, self.data.training.draw(rng), draw_steps(PAIRS, rng), rng) for _ in range(count)]
         return {
             "front": torch.from_numpy(np.stack([walk.front for walk in walks])).long(),
@@ -53,13 +53,13 @@ class WalkLesson:
             "targets": torch.from_numpy(np.stack([walk.targets for walk in walks])).long(),
         }
 
-    def play(self, generator: Any, batch: Batch, random: torch.Generator) -> Play:
-        """Draw the frames; nothing here is random."""
+    def forward_pass(self, generator: Any, batch: Batch, random: torch.Generator) -> ForwardPass:
+        """Generate the frames; `random` is not used."""
         del random
         front, palette, frames = batch["front"], batch["palette"], batch["frames"]
         truth = to_blocks(batch["targets"].flatten(0, 1)).unflatten(0, frames.shape)
         logits = generator(front, palette, frames)
-        loss, right = graded(logits, truth)
+        loss, right = pixel_loss(logits, truth)
         figure = truth > 0
         weight = torch.where(figure, 1.0, BACKGROUND_WEIGHT)
         # One pair of each character is enough for the discriminator, and costs half.
@@ -71,10 +71,10 @@ class WalkLesson:
                 "colours": float((right & figure).sum() / figure.sum()),
                 "off": float((fake - real).abs()[:, steps].mean() / real[:, steps].mean()),
             }
-        return Play(real, fake, frames[:, 0], (loss * weight).sum() / weight.sum(), stats)
+        return ForwardPass(real, fake, frames[:, 0], (loss * weight).sum() / weight.sum(), stats)
 
     def describe(self) -> dict[str, Any]:
-        """What the exported model has to know of its data."""
+        """The facts about the data that the exported model needs."""
         rng = np.random.default_rng(2)
         walks = [draw_walk(self.data, self.data.training.draw(rng), draw_steps(1, rng), rng) for _ in range(MEASURED)]
         return {
@@ -85,9 +85,7 @@ class WalkLesson:
         }
 
     def picture(self, generator: WalkGenerator, device: torch.device) -> NDArray[np.uint8]:
-        """Three characters that wear what training never sees, a row for each direction: frames as drawn, and beside
-        them the generator's; RGB.
-        """
+        """Three characters in held-out items, a row for each direction: frames as drawn, then the generator's; RGB."""
         rng = np.random.default_rng(1)
         rows = []
         for _ in range(SAMPLES):
@@ -111,7 +109,7 @@ class WalkLesson:
 
 
 def view_steps(pixels: Tensor, front: Tensor, palette: Tensor) -> Tensor:
-    """What the discriminator sees: pixels of two frames (N, 2, 32, 32, 4, 4) with the front's, (N, 48, 32, 32)."""
+    """The discriminator's view: pixels of two frames (N, 2, 32, 32, 4, 4) and of the front, to (N, 48, 32, 32)."""
     steps = pixels.permute(0, 2, 3, 1, 4, 5).flatten(3)
     stands = pixels_of(to_blocks(front), palette).flatten(3).to(pixels.dtype)
     return torch.cat([steps, stands], -1).permute(0, 3, 1, 2)

@@ -211,14 +211,3 @@ def _hex_colour(line: str, name: str, number: int) -> list[int]:
         return list(bytes.fromhex(digits))
     except ValueError:
         raise ValueError(f"{name}, line {number}: {line!r} is no colour of the form rrggbb") from None
-
-
-def write_palette(palette: Palette, name: str) -> str:
-    """A palette as the text of a .gpl or .hex file. Raises ValueError for another suffix."""
-    stem, _, suffix = name.rpartition(".")
-    if suffix.lower() == "hex":
-        return "".join(f"{r:02x}{g:02x}{b:02x}\n" for r, g, b in palette.tolist())
-    if suffix.lower() != "gpl":
-        raise ValueError(f"{name}: palettes are written as {' or '.join(SUFFIXES)}")
-    rows = "".join(f"{r:3d} {g:3d} {b:3d}\t{r:02x}{g:02x}{b:02x}\n" for r, g, b in palette.tolist())
-    return f"GIMP Palette\nName: {stem.rpartition('/')[2]}\nColumns: 8\n#\n{rows}"

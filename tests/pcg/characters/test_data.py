@@ -1,4 +1,4 @@
-"""Layers taken apart into slots, shades and ramps, and put together again."""
+"""Layers are split into slots, shades and ramps, and composed again."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pcg.characters.data.attributes import ATTRIBUTES, NONE, grouped
-from pcg.characters.data.colourways import describe_looks, read_ramps
+from pcg.characters.data.colourways import describe_colourways, read_ramps
 from pcg.characters.data.heldout import held_out, near_duplicates
 from pcg.characters.data.layers import read_layers
 from pcg.characters.data.outfits import CharacterData
@@ -29,7 +29,7 @@ def worn(data: CharacterData, item: str, variant: str | None = None, **colours: 
     return Worn(item, variant or data.layers.items[item].variants[0], colours)
 
 
-def test_painting_gives_back_what_was_drawn(data: CharacterData) -> None:
+def test_painting_reproduces_the_drawing(data: CharacterData) -> None:
     rng, pixels, right = np.random.default_rng(0), 0, 0
     for _ in range(20):
         character = data.compose(data.training.draw(rng))
@@ -52,7 +52,7 @@ def test_the_front_alone_is_the_front_of_the_sheet(data: CharacterData) -> None:
     assert np.array_equal(shades, whole.shades[2, 0])
 
 
-def test_form_does_not_depend_on_colour(data: CharacterData) -> None:
+def test_slots_and_shades_do_not_depend_on_colour(data: CharacterData) -> None:
     def character(skin: str, shirt: str, boots: str) -> Outfit:
         people = {"body": worn(data, "body", body=skin), "torso": worn(data, "torso_clothes_tshirt1", cloth=shirt)}
         return Outfit("male", people | {"feet": worn(data, "feet_boots_basic", boots)}, ())
@@ -78,7 +78,7 @@ def test_a_colour_that_never_changes_is_a_trim(data: CharacterData) -> None:
     assert head.known.sum(1).tolist() == [6, 4]
 
 
-def test_more_colours_than_shades_are_joined(data: CharacterData) -> None:
+def test_more_colours_than_shades_are_merged(data: CharacterData) -> None:
     mace = data.layers.items["weapon_blunt_mace"]
     parts = take_apart(mace, data.layers.tables)
     assert (parts.known.sum(1) <= SHADES).all()
@@ -106,7 +106,7 @@ def test_near_duplicates_are_held_out_together(data: CharacterData) -> None:
         assert group <= kept or not group & kept
 
 
-def test_training_never_sees_what_is_held_out(data: CharacterData) -> None:
+def test_training_never_has_held_out_items(data: CharacterData) -> None:
     rng = np.random.default_rng(1)
     seen = {w.item for _ in range(300) for w in data.training.draw(rng).worn.values()}
     assert not seen & data.held_out
@@ -115,16 +115,16 @@ def test_training_never_sees_what_is_held_out(data: CharacterData) -> None:
     assert data.held_out <= validated
 
 
-def test_outfits_make_sense(data: CharacterData) -> None:
+def test_outfits_follow_the_rules(data: CharacterData) -> None:
     rng = np.random.default_rng(2)
     for _ in range(200):
         outfit = data.training.draw(rng)
-        labels, colours = data.training.labels(outfit), data.training.colour_labels(outfit)
+        labels = data.training.labels(outfit)
         assert {"body", "species", "hair", "torso", "outer", "legs", "feet", "hat", "weapon"} == set(labels)
         assert all(value == NONE or value in ATTRIBUTES[a] for a, value in labels.items() if a != "body")
         assert all(data.layers.items[w.item].fits(outfit.body) for w in outfit.worn.values())
         if labels["species"] == "human":
-            assert colours["skin"] in SKINS
+            assert outfit.worn["body"].colours["body"] in SKINS
         for attribute, values, other, its_values in NEVER:
             if attribute in labels and labels.get(other) in its_values:
                 assert labels[attribute] == NONE or (values and labels[attribute] not in values)
@@ -133,25 +133,25 @@ def test_outfits_make_sense(data: CharacterData) -> None:
             assert outfit.worn["species"].item in ("heads_human_child", "heads_rat")
 
 
-def test_looks_paint_what_the_layers_have(data: CharacterData) -> None:
-    """Every look of a row holds the colours of one of its variants; what a character shares is left to all of it."""
-    described = describe_looks(data)
+def test_colourways_paint_what_the_layers_have(data: CharacterData) -> None:
+    """Every colourway of a row holds the colours of one of its variants, but not those of skin, hair and eyes."""
+    described = describe_colourways(data)
     ramps = read_ramps(described)
     rows = data.training.catalogue.rows
     assert len(described["looks"]) == len(rows)
-    looks = {item: look for (_, _, item), look in zip(rows, described["looks"], strict=True)}
-    hat = next(look for look in looks["hat_tricorne"] if look["name"] == "red")
+    colourways = {item: colourway for (_, _, item), colourway in zip(rows, described["looks"], strict=True)}
+    hat = next(colourway for colourway in colourways["hat_tricorne"] if colourway["name"] == "red")
     assert ramps[hat["ramps"]["hat"]][[0, 7]].tolist() == [[0x20, 0x04, 0x08], [0xFF, 0x48, 0x50]]
     assert ramps[hat["ramps"]["hat trim"]][3].tolist() == [0xE0, 0xC0, 0x20]
-    shirt = next(item for item in looks if item.startswith("torso_clothes"))
-    assert {look["name"] for look in looks[shirt]} == {"white", "red"}
-    assert not any(look["ramps"] for look in looks["heads_human_male"])
-    assert list(looks["heads_rat"][0]["ramps"]) == ["face"]
+    shirt = next(item for item in colourways if item.startswith("torso_clothes"))
+    assert {colourway["name"] for colourway in colourways[shirt]} == {"white", "red"}
+    assert not any(colourway["ramps"] for colourway in colourways["heads_human_male"])
+    assert list(colourways["heads_rat"][0]["ramps"]) == ["face"]
     assert ramps[described["shared"]["skin"]["light"]][0].tolist() == [0x27, 0x19, 0x20]
     assert ramps[described["shared"]["eyes"]["blue"]][-1].tolist() == [242, 247, 248]
-    leather = looks["torso_armour_leather"]
-    assert {look["name"] for look in leather} == {"white", "red"}
-    assert len({look["ramps"]["outer trim"] for look in leather}) == 2
+    leather = colourways["torso_armour_leather"]
+    assert {colourway["name"] for colourway in leather} == {"white", "red"}
+    assert len({colourway["ramps"]["outer trim"] for colourway in leather}) == 2
     heads = [k for k, (attribute, _, _) in enumerate(rows) if attribute == "species"]
     assert sorted(described["skins"]) == heads
 
@@ -162,7 +162,7 @@ def test_the_same_rng_gives_the_same_outfit(data: CharacterData) -> None:
 
 
 @given(st.lists(st.booleans(), min_size=8, max_size=8), st.integers(0, 255))
-def test_complete_keeps_what_is_known_and_stays_between(known: list[bool], seed: int) -> None:
+def test_complete_keeps_known_shades_and_interpolates(known: list[bool], seed: int) -> None:
     ramp = np.sort(np.random.default_rng(seed).integers(0, 256, (1, SHADES, 3)), 1).astype(np.uint8)
     has = np.array([known])
     filled = complete(np.where(has[..., None], ramp, 0).astype(np.uint8), has)
@@ -175,7 +175,7 @@ def test_shades_spread_from_the_outline_to_the_highlight() -> None:
     assert [spread(n) for n in (0, 1, 2, 8)] == [[], [4], [0, 7], list(range(8))]
 
 
-def test_the_background_is_transparent_and_nothing_else() -> None:
+def test_only_the_background_is_transparent() -> None:
     ramps = np.full((len(SLOTS), SHADES, 3), 9, np.uint8)
     painted = paint(np.array([0, 1], np.uint8), np.array([5, 5], np.uint8), ramps)
     assert painted.tolist() == [[0, 0, 0, 0], [9, 9, 9, 255]]

@@ -1,4 +1,4 @@
-"""Figures of sprites on pictures whose answers are known; the whole evaluation of models that learned nothing."""
+"""Metrics of sprites on pictures with known results; the whole evaluation of untrained models."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 
 from pcg import cli
-from pcg.characters.evaluation import critics as judges
-from pcg.characters.evaluation import evaluate
-from pcg.characters.evaluation import metrics as figures
+from pcg.characters.evaluation import critics, evaluate, metrics
 from pcg.characters.evaluation.fairness import apart, fairness, shares
 from pcg.characters.evaluation.samples import running, walk_sheets
 from pcg.learning.critic import rank_auc
@@ -38,71 +36,71 @@ def spots(colour: tuple[int, int, int, int], count: int, seed: int, side: int = 
 
 def test_pixels_are_counted() -> None:
     frames = np.stack([picture(((4, 20, 4, 20), RED), ((25, 26, 25, 27), BLUE)), picture(((4, 20, 4, 20), RED))])
-    assert figures.colours(frames).tolist() == [2, 1]
-    assert figures.stray_pixels(frames) == 1.0
-    assert figures.partial_alpha(frames) == 0
+    assert metrics.colours(frames).tolist() == [2, 1]
+    assert metrics.stray_pixels(frames) == 1.0
+    assert metrics.partial_alpha(frames) == 0
     frames[0, 10, 10, 3] = 100
-    assert figures.partial_alpha(frames) == 1
+    assert metrics.partial_alpha(frames) == 1
 
 
-def test_palettes_agree_as_far_as_their_shares_do() -> None:
+def test_palette_agreement_is_the_intersection_of_histograms() -> None:
     half = picture(((0, 8, 0, 8), RED), ((0, 8, 8, 16), BLUE))
     whole = picture(((0, 4, 0, 4), RED))
-    assert figures.palette_agreement(half, half) == 1.0
-    assert figures.palette_agreement(half, whole) == 0.5
-    assert figures.palette_agreement(whole, picture(((0, 4, 0, 4), BLUE))) == 0.0
-    assert figures.palette_agreement(whole, picture()) == 0.0
+    assert metrics.palette_agreement(half, half) == 1.0
+    assert metrics.palette_agreement(half, whole) == 0.5
+    assert metrics.palette_agreement(whole, picture(((0, 4, 0, 4), BLUE))) == 0.0
+    assert metrics.palette_agreement(whole, picture()) == 0.0
 
 
 def test_steps_and_directions_of_sheets() -> None:
     sheet = np.broadcast_to(picture(((4, 20, 4, 20), RED)), (1, 36, 32, 32, 4)).copy()
-    assert figures.step_change(sheet) == 0.0
-    assert figures.direction_agreement(sheet) == 1.0
+    assert metrics.step_change(sheet) == 0.0
+    assert metrics.direction_agreement(sheet) == 1.0
     sheet[0, 9:18] = picture(((4, 20, 4, 20), BLUE))  # all of one direction
-    assert figures.step_change(sheet) == 0.0
-    assert figures.direction_agreement(sheet) == 0.5
+    assert metrics.step_change(sheet) == 0.0
+    assert metrics.direction_agreement(sheet) == 0.5
     sheet[0, 3, 4:20, 4:20] = GREEN  # one step of another: two of 32 changes
-    assert figures.step_change(sheet) == 2 / 32
+    assert metrics.step_change(sheet) == 2 / 32
 
 
 def test_errors_and_nearest_neighbours() -> None:
     one, other = picture(((0, 8, 0, 8), RED))[None], picture(((0, 8, 0, 8), BLUE))[None]
-    assert figures.mean_error(one, one) == 0.0
-    assert figures.mean_error(one, other) == (190 + 190) / 4
-    far, which = figures.nearest(np.concatenate([one, other]), np.concatenate([other, one, other]))
+    assert metrics.mean_error(one, one) == 0.0
+    assert metrics.mean_error(one, other) == (190 + 190) / 4
+    far, which = metrics.nearest(np.concatenate([one, other]), np.concatenate([other, one, other]))
     assert far.tolist() == [0, 0]
     assert which.tolist() == [1, 0]
-    far, _ = figures.nearest(one, other)
+    far, _ = metrics.nearest(one, other)
     assert math.isclose(far[0], (2 * 190**2 * 64 / 32**2 / 4) ** 0.5, rel_tol=1e-4)
 
 
-def test_copies_are_found_out() -> None:
-    taught, held_out = spots(RED, 40, 0), spots(BLUE, 20, 1)
-    rows = {row.metric: row for row in evaluate.memorised(taught[:10], held_out, taught, "")}
+def test_memorised_sprites_are_detected() -> None:
+    training, held_out = spots(RED, 40, 0), spots(BLUE, 20, 1)
+    rows = {row.metric: row for row in evaluate.memorised(training[:10], held_out, training, "")}
     assert rows["distance to the nearest training sprite, median"].value == 0
     assert rows["nearer than 95% of held-out ones (share)"].value == 1
 
 
-def test_ranks() -> None:
+def test_rank_auc() -> None:
     assert rank_auc(np.array([[2.0], [3.0]]), np.array([[1.0], [0.0]])) == 1.0
     assert rank_auc(np.array([[1.0]]), np.array([[1.0], [0.0]])) == 0.75
 
 
 @pytest.mark.slow
-def test_judges_see_what_differs_and_nothing_else() -> None:
+def test_critics_detect_differences_only() -> None:
     red, blue = spots(RED, 60, 2), spots(BLUE, 60, 3)
-    assert judges.told_apart(red, blue, 60, 0, steps=60) > 0.95
-    assert judges.told_apart(red, red, 60, 0, steps=10) == 0.5
+    assert critics.two_sample_auc(red, blue, 60, 0, steps=60) > 0.95
+    assert critics.two_sample_auc(red, red, 60, 0, steps=10) == 0.5
     answers = np.repeat([0, 1], 60)[:, None]
-    critic = judges.Critic(np.concatenate([red, blue]), answers, [2], mirrored=True, steps=60)
+    critic = critics.Critic(np.concatenate([red, blue]), answers, [2], mirrored=True, steps=60)
     assert (critic.answers(spots(RED, 20, 4)) == 0).all()
     assert (critic.answers(spots(BLUE, 20, 5)) == 1).all()
     seen, more, others = (critic.features(p) for p in (red, spots(RED, 60, 6), blue))
-    assert judges.fid(seen, others) > 10 * judges.fid(seen, more)
-    assert judges.kid(seen, others) > 10 * abs(judges.kid(seen, more))
+    assert critics.fid(seen, others) > 10 * critics.fid(seen, more)
+    assert critics.kid(seen, others) > 10 * abs(critics.kid(seen, more))
 
 
-def test_shares_and_what_depends_on_them() -> None:
+def test_fairness_of_shares_and_equipment() -> None:
     men = [{"body": "male", "species": "human", "skin_colour": "light", "weapon": "sword"}] * 60
     women = [{"body": "female", "species": "human", "skin_colour": "black", "weapon": "none"}] * 40
     assert shares(men + women, "body") == {"male": 0.6, "female": 0.4}
@@ -126,7 +124,7 @@ def test_untrained_models_are_measured(
 ) -> None:
     model = Registry(character_models).find(name)
     folder = monsters_folder if name == "monster" else characters_folder
-    monkeypatch.setattr(evaluate, "TOLD_SEEDS", 1)
+    monkeypatch.setattr(evaluate, "TWO_SAMPLE_SEEDS", 1)
     whole = evaluate.evaluate_character
 
     def small(model: object, data: Path) -> list[Quality]:
@@ -151,10 +149,10 @@ def test_untrained_models_are_measured(
 
 
 @pytest.mark.slow
-def test_a_front_of_many_colours_walks_too(character_models: Path) -> None:
+def test_a_front_of_too_many_colours_is_reduced_and_walks(character_models: Path) -> None:
     many = np.full((1, 64, 64, 4), 255, np.uint8)
     many[..., 0] = np.arange(64)[:, None] * 4  # 64 colours, one more than a walk takes
     with running() as engine:
         sheets = walk_sheets(engine, Registry(character_models).find("character-walk"), many)
     assert sheets.shape == (1, 36, 64, 64, 4)
-    assert figures.colours(sheets)[0] <= 63
+    assert metrics.colours(sheets)[0] <= 63

@@ -1,4 +1,4 @@
-"""The front in integers: layers, casts that keep the rules, pictures that are the same in every precision and batch."""
+"""The exact front: integer layers, casts that follow the rules, equal pictures in every precision and batch."""
 
 import io
 import json
@@ -20,7 +20,7 @@ from pcg.characters.data.attributes import NONE
 from pcg.characters.front.cast import colour_names, read_catalogue
 from pcg.characters.front.module import FrontModule
 from pcg.characters.front.networks import FrontGenerator, from_blocks
-from pcg.characters.front.objective import FrontLesson
+from pcg.characters.front.objective import FrontObjective
 from pcg.exact import ACTIVATION_MAX, LEAK
 from runtime.engine import make_deterministic
 
@@ -36,7 +36,7 @@ def random_layer(kind: type[nn.Conv2d] | type[nn.ConvTranspose2d], size: int, st
     ("kind", "size", "stride", "side"),
     [(nn.Conv2d, 3, 1, 8), (nn.Conv2d, 4, 2, 4), (nn.Conv2d, 1, 1, 8), (nn.ConvTranspose2d, 4, 2, 16)],
 )
-def test_integer_layers_do_what_float_layers_do(kind: Any, size: int, stride: int, side: int) -> None:
+def test_integer_layers_are_close_to_float_layers(kind: Any, size: int, stride: int, side: int) -> None:
     layer = random_layer(kind, size, stride)
     integers = torch.randint(-127, 128, (2, 12, 8, 8), generator=torch.Generator().manual_seed(0)).float()
     x = integers / ACTIVATION_MAX
@@ -59,8 +59,8 @@ def test_the_first_of_equal_logits_wins() -> None:
 
 @pytest.fixture(scope="module")
 def described(characters_folder: Path) -> dict[str, Any]:
-    """What a run says of the data, as it comes back from its file."""
-    return json.loads(json.dumps(FrontLesson(characters_folder).describe()))
+    """A run's data.json, after a round trip through JSON."""
+    return json.loads(json.dumps(FrontObjective(characters_folder).describe()))
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def generator(described: dict[str, Any]) -> FrontGenerator:
     torch.manual_seed(0)
     known = read_catalogue(described)
     made = FrontGenerator(len(known.rows), len(known.attributes), hidden=48, widths=(16, 32, 24))
-    made.head.weight.data *= 8  # so that an untrained network makes up its mind
+    made.head.weight.data *= 8  # so that the logits of an untrained network differ
     return made
 
 
@@ -102,7 +102,7 @@ def values(described: dict[str, Any], module: Any, casts: torch.Tensor) -> list[
     return [dict(known.values[v] for v in row[: len(known.attributes)]) for row in module.values(casts).tolist()]
 
 
-def test_casts_keep_the_rules(described: dict[str, Any], module: Any) -> None:
+def test_casts_follow_the_rules(described: dict[str, Any], module: Any) -> None:
     known = read_catalogue(described)
     casts = module.cast(torch.arange(500), wishes(described, 500))
     rows = casts[:, : 4 * len(known.attributes)].view(500, -1, 4)
@@ -120,7 +120,7 @@ def test_casts_keep_the_rules(described: dict[str, Any], module: Any) -> None:
     assert len({tuple(row.flatten().tolist()) for row in rows}) > 490
 
 
-def test_wishes_come_true(described: dict[str, Any], module: Any) -> None:
+def test_wishes_are_fulfilled(described: dict[str, Any], module: Any) -> None:
     names = colour_names(described)
     asked = {"body": "female", "hat": "cocked hat", "legs": NONE, "weapon": "mace", "hair": "wavy"}
     colours = {"hat_colour": "red", "skin_colour": "black", "hair_colour": "blue", "eyes_colour": "green"}
@@ -137,7 +137,7 @@ def test_wishes_come_true(described: dict[str, Any], module: Any) -> None:
     assert casts[:, -4:-1].tolist() == [ramps] * 50
 
 
-def test_a_colour_wished_for_is_worn(described: dict[str, Any], module: Any) -> None:
+def test_a_wished_colour_is_worn(described: dict[str, Any], module: Any) -> None:
     known, names = read_catalogue(described), colour_names(described)
     casts = module.cast(torch.arange(60), wishes(described, 60, hat_colour="white"))
     assert {worn["hat"] for worn in values(described, module, casts)} == {"cocked hat"}
@@ -147,13 +147,13 @@ def test_a_colour_wished_for_is_worn(described: dict[str, Any], module: Any) -> 
     assert {worn["hat"] for worn in values(described, module, never)} == {NONE}  # there is no blue one
 
 
-def test_a_wish_for_all_that_somebody_is_gives_the_same_again(described: dict[str, Any], module: Any) -> None:
+def test_the_wishes_of_a_cast_give_the_same_character(described: dict[str, Any], module: Any) -> None:
     casts = module.cast(torch.arange(60), wishes(described, 60))
     again = module.cast(torch.arange(60) + 500, module.values(casts))
     assert torch.equal(module.values(again), module.values(casts))
 
 
-def test_what_contradicts_itself_is_known(described: dict[str, Any], module: Any) -> None:
+def test_contradicting_values_are_listed(described: dict[str, Any], module: Any) -> None:
     known, never = read_catalogue(described), module.never()
     rat, hat = known.values.index(("species", "rat")), known.values.index(("hat", "cocked hat"))
     assert never[rat, hat] == never[hat, rat] == 1
@@ -180,7 +180,7 @@ def test_pictures_are_the_same_in_every_precision_and_batch(described: dict[str,
     assert len(pictures[0][alpha > 0].unique(dim=0)) > 20
 
 
-def test_the_integers_draw_what_the_floats_draw(described: dict[str, Any], generator: FrontGenerator) -> None:
+def test_the_exact_front_is_close_to_the_float_network(described: dict[str, Any], generator: FrontGenerator) -> None:
     module = FrontModule(described, generator)
     casts = module.cast(torch.arange(8), wishes(described, 8))
     code = module.embed(casts, UNIT)
@@ -204,7 +204,7 @@ def test_truncation_leads_from_items_to_blends(described: dict[str, Any], genera
 
 @given(st.integers(0, 2**53 - 1), st.integers(0, 2**53 - 1))
 @settings(max_examples=5, deadline=None)
-def test_between_two_characters(described: dict[str, Any], module: Any, seed: int, other: int) -> None:
+def test_interpolation_between_two_characters(described: dict[str, Any], module: Any, seed: int, other: int) -> None:
     one, two = module.cast(torch.tensor([seed, other]), wishes(described, 2)).split(1)
     share = lambda k: torch.tensor([k])  # noqa: E731
     assert torch.equal(module(one, two, share(0), UNIT), draw(module, one))

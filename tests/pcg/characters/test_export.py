@@ -1,4 +1,4 @@
-"""Trained character models to files that the runtime proves and runs."""
+"""Export of character models to files that the runtime verifies and runs."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def engine() -> Iterator[Engine]:
         yield engine
 
 
-def test_models_are_proved_by_their_golden_vectors(models: Registry, engine: Engine) -> None:
+def test_golden_vectors_of_exported_models_are_right(models: Registry, engine: Engine) -> None:
     assert not models.refused
     for name in MODELS:
         model = models.find(name)
@@ -44,13 +44,13 @@ def test_models_are_proved_by_their_golden_vectors(models: Registry, engine: Eng
         assert model.card.training_data[0].count > 0
 
 
-def test_a_card_says_what_may_be_wished_for_and_whom_to_name(models: Registry) -> None:
+def test_a_card_has_the_wishes_and_the_credits(models: Registry) -> None:
     card = models.find("character-front").card
     assert card.parameters["hat"].choices == [NONE, "cocked hat"]
     assert card.parameters["hat_colour"].choices == ["red", "white"]
     assert card.parameters["skin_colour"].choices is not None
     assert "light" in card.parameters["skin_colour"].choices
-    assert "weapon_colour" not in card.parameters  # comes in one
+    assert "weapon_colour" not in card.parameters  # has one colourway
     assert "Ann; Bob (OGA-BY 3.0):\n  x\n  y\n  z\n" in card.credits
     assert "OGA-BY 3.0" in card.licence
     assert models.find("monster").card.parameters["category"].choices == list(KINDS)
@@ -110,11 +110,11 @@ def test_the_command_line_exports(monsters_folder: Path, tmp_path: Path, capsys:
     assert Registry(tmp_path).find("monster").card.name == "monster"
 
 
-def test_only_what_comes_in_several_colours_has_a_colour_to_wish_for() -> None:
+def test_only_values_with_several_colourways_have_a_colour_parameter() -> None:
     rows = (("body", "male", "body"), ("species", "human", "a"), ("species", "skeleton", "b"))
     rows += (("hat", "none", "none"), ("hat", "cap", "c"), ("hat", "hood", "d"))
     names = [["base"], ["base"], ["skeleton"], [], ["red", "blue"], ["hood_black"]]
-    looks = [[{"name": name, "ramps": {"hat": 0}} for name in own] for own in names]
-    asked = _front_parameters(Catalogue(rows, np.ones((len(rows), 1), bool)), {"looks": looks, "shared": {}})
+    colourways = [[{"name": name, "ramps": {"hat": 0}} for name in own] for own in names]
+    asked = _front_parameters(Catalogue(rows, np.ones((len(rows), 1), bool)), {"looks": colourways, "shared": {}})
     assert list(asked) == ["body", "species", "hat", "hat_colour"]
     assert asked["hat_colour"].choices == ["blue", "red"]

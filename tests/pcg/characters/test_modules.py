@@ -1,4 +1,4 @@
-"""Walks and monsters in integers: the same in every precision and batch, and what the float networks draw."""
+"""The exact walks and monsters: equal in every precision and batch, and close to the float networks."""
 
 import io
 from typing import Any
@@ -20,7 +20,7 @@ PRECISIONS = (32, 16, 64)
 
 
 def scripted(module: torch.nn.Module) -> Any:
-    """The module as a file gives it back."""
+    """The module after saving and loading."""
     make_deterministic()
     file = io.BytesIO()
     torch.jit.save(torch.jit.script(module), file)
@@ -61,7 +61,7 @@ def test_walks_are_the_same_in_every_precision_and_batch(walk: Any) -> None:
     assert len(sheets.unique()) > 3
 
 
-def test_walks_hold_the_colours_of_the_front(walk: Any) -> None:
+def test_walks_have_only_colours_of_the_front(walk: Any) -> None:
     front, palette = fronts(1, 2)
     front[front == 3] = 0
     palette[:, 40:] = 77  # colours that the front does not use
@@ -70,7 +70,7 @@ def test_walks_hold_the_colours_of_the_front(walk: Any) -> None:
 
 
 @pytest.mark.slow
-def test_integers_walk_as_the_floats_do(walker: WalkGenerator) -> None:
+def test_exact_walks_are_close_to_the_float_network(walker: WalkGenerator) -> None:
     front, palette = fronts(2, 3)
     module = ExactWalk(walker, *fronts(16, 0))
     frames = torch.arange(SHEET_FRAMES).repeat(2, 1)
@@ -124,7 +124,7 @@ def test_monsters_are_of_the_kind_asked_for(monsters: Any) -> None:
         assert 32 <= casts[:, 2].min() < casts[:, 2].max() < 96
 
 
-def test_kinds_of_many_come_more_often_but_not_by_as_much() -> None:
+def test_common_kinds_are_drawn_by_the_root_of_their_number() -> None:
     kinds = torch.tensor([0] * 81 + [1] * 9 + [2])
     torch.manual_seed(0)
     module = MonsterModule(MonsterGenerator(len(kinds), 3), kinds)
@@ -136,7 +136,7 @@ def test_kinds_of_many_come_more_often_but_not_by_as_much() -> None:
     assert (casts[casts[:, 3] == 2][:, :2] == 90).all()  # the only one of its kind
 
 
-def test_integers_draw_the_monsters_that_floats_draw(made_monsters: tuple[MonsterGenerator, torch.Tensor]) -> None:
+def test_exact_monsters_are_close_to_the_float_network(made_monsters: tuple[MonsterGenerator, torch.Tensor]) -> None:
     generator, _ = made_monsters
     module = MonsterModule(*made_monsters)
     casts = module.cast(torch.arange(8), torch.full((8,), -1))

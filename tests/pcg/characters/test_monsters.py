@@ -1,4 +1,4 @@
-"""Monsters: tiles as shades with a palette, augmentation that keeps pixels whole, a few steps of the real training."""
+"""Monsters: tiles as shades and palettes, augmentation by whole pixels, a few steps of training."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ from PIL import Image
 from pcg.characters.data.monsters import COLOURS, KINDS, LUMINANCE, paint_shades, read_monsters, to_shades
 from pcg.characters.front.networks import to_blocks
 from pcg.characters.monster.networks import MonsterGenerator, augment
-from pcg.characters.monster.objective import MonsterLesson, as_view, to_pixels, with_nothing
+from pcg.characters.monster.objective import MonsterObjective, as_view, to_pixels, with_nothing
 from pcg.characters.train import PRESETS, train
 from pcg.characters.walk.networks import pixels_of
 from pcg.learning import checkpoint
@@ -32,7 +32,7 @@ def folder(monsters_folder: Path) -> Path:
 
 @given(st.integers(0, 10**6), st.integers(1, COLOURS))
 @settings(max_examples=20, deadline=None)
-def test_a_tile_of_few_colours_is_painted_again_as_it_was(seed: int, colours: int) -> None:
+def test_a_tile_of_few_colours_is_reproduced(seed: int, colours: int) -> None:
     picture = made_tile(seed, colours)
     shades, palette = to_shades(picture)
     assert np.array_equal(paint_shades(shades[None], palette[None])[0], picture)
@@ -41,7 +41,7 @@ def test_a_tile_of_few_colours_is_painted_again_as_it_was(seed: int, colours: in
     assert shades.max() == COLOURS or colours == 1
 
 
-def test_a_tile_of_many_colours_keeps_its_form() -> None:
+def test_a_tile_of_many_colours_keeps_its_shape() -> None:
     picture = made_tile(0, 200)
     shades, palette = to_shades(picture)
     painted = paint_shades(shades[None], palette[None])[0]
@@ -66,11 +66,11 @@ def test_a_kind_without_monsters_is_an_error(tmp_path: Path) -> None:
     named = {"name": np.array(["ant"]), "category": np.array(["animal"]), "group": np.array(["a"])}
     np.savez(tmp_path / "dcss" / "monsters32.npz", rgba=made_tile(0, 4)[None], **named)
     with pytest.raises(ValueError, match="no monster of the kind"):
-        MonsterLesson(tmp_path)
+        MonsterObjective(tmp_path)
 
 
 def test_augmented_pictures_are_of_whole_pixels() -> None:
-    """Every picture is one of the fifty shifts and mirrorings that there are, in the colours of one of six orders."""
+    """Every picture is one of the fifty shifts and mirror images, with one of the six orders of channels."""
     pixels = torch.rand(64, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     pixels[:, 3] = (pixels[:, 3] > 0.3).float()
     pixels[:, :3] *= pixels[:, 3:]
@@ -97,18 +97,18 @@ def test_augmented_pictures_are_of_whole_pixels() -> None:
 
 
 def test_blends_are_of_one_kind(folder: Path) -> None:
-    lesson = MonsterLesson(folder)
-    batch = lesson.draw(40, np.random.default_rng(0))
-    kinds = torch.from_numpy(lesson.monsters.kinds)
+    objective = MonsterObjective(folder)
+    batch = objective.draw(40, np.random.default_rng(0))
+    kinds = torch.from_numpy(objective.monsters.kinds)
     assert (kinds[batch["partners"]] == batch["kinds"].unsqueeze(1)).all()
     assert (kinds[batch["numbers"]] == batch["kinds"]).all()
-    generator, _ = lesson.networks()
-    assert lesson.blend(generator, batch, torch.Generator()).abs().max() <= 1
+    generator, _ = objective.networks()
+    assert objective.blend(generator, batch, torch.Generator()).abs().max() <= 1
 
 
-def test_the_supervised_loss_is_small_for_a_generator_that_is_right(folder: Path) -> None:
-    lesson = MonsterLesson(folder)
-    batch = lesson.draw(3, np.random.default_rng(0))
+def test_the_supervised_loss_of_a_perfect_generator_is_small(folder: Path) -> None:
+    objective = MonsterObjective(folder)
+    batch = objective.draw(3, np.random.default_rng(0))
 
     class Right:
         def embed(self, monsters: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
@@ -119,24 +119,25 @@ def test_the_supervised_loss_is_small_for_a_generator_that_is_right(folder: Path
             logits = 20.0 * torch.nn.functional.one_hot(to_blocks(shades), COLOURS + 1)
             return logits, torch.cat([batch["palettes"]] * (len(latent) // 3))
 
-    play = lesson.play(Right(), batch, torch.Generator().manual_seed(0))
-    assert play.supervised < 1e-4
-    assert play.stats["shades"] == 1
-    assert play.stats["opaque"] == pytest.approx(1)
+    outputs = objective.forward_pass(Right(), batch, torch.Generator().manual_seed(0))
+    assert outputs.supervised < 1e-4
+    assert outputs.stats["shades"] == 1
+    assert outputs.stats["opaque"] == pytest.approx(1)
 
 
-def test_a_colour_out_of_range_is_pulled_back(folder: Path) -> None:
-    lesson = MonsterLesson(folder)
-    generator, _ = lesson.networks()
+def test_a_colour_out_of_range_has_a_gradient(folder: Path) -> None:
+    objective = MonsterObjective(folder)
+    generator, _ = objective.networks()
     with torch.no_grad():
         generator.colours.bias[:3] = torch.tensor([-9.0, 9.0, 9.0])  # of the darkest colour, which is no such
-    lesson.play(generator, lesson.draw(8, np.random.default_rng(0)), torch.Generator()).supervised.backward()
+    batch = objective.draw(8, np.random.default_rng(0))
+    objective.forward_pass(generator, batch, torch.Generator()).supervised.backward()
     assert generator.colours.bias.grad is not None
     assert [float(g) for g in generator.colours.bias.grad[:3].sign()] == [-1, 1, 1]
 
 
 def test_the_discriminator_sees_pixels_in_their_places(folder: Path) -> None:
-    batch = MonsterLesson(folder).draw(2, np.random.default_rng(0))
+    batch = MonsterObjective(folder).draw(2, np.random.default_rng(0))
     painted = pixels_of(to_blocks(batch["shades"]), with_nothing(batch["palettes"]))
     pixels = to_pixels(painted)
     expected = paint_shades(batch["shades"].byte().numpy(), (batch["palettes"] * 255).round().byte().numpy())
@@ -144,7 +145,7 @@ def test_the_discriminator_sees_pixels_in_their_places(folder: Path) -> None:
     assert as_view(pixels).shape == (2, 16, 16, 16)
 
 
-def test_training_leaves_a_run_whose_weights_have_moved(folder: Path, tmp_path: Path) -> None:
+def test_training_moves_all_weights(folder: Path, tmp_path: Path) -> None:
     assert train(TINY, folder, tmp_path, "cpu")
     stats = [json.loads(line) for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
     assert {"shades", "colours", "opaque", "d_loss"} <= set(stats[-1])

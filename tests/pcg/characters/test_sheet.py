@@ -1,4 +1,4 @@
-"""characters.sheet and characters.monster over models that learned nothing: what is promised holds even so."""
+"""characters.sheet and characters.monster with untrained models: the guarantees do not depend on the weights."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_sheet_of_a_seed(runtime: Local) -> None:
     assert not np.array_equal(other["image"], made["image"])
 
 
-def test_a_character_in_words(runtime: Local) -> None:
+def test_a_character_from_a_text(runtime: Local) -> None:
     said = "woman in a red cocked hat with a staff and a zorg"
     made = runtime.call("characters.sheet", seed=7, text=said, attributes={"skin_colour": "black"})
     asked = {"body": "female", "hat": "cocked hat", "hat_colour": "red", "skin_colour": "black"}
@@ -80,7 +80,7 @@ def test_a_character_in_words(runtime: Local) -> None:
     assert made["attributes"] | asked == made["attributes"]
     assert "staff" in made["text"]["notes"][0]
     assert "zorg" in made["text"]["unknown"][0]
-    assert made["provenance"]["params"]["attributes"] == asked  # whatever the words will mean later
+    assert made["provenance"]["params"]["attributes"] == asked  # so a later vocabulary does not change it
     assert made["provenance"]["params"]["text"] is None
     again = runtime.call("characters.sheet", seed=7, attributes=asked)
     assert np.array_equal(again["image"], made["image"])
@@ -90,7 +90,7 @@ def test_a_character_in_words(runtime: Local) -> None:
     assert "say two things of body" in fault(runtime, "characters.sheet", seed=1, text="female man").message
 
 
-def test_wishes_come_true_and_what_came_is_a_wish(runtime: Local) -> None:
+def test_wishes_are_fulfilled_and_results_are_valid_wishes(runtime: Local) -> None:
     asked = {"body": "female", "hat": "cocked hat", "hat_colour": "red", "skin_colour": "black", "hair": "none"}
     made = runtime.call("characters.sheet", seed=3, attributes=asked)
     assert asked.items() <= made["attributes"].items()
@@ -113,7 +113,7 @@ def test_wishes_come_true_and_what_came_is_a_wish(runtime: Local) -> None:
         ({"hat": 3}, Code.INVALID_PARAMS, "attributes"),
     ],
 )
-def test_wishes_that_cannot_be(runtime: Local, attributes: dict[str, Any], code: Code, words: str) -> None:
+def test_infeasible_wishes_are_refused(runtime: Local, attributes: dict[str, Any], code: Code, words: str) -> None:
     error = fault(runtime, "characters.sheet", seed=1, attributes=attributes)
     assert error.code is code
     assert words in error.message
@@ -144,7 +144,7 @@ def test_wishes_that_cannot_be(runtime: Local, attributes: dict[str, Any], code:
         ({"front": np.full((64, 64, 4), 255, np.uint8)}, Code.INVALID_PARAMS, "no transparent pixel"),
     ],
 )
-def test_what_makes_no_sense_is_named(runtime: Local, params: dict[str, Any], code: Code, words: str) -> None:
+def test_invalid_parameters_are_refused(runtime: Local, params: dict[str, Any], code: Code, words: str) -> None:
     error = fault(runtime, "characters.sheet", **params)
     assert error.code is code
     assert words in error.message
@@ -177,14 +177,14 @@ def test_few_colours(runtime: Local, colours: int) -> None:
     check_promises(runtime.call("characters.sheet", seed=5, colors=colours)["image"], colours)
 
 
-def test_a_palette_is_kept_to(runtime: Local) -> None:
+def test_a_sheet_has_only_the_colours_of_the_palette(runtime: Local) -> None:
     palette = ["#101018", "ff8800", "00aa44"]
     made = runtime.call("characters.sheet", seed=5, palette=palette)
     shown = {bytes(colour).hex() for colour in colours_of(made["image"])[0]}
     assert shown <= {text.removeprefix("#") for text in palette}
 
 
-def test_between_two_seeds(runtime: Local) -> None:
+def test_interpolation_between_two_seeds(runtime: Local) -> None:
     def front(**params: Any) -> np.ndarray:
         return frames_of(runtime.call("characters.sheet", **params)["image"])[characters.FRONT_FRAME]
 
@@ -206,7 +206,7 @@ def test_a_variation_keeps_what_it_does_not_change(runtime: Local) -> None:
     assert len(base["attributes"]) / 2 < np.mean(kept) < len(base["attributes"])
 
 
-def test_equal_requests_are_equal_work_and_others_are_not(runtime: Local) -> None:
+def test_only_equal_requests_are_the_same_work(runtime: Local) -> None:
     def key(**params: Any) -> bytes:
         return runtime.service._scheduled["characters.sheet"](params).key
 
@@ -246,7 +246,7 @@ def test_monsters(runtime: Local) -> None:
         ({"seed": 1, "model": "character-walk"}, Code.INVALID_PARAMS, "takes no category"),
     ],
 )
-def test_monsters_that_cannot_be(runtime: Local, params: dict[str, Any], code: Code, words: str) -> None:
+def test_invalid_monster_requests_are_refused(runtime: Local, params: dict[str, Any], code: Code, words: str) -> None:
     error = fault(runtime, "characters.monster", **params)
     assert error.code is code
     assert words in error.message

@@ -1,4 +1,4 @@
-"""The real training of the character models, for a few steps on small data, and what their lessons are made of."""
+"""Training of the character models for a few steps on small data, and the parts of their objectives."""
 
 import dataclasses
 import json
@@ -14,8 +14,8 @@ from pcg.characters.data.attributes import BODIES, NONE
 from pcg.characters.data.slots import SHADES, SLOTS
 from pcg.characters.front import networks
 from pcg.characters.front.networks import CHANNELS, SHADE_COUNT, SLOT_COUNT, from_blocks, harden, to_blocks
-from pcg.characters.front.objective import FrontLesson
-from pcg.characters.grading import loose, on_ground
+from pcg.characters.front.objective import FrontObjective
+from pcg.characters.losses import isolated_share, on_ground
 from pcg.characters.train import PRESETS, CharacterConfig, train
 from pcg.learning import checkpoint
 from pcg.learning.loop import Run, read_config
@@ -26,8 +26,8 @@ TINY = dataclasses.replace(
 
 
 @pytest.fixture(scope="module")
-def lesson(characters_folder: Path) -> FrontLesson:
-    return FrontLesson(characters_folder)
+def objective(characters_folder: Path) -> FrontObjective:
+    return FrontObjective(characters_folder)
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +51,9 @@ def test_a_run_describes_itself(run: Path) -> None:
     assert not set(about["held_out"]) & {item for _, _, item in about["rows"]}
 
 
-def test_training_moves_all_weights(run: Path, lesson: FrontLesson) -> None:
+def test_training_moves_all_weights(run: Path, objective: FrontObjective) -> None:
     torch.manual_seed(TINY.seed)
-    fresh = dict(zip(("generator", "discriminator"), lesson.networks(), strict=True))
+    fresh = dict(zip(("generator", "discriminator"), objective.networks(), strict=True))
     state = checkpoint.load(run)
     for name, network in fresh.items():
         for key, value in network.state_dict().items():
@@ -89,7 +89,7 @@ def test_the_command_line_trains(characters_folder: Path, tmp_path: Path, capsys
     assert read_config(CharacterConfig, tmp_path / "run").steps == 1
 
 
-def test_the_networks_know_how_many_slots_there_are() -> None:
+def test_the_networks_have_one_channel_a_slot() -> None:
     assert (len(SLOTS), SHADES) == (SLOT_COUNT, SHADE_COUNT)
 
 
@@ -112,9 +112,9 @@ def test_hardened_logits_are_one_hot_and_keep_the_gradient() -> None:
     assert torch.allclose(gradient, wanted)
 
 
-def test_real_and_generated_pictures_are_seen_alike(lesson: FrontLesson) -> None:
-    """Logits that are sure of a drawing are seen as the drawing is: shades of the background don't count."""
-    batch = lesson.draw(2, np.random.default_rng(0))
+def test_views_of_real_and_generated_pictures_are_alike(objective: FrontObjective) -> None:
+    """Confident logits of a drawing have the view of the drawing; shades of the background are ignored."""
+    batch = objective.draw(2, np.random.default_rng(0))
     slots, shades = to_blocks(batch["slots"]), to_blocks(batch["shades"])
     logits = torch.randn(*slots.shape, CHANNELS, generator=torch.Generator().manual_seed(0))
     logits[..., :SLOT_COUNT].scatter_(-1, slots.unsqueeze(-1), 99.0)
@@ -125,27 +125,27 @@ def test_real_and_generated_pictures_are_seen_alike(lesson: FrontLesson) -> None
     assert networks.view_maps(slots, shades).sum() == slots.numel() + figure.sum()
 
 
-def test_blends_stay_with_what_was_asked_for(lesson: FrontLesson) -> None:
-    known, rng = lesson.catalogue, np.random.default_rng(4)
+def test_blends_keep_the_values_of_the_outfit(objective: FrontObjective) -> None:
+    known, rng = objective.catalogue, np.random.default_rng(4)
     blended = set()
     for _ in range(30):
-        outfit = lesson.data.training.draw(rng)
+        outfit = objective.data.training.draw(rng)
         rows = np.array(outfit.rows)
         partners = known.partners(rows, rng)
         assert np.array_equal(known.value_of[partners], known.value_of[rows])
         assert known.fits[partners, BODIES.index(outfit.body)].all()
         blended |= {known.attributes[k] for k in np.flatnonzero(rows != partners)}
-        labels = lesson.data.training.labels(outfit)
+        labels = objective.data.training.labels(outfit)
         assert {known.values[known.value_of[r]] for r in rows} == set(labels.items())
     assert {"hair", "torso"} <= blended
-    generator, _ = lesson.networks()
-    code = lesson.blend(generator, lesson.draw(3, rng), torch.Generator().manual_seed(0))
+    generator, _ = objective.networks()
+    code = objective.blend(generator, objective.draw(3, rng), torch.Generator().manual_seed(0))
     assert code.shape == (3, len(known.attributes), networks.EMBEDDING)
     assert code.abs().max() <= 1
 
 
-def test_the_supervised_loss_is_small_for_a_generator_that_is_right(lesson: FrontLesson) -> None:
-    batch = lesson.draw(2, np.random.default_rng(0))
+def test_the_supervised_loss_of_a_perfect_generator_is_small(objective: FrontObjective) -> None:
+    batch = objective.draw(2, np.random.default_rng(0))
 
     class Right(torch.nn.Module):
         def embed(self, rows: torch.Tensor) -> torch.Tensor:
@@ -156,19 +156,19 @@ def test_the_supervised_loss_is_small_for_a_generator_that_is_right(lesson: Fron
             parts = zip(maps, (SLOT_COUNT, SHADE_COUNT), strict=True)
             return torch.cat([20.0 * torch.nn.functional.one_hot(m, n) for m, n in parts], -1)
 
-    play = lesson.play(Right(), batch, torch.Generator().manual_seed(0))
-    assert play.supervised < 1e-4
-    assert play.stats == {"slots": 1.0, "shades": 1.0, "loose": 0.0}  # the data is of boxes
-    assert torch.equal(play.real.float(), play.fake)
+    outputs = objective.forward_pass(Right(), batch, torch.Generator().manual_seed(0))
+    assert outputs.supervised < 1e-4
+    assert outputs.stats == {"slots": 1.0, "shades": 1.0, "loose": 0.0}  # the data is of boxes
+    assert torch.equal(outputs.real.float(), outputs.fake)
 
 
 def test_loose_pixels_have_no_neighbour_of_their_slot() -> None:
     slots = torch.zeros(1, 6, 6, dtype=torch.int64)
     slots[0, 1:3, 1:3], slots[0, 4, 4] = 3, 5
-    assert loose(slots) == pytest.approx(1 / 5)
+    assert isolated_share(slots) == pytest.approx(1 / 5)
 
 
-def test_pictures_stand_on_a_ground() -> None:
+def test_sample_pictures_have_a_ground() -> None:
     picture = np.zeros((1, 2, 4), np.uint8)
     picture[0, 0] = [1, 2, 3, 255]
     shown = on_ground(picture)

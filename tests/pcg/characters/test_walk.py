@@ -1,4 +1,4 @@
-"""Walks from fronts: the data, the pointer at the front's colours, and a few steps of the real training."""
+"""Walks from fronts: training data, pointers to the front's colours, and a few steps of training."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ from pcg.characters.data.walks import draw_steps, draw_walk, to_walk
 from pcg.characters.front.networks import from_blocks, to_blocks
 from pcg.characters.train import PRESETS, train
 from pcg.characters.walk.networks import COLOURS, VOTERS, WalkGenerator, paint_softly, pixels_of, voters
-from pcg.characters.walk.objective import WalkLesson, view_steps
+from pcg.characters.walk.objective import WalkObjective, view_steps
 from pcg.learning import checkpoint
 
 TINY = dataclasses.replace(
@@ -31,14 +31,14 @@ def data(characters_folder: Path) -> CharacterData:
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_steps_come_in_pairs_that_follow_each_other(seed: int) -> None:
+def test_pairs_are_successive_steps(seed: int) -> None:
     one, after = draw_steps(3, np.random.default_rng(seed)).reshape(3, 2).T
     assert (one // 9 == after // 9).all()
     assert {(a % 9, b % 9) for a, b in zip(one, after, strict=True)} <= {(k, k % 8 + 1) for k in range(9)}
 
 
-def test_a_walk_holds_the_front_in_its_own_colours(data: CharacterData) -> None:
-    """With nothing varied, front and frames painted from the palette are the sheet, but for colours of other sides."""
+def test_a_walk_has_the_front_in_its_own_colours(data: CharacterData) -> None:
+    """Without augmentation, front and frames are the sheet, except colours that the front does not show."""
     outfit = data.training.draw(np.random.default_rng(0))
     sheet = data.compose(outfit)
     painted = paint(sheet.slots, sheet.shades, sheet.ramps)
@@ -52,7 +52,7 @@ def test_a_walk_holds_the_front_in_its_own_colours(data: CharacterData) -> None:
     assert {tuple(c) for c in walk.palette[walk.targets[0]][figure].tolist()} <= shown
 
 
-def test_palettes_are_cut_to_what_was_asked(data: CharacterData) -> None:
+def test_palettes_are_reduced_to_the_limit(data: CharacterData) -> None:
     outfit = data.training.draw(np.random.default_rng(1))
     codes = np.stack([data.compose_frame(outfit, 2, 0)] * 2)
     walk = to_walk(codes, data.ramps(outfit).reshape(-1, 3), np.array([18]), 5)
@@ -89,7 +89,7 @@ def test_only_the_front_s_colours_are_pointed_at() -> None:
     assert torch.equal(logits[1, 0], logits[1, 1])
 
 
-def test_a_colour_s_place_in_the_palette_means_nothing() -> None:
+def test_the_order_of_the_palette_does_not_matter() -> None:
     torch.manual_seed(0)
     front, palette = made_front()
     order = torch.cat([torch.zeros(1, dtype=torch.int64), torch.randperm(COLOURS - 1) + 1])
@@ -116,22 +116,22 @@ def test_painting_is_hard_and_its_gradient_soft() -> None:
     assert torch.equal(view[1, 16:20, 5, 6], painted[1, 1, 5, 6, 0])
 
 
-def test_the_supervised_loss_is_small_for_a_generator_that_is_right(characters_folder: Path) -> None:
-    lesson = WalkLesson(characters_folder)
-    batch = lesson.draw(2, np.random.default_rng(0))
+def test_the_supervised_loss_of_a_perfect_generator_is_small(characters_folder: Path) -> None:
+    objective = WalkObjective(characters_folder)
+    batch = objective.draw(2, np.random.default_rng(0))
 
     def right(_: torch.Tensor, palette: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
         blocks = to_blocks(batch["targets"].flatten(0, 1)).unflatten(0, frames.shape)
         return 30.0 * torch.nn.functional.one_hot(blocks, palette.shape[1])
 
-    play = lesson.play(right, batch, torch.Generator())
-    assert play.supervised < 1e-4
-    assert play.stats == {"colours": 1.0, "off": 0.0}
-    assert torch.equal(play.real, play.fake)
+    outputs = objective.forward_pass(right, batch, torch.Generator())
+    assert outputs.supervised < 1e-4
+    assert outputs.stats == {"colours": 1.0, "off": 0.0}
+    assert torch.equal(outputs.real, outputs.fake)
 
 
 @pytest.mark.slow
-def test_training_leaves_a_run_whose_weights_have_moved(characters_folder: Path, tmp_path: Path) -> None:
+def test_training_moves_all_weights(characters_folder: Path, tmp_path: Path) -> None:
     assert train(TINY, characters_folder, tmp_path, "cpu")
     stats = [json.loads(line) for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
     assert {"colours", "off", "d_loss"} <= set(stats[-1])
@@ -143,7 +143,7 @@ def test_training_leaves_a_run_whose_weights_have_moved(characters_folder: Path,
         assert not torch.equal(value, state["generator"][key]), key
 
 
-def test_a_walk_that_listens_to_the_pixel_in_place_copies_the_front() -> None:
+def test_votes_of_the_same_pixel_copy_the_front() -> None:
     torch.manual_seed(0)
     front, palette = made_front()
     generator = WalkGenerator()

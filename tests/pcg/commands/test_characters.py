@@ -1,4 +1,4 @@
-"""pcg character and pcg monster: drawings in, files out, files verified."""
+"""pcg character and pcg monster: from drawings to files, and their verification."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(*arguments: str | Path) -> int:
 
 
 def draw_hero(path: Path) -> None:
-    """What a user may draw, in Pillow."""
+    """A drawing as a user could make it, with Pillow."""
     image = Image.new("RGBA", (64, 64))
     pen = ImageDraw.Draw(image)
     ink = (24, 16, 32)
@@ -89,7 +89,7 @@ def test_a_small_drawing_is_enlarged_and_set_on_its_feet(side: int, times: int, 
     assert black.sum() == times**2
 
 
-def test_drawings_that_are_none(tmp_path: Path) -> None:
+def test_files_that_are_no_drawings_are_refused(tmp_path: Path) -> None:
     def fault(name: str) -> str:
         with pytest.raises((ValueError, OSError)) as caught:
             read_front(tmp_path / name)
@@ -108,7 +108,7 @@ def test_drawings_that_are_none(tmp_path: Path) -> None:
     assert "gone.png" in fault("gone.png")
 
 
-def test_options_are_read() -> None:
+def test_options_are_parsed() -> None:
     assert parse_wishes(["hair=long", "hat=wizard hat"]) == {"hair": "long", "hat": "wizard hat"}
     with pytest.raises(ValueError, match="write NAME=VALUE"):
         parse_wishes(["hair"])
@@ -121,7 +121,7 @@ def test_options_are_read() -> None:
         parse_formats(None, Path("b.bmp"), folder=False)
 
 
-def test_a_palette_file_is_kept_to(runtime: Local, tmp_path: Path) -> None:
+def test_a_sheet_has_only_the_colours_of_the_palette_file(runtime: Local, tmp_path: Path) -> None:
     (tmp_path / "two.hex").write_text("102030\nffcc88\n")
     params = {"palette": read_colours(tmp_path / "two.hex")}
     _ = list(make_characters(runtime, tmp_path / "a.png", params, 1, None, indexed=True))
@@ -132,7 +132,7 @@ def test_a_palette_file_is_kept_to(runtime: Local, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_batch_goes_on_where_it_ended(runtime: Local, tmp_path: Path) -> None:
+def test_an_interrupted_batch_resumes(runtime: Local, tmp_path: Path) -> None:
     calls = []
 
     class Counted:
@@ -150,7 +150,7 @@ def test_a_batch_goes_on_where_it_ended(runtime: Local, tmp_path: Path) -> None:
     before = (tmp_path / "character-7.png").read_bytes()
     (tmp_path / "character-7.png").unlink()
     batch()
-    assert calls == [5, 7]  # the first says what the others have to say
+    assert calls == [5, 7]  # the first file has the provenance of all
     assert (tmp_path / "character-7.png").read_bytes() == before
     with pytest.raises(FileExistsError, match="colors 64, now 9"):
         batch(colors=9)
@@ -161,7 +161,7 @@ def test_a_batch_goes_on_where_it_ended(runtime: Local, tmp_path: Path) -> None:
     assert len(list((tmp_path / "character-8").iterdir())) == 36
 
 
-def test_what_was_written_is_verified(runtime: Local, tmp_path: Path) -> None:
+def test_written_files_are_verified(runtime: Local, tmp_path: Path) -> None:
     draw_hero(tmp_path / "hero.png")
     params = {"front": read_front(tmp_path / "hero.png")}
     _ = list(make_characters(runtime, tmp_path / "drawn.json", params, 0, None, "frames"))
@@ -184,7 +184,7 @@ def test_what_was_written_is_verified(runtime: Local, tmp_path: Path) -> None:
 
 
 def _spoil(path: Path, row: int, column: int) -> None:
-    """Change one pixel, and keep what the file says."""
+    """Change one pixel, and keep the metadata."""
     from PIL.PngImagePlugin import PngInfo
 
     with Image.open(path) as picture:
@@ -194,7 +194,7 @@ def _spoil(path: Path, row: int, column: int) -> None:
     Image.fromarray(pixels).save(path, pnginfo=about)
 
 
-def test_monsters_of_a_folder(runtime: Local, tmp_path: Path) -> None:
+def test_monsters_are_written_to_a_folder(runtime: Local, tmp_path: Path) -> None:
     made = list(make_monsters(runtime, tmp_path, {}, 3, 70, indexed=True))
     assert len(made) == 70
     assert len(list(tmp_path.glob("monster-*.png"))) == 70
@@ -204,7 +204,7 @@ def test_monsters_of_a_folder(runtime: Local, tmp_path: Path) -> None:
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "monster-70.png").read_bytes()
 
 
-def test_a_character_in_words_and_what_was_not_understood(
+def test_a_character_from_a_text_with_unknown_words(
     character_models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ("character", tmp_path / "cast", "--text", "woman with a spear and a zorg", "--count", "2")
@@ -231,7 +231,9 @@ def test_a_folder_of_monsters_is_no_file(runtime: Local, tmp_path: Path) -> None
         (("character", "a.png", "--change", "0.3"), "add --vary"),
     ],
 )
-def test_options_that_make_no_sense(arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_options_are_refused(
+    arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(*arguments) == 2
     assert words in capsys.readouterr().err
 

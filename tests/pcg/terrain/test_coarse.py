@@ -62,7 +62,7 @@ def test_sea_is_negative_and_land_is_not(sheets: list[coarse.Sheet]) -> None:
     assert all((s.roots < 0).any() == s.world for s in sheets)
 
 
-def test_styles_are_told_by_sea_roughness_and_height() -> None:
+def test_styles_depend_on_sea_roughness_and_height() -> None:
     rng = np.random.default_rng(0)
     shape = (200, 200)
     kinds = {
@@ -92,7 +92,7 @@ def test_crops_repeat_for_a_seed_and_have_their_plans(sheets: list[coarse.Sheet]
 
 
 def test_styles_are_those_of_the_crop() -> None:
-    """Where the style changes from west to east, the crop's height does at the same place."""
+    """Style and height change at the same place of a crop."""
     metres = np.where(np.arange(256) < 128, 2000.0, 100.0).astype(np.float32).repeat(256).reshape(256, 256).T
     sheet = coarse.make_sheet("", "", np.ascontiguousarray(metres), 1.0, world=False)
     plans, roots = coarse.draw_crops([sheet], 4, 20, np.random.default_rng(0))
@@ -104,7 +104,7 @@ def test_styles_are_those_of_the_crop() -> None:
 
 
 @pytest.mark.parametrize(("angle", "cosine", "sine"), [(0, 1, 0), (90, -1, 0), (45, 0, 1), (135, 0, -1)])
-def test_strike_is_the_way_ranges_run(angle: int, cosine: int, sine: int) -> None:
+def test_strike_is_the_direction_of_the_ranges(angle: int, cosine: int, sine: int) -> None:
     y, x = np.mgrid[:120, :120]
     across = x * -np.sin(np.radians(angle)) + y * np.cos(np.radians(angle))  # ranges run at the angle, clockwise
     found = coarse.strike_map((1 + 0.3 * np.sin(across / 2)).astype(np.float32))
@@ -118,7 +118,7 @@ def test_land_without_a_strike_has_none() -> None:
 
 
 def test_the_strike_turns_with_the_crop() -> None:
-    """Whatever turn and mirror a crop was drawn with, its plan's strike is that of its own land."""
+    """For every rotation and mirror of a crop, the strike of its plan is that of its land."""
     y, x = np.mgrid[:300, :300]
     metres = (1500 + 500 * np.sin((x + 2 * y) / 4)).astype(np.float32)
     sheet = coarse.make_sheet("", "", metres, 1.0, world=False)

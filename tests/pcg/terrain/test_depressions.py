@@ -1,4 +1,4 @@
-"""Depressions as something to train against: as deep as filling finds; the gradient lowers dams and raises floors."""
+"""The loss for depressions: its depth is that of filling; its gradient lowers dams and raises floors."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pcg.terrain.depressions import depression_depth
-from pcg.terrain.objectives import CoarseLesson, DetailLesson
+from pcg.terrain.objectives import CoarseObjective, DetailObjective
 from runtime.content.terrain.drainage import drain
 
 
@@ -61,20 +61,20 @@ def test_each_map_of_a_batch_is_flooded_alone() -> None:
     assert depression_depth(land).std() > 0
 
 
-def test_a_coarse_map_is_held_to_the_depressions_of_the_real_one(dem_folder: Path) -> None:
-    lesson = CoarseLesson(dem_folder, 2)
-    _, real = lesson.draw(6, np.random.default_rng(0), 2)
-    assert lesson.excess(real, real) == 0
+def test_the_loss_of_a_coarse_map_is_its_excess_over_the_real_one(dem_folder: Path) -> None:
+    objective = CoarseObjective(dem_folder, 2)
+    _, real = objective.draw(6, np.random.default_rng(0), 2)
+    assert objective.excess(real, real) == 0
     dammed = real.clone()
     dammed[:, 12:28, 12:28] -= 0.5 * (real.max() - real.min())
     fake = dammed.requires_grad_(True)
-    lesson.excess(fake, real).backward()
+    objective.excess(fake, real).backward()
     assert fake.grad is not None
     assert fake.grad[:, 12:28, 12:28].sum() < 0  # descent raises the floor
 
 
-def test_water_held_counts_in_doublings_each_crop_by_its_own_real_land(dem_folder: Path) -> None:
-    lesson = DetailLesson(dem_folder, 2)
+def test_excess_is_in_doublings_for_each_crop(dem_folder: Path) -> None:
+    objective = DetailObjective(dem_folder, 2)
     slope = torch.arange(40.0).expand(2, 40, 40)
 
     def pit(metres: float) -> torch.Tensor:
@@ -83,8 +83,8 @@ def test_water_held_counts_in_doublings_each_crop_by_its_own_real_land(dem_folde
         land[0, 20, 20] = 19 - metres * land[0].numel()  # the lowest neighbour is the outlet
         return land
 
-    puddle = lesson.puddle_m
-    assert lesson.excess(pit(3 * puddle), pit(0)).item() == pytest.approx((2 + 0) / 2, abs=1e-3)
-    assert lesson.excess(pit(3 * puddle), pit(puddle)).item() == pytest.approx((1 + 0) / 2, abs=1e-3)
-    # A lake that only the real land has doesn't pay for another crop's dam.
-    assert lesson.excess(pit(3 * puddle), pit(puddle).flip(0)).item() == pytest.approx((2 + 0) / 2, abs=1e-3)
+    puddle = objective.puddle_m
+    assert objective.excess(pit(3 * puddle), pit(0)).item() == pytest.approx((2 + 0) / 2, abs=1e-3)
+    assert objective.excess(pit(3 * puddle), pit(puddle)).item() == pytest.approx((1 + 0) / 2, abs=1e-3)
+    # A lake of the real land of one crop does not offset the dam of another crop.
+    assert objective.excess(pit(3 * puddle), pit(puddle).flip(0)).item() == pytest.approx((2 + 0) / 2, abs=1e-3)

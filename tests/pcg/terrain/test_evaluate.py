@@ -1,4 +1,4 @@
-"""The terrain figures on land whose answers are known, and the whole evaluation on a small made-up region."""
+"""Terrain metrics on land with known results, and the whole evaluation on a small synthetic region."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pcg.terrain import data, figures
+from pcg.terrain import data, metrics
 from pcg.terrain.evaluate import SIDE, draw_patches, evaluate_terrain, fbm, generate, of_like_relief, places
-from pcg.terrain.figures import aucs, compare, floors, measure, pits
+from pcg.terrain.metrics import aucs, compare, floors, measure, pits
 from runtime.content.terrain.drainage import drain
 from runtime.registry import Registry
 
 
-def rough(count: int, side: int = 64, seed: int = 0, steep: float = 1.0) -> figures.Array:
+def rough(count: int, side: int = 64, seed: int = 0, steep: float = 1.0) -> metrics.Array:
     """Smooth random hills, `steep` times as high: (count, side, side) metres."""
     rng = np.random.default_rng(seed)
     wave = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side)))
@@ -110,23 +110,23 @@ def test_the_spectrum_peaks_where_the_wave_is() -> None:
 
 def test_distances_of_a_set_with_itself_and_with_steeper_land() -> None:
     land = measure(rough(4))
-    ratios = (figures.PITS, figures.FILL, figures.RESIDUAL)
+    ratios = (metrics.PITS, metrics.FILL, metrics.RESIDUAL)
     for name, value in compare(land, land).items():
         assert value == (1 if name in ratios else 0), name
     steeper = compare(measure(rough(4, steep=3)), land)
-    assert steeper[figures.SLOPE] > 1
-    assert steeper[figures.SPECTRUM] == pytest.approx(2 * np.log10(3), rel=1e-3)
-    assert steeper[figures.RESIDUAL] == pytest.approx(3, rel=1e-3)
-    assert steeper[figures.HYPSOMETRY] == pytest.approx(0, abs=1e-3)  # the same shape, only higher
-    assert steeper[figures.FILL] == pytest.approx(1, rel=1e-3)
+    assert steeper[metrics.SLOPE] > 1
+    assert steeper[metrics.SPECTRUM] == pytest.approx(2 * np.log10(3), rel=1e-3)
+    assert steeper[metrics.RESIDUAL] == pytest.approx(3, rel=1e-3)
+    assert steeper[metrics.HYPSOMETRY] == pytest.approx(0, abs=1e-3)  # the same shape, only higher
+    assert steeper[metrics.FILL] == pytest.approx(1, rel=1e-3)
 
 
 def test_floors_are_those_of_halves() -> None:
     same = measure(np.repeat(rough(1), 4, axis=0))
     assert all(v in (0, 1) for v in floors(same, np.random.default_rng(0)).values())
     floor = floors(measure(rough(6)), np.random.default_rng(0))
-    assert floor[figures.SLOPE] > 0
-    assert floor[figures.RESIDUAL] > 1
+    assert floor[metrics.SLOPE] > 0
+    assert floor[metrics.RESIDUAL] > 1
 
 
 @pytest.mark.slow
@@ -155,10 +155,10 @@ def write_region(folder: Path, sea_columns: int = 0, name: str = "bc_coast_mount
 
 
 @pytest.mark.parametrize("training", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_evaluate_terrain_gives_every_figure_with_its_floor(
+def test_evaluate_terrain_gives_every_metric_with_its_floor(
     training: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Told grains need a scale, which the training regions give."""
+    """The metrics of told grains need the training regions, which give the scale."""
     if training:
         write_region(tmp_path, name="hills")
     model = Registry().find("terrain-detail")
@@ -172,10 +172,10 @@ def test_evaluate_terrain_gives_every_figure_with_its_floor(
         "real land of like relief, all regions; 4 patches of 256 px",
     }
     if training:
-        assert by_metric["grain told: " + figures.CURVATURE].value != by_metric[figures.CURVATURE].value
-    assert by_metric[figures.SLOPE].value > 0
-    assert by_metric["worlds: " + figures.SLOPE].value != by_metric[figures.SLOPE].value
-    for metric in (figures.PITS, figures.FILL, figures.AUC):
+        assert by_metric["grain told: " + metrics.CURVATURE].value != by_metric[metrics.CURVATURE].value
+    assert by_metric[metrics.SLOPE].value > 0
+    assert by_metric["worlds: " + metrics.SLOPE].value != by_metric[metrics.SLOPE].value
+    for metric in (metrics.PITS, metrics.FILL, metrics.AUC):
         assert by_metric["fBm: " + metric].floor == by_metric[metric].floor
     out, err = capsys.readouterr()
     assert out == ""
@@ -209,7 +209,7 @@ def test_sea_and_voids_are_not_measured(tmp_path: Path) -> None:
     assert [47, 0] in corners.tolist()
 
 
-def test_land_is_compared_with_land_of_like_relief() -> None:
+def test_land_is_compared_with_land_of_similar_relief() -> None:
     low, middle, high = (rough(1, SIDE // 4, seed=k, steep=steep) for k, steep in enumerate((0.1, 1.0, 10.0)))
     chosen = of_like_relief(np.concatenate([high * 1.01, low, low]), np.concatenate([low, middle, high]))
     np.testing.assert_array_equal(chosen, np.concatenate([high, low, middle]))

@@ -24,7 +24,7 @@ def test_grain_is_the_rank_of_roughness() -> None:
     assert abs(float(grains.mean())) < 0.1
 
 
-def test_relief_alone_is_no_grain() -> None:
+def test_grain_does_not_depend_on_relief() -> None:
     relief = torch.logspace(1, 2.5, 64)
     heights, control = crops(64, relief, relief * 0.1)
     scale = grain.fit(heights, control)
@@ -32,7 +32,7 @@ def test_relief_alone_is_no_grain() -> None:
     assert abs(torch.corrcoef(torch.stack([scale.grain(heights, control), relief.log()]))[0, 1]) < 0.4
 
 
-def test_land_alike_everywhere_can_be_fitted() -> None:
+def test_uniform_land_can_be_fitted() -> None:
     heights, control = torch.full((4, 40, 40), 9.0), torch.full((4, 18, 18), 9.0)
     grains = grain.fit(heights, control).grain(heights, control)
     assert torch.isfinite(grains).all()

@@ -1,4 +1,4 @@
-"""From float to integers: the exact layers do what the trained ones do."""
+"""Quantisation: the exact layers are close to the float layers."""
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ def world(generators: tuple[Generator, CoarseGenerator]) -> TerrainWorld:
 
 
 def hashed(pyramid: Pyramid, stream: int, seed: int, row: int, column: int, pixels: int) -> list[torch.Tensor | None]:
-    """The latents that the world hashes, as the float network takes them."""
+    """The hashed latents of the world, as inputs of the float network."""
     latents: list[torch.Tensor | None] = []
     for scale, channels in enumerate(pyramid.latents):
         margin = MARGIN if scale == 0 else 7

@@ -1,4 +1,4 @@
-"""The real training of both levels, for a few steps: resumes exactly, exports a model that serves, and ranks agree."""
+"""Training of both levels for a few steps: exact resuming, export of a model that serves, equal ranks."""
 
 import dataclasses
 import json
@@ -11,17 +11,25 @@ import numpy as np
 import pytest
 import torch
 
+from pcg import cli
 from pcg.learning import checkpoint
 from pcg.learning.loop import Run, next_run, read_config, to_toml
 from pcg.terrain.export import export_terrain
 from pcg.terrain.networks import CoarseGenerator, Generator
-from pcg.terrain.objectives import CoarseLesson, DetailLesson, cut
+from pcg.terrain.objectives import CoarseObjective, DetailObjective, cut
 from pcg.terrain.train import DRAINAGE_STEPS, PRESETS, TerrainConfig, drainage_share, train
 from runtime.local import Local
 from runtime.registry import Registry
 
 TINY = dataclasses.replace(PRESETS["terrain-detail"]["smoke"], steps=4, sample_every=2, penalty_every=2)
 COARSE = dataclasses.replace(TINY, model="terrain-coarse", steps=2)
+
+
+def pcg(*arguments: object) -> int | str | None:
+    """Run the command line and return its exit code."""
+    with pytest.raises(SystemExit) as exit_:
+        cli.main([str(a) for a in arguments])
+    return exit_.value.code
 
 
 @pytest.fixture(scope="module")
@@ -50,16 +58,29 @@ def test_a_run_describes_itself(run: Path) -> None:
 
 
 @pytest.mark.slow
-def test_training_goes_on_from_a_condensed_checkpoint(run: Path, dem_folder: Path, tmp_path: Path) -> None:
-    whole = checkpoint.load(run)
-    checkpoint.save(tmp_path, checkpoint.condense(whole))
-    assert (tmp_path / checkpoint.NAME).stat().st_size < 0.25 * (run / checkpoint.NAME).stat().st_size
-    assert train(dataclasses.replace(TINY, steps=6), dem_folder, tmp_path, "cpu", resume=True)
-    after = checkpoint.load(tmp_path)
+def test_training_resumes_from_a_condensed_run(run: Path, dem_folder: Path, tmp_path: Path) -> None:
+    small, whole = tmp_path / "small", checkpoint.load(run)
+    assert pcg("condense", run, small) == 0
+    assert read_config(TerrainConfig, small) == read_config(TerrainConfig, run)
+    assert (small / checkpoint.NAME).stat().st_size < 0.25 * (run / checkpoint.NAME).stat().st_size
+    resume = ("--data", dem_folder, "--out", small, "--resume", "--steps", 6, "--device", "cpu")
+    assert pcg("train", "terrain-detail", *resume) == 0
+    after = checkpoint.load(small)
     assert after["step"] == 6
     name = "pyramid.first.weight"
     assert torch.allclose(after["generator"][name], whole["average"][name], atol=0.02)
     assert not torch.equal(after["generator"][name], whole["average"][name].to(torch.bfloat16).float())
+
+
+def test_what_can_not_be_condensed_is_refused(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pcg("condense", tmp_path, tmp_path / "small") == 1
+    assert "holds no checkpoint.pt" in capsys.readouterr().err
+    assert pcg("condense", run, run) == 1
+    assert "already holds a run; choose another folder" in capsys.readouterr().err
+    checkpoint.save(tmp_path, {"network": {}, "optimiser": {}, "step": 1})
+    assert pcg("condense", tmp_path, tmp_path / "small") == 1
+    assert "does not train a GAN" in capsys.readouterr().err
+    assert not (tmp_path / "small").exists()
 
 
 def test_a_run_of_the_coarse_level_describes_itself(coarse_run: Path) -> None:
@@ -86,14 +107,14 @@ def test_depressions_weigh_nothing_at_first() -> None:
     assert [drainage_share(step) for step in (0, first, (first + last) // 2, last, 10 * last)] == [0, 0, 0.5, 1, 1]
 
 
-@pytest.mark.parametrize("kind", [DetailLesson, CoarseLesson])
+@pytest.mark.parametrize("kind", [DetailObjective, CoarseObjective])
 def test_large_crops_are_cut_into_what_small_ones_are(
-    kind: type[DetailLesson] | type[CoarseLesson], dem_folder: Path
+    kind: type[DetailObjective] | type[CoarseObjective], dem_folder: Path
 ) -> None:
-    lesson = kind(dem_folder, 2)
-    condition, land = lesson.draw(3, np.random.default_rng(0), 4)
+    objective = kind(dem_folder, 2)
+    condition, land = objective.draw(3, np.random.default_rng(0), 4)
     lands, conditions = cut(land, condition, 2)
-    small_condition, small_land = lesson.draw(1, np.random.default_rng(0), 2)
+    small_condition, small_land = objective.draw(1, np.random.default_rng(0), 2)
     assert lands.shape == (12, *small_land.shape[1:])
     assert conditions.shape == (12, *small_condition.shape[1:])
     assert torch.equal(lands[4 + 2], land[1, 32:72, :40])  # the second crop's lower left quarter, frame included
@@ -108,10 +129,10 @@ def test_large_crops_must_be_whole_pieces(dem_folder: Path, tmp_path: Path) -> N
         train(dataclasses.replace(TINY, wide=5), dem_folder, tmp_path / "run", "cpu")
 
 
-def test_data_without_a_large_crop_is_taught_in_small_ones(dem_folder: Path) -> None:
-    for lesson in (DetailLesson(dem_folder, 2), CoarseLesson(dem_folder, 2)):
-        assert lesson.fits(2)
-        assert not lesson.fits(1000)
+def test_data_without_a_large_crop_is_trained_on_in_small_ones(dem_folder: Path) -> None:
+    for objective in (DetailObjective(dem_folder, 2), CoarseObjective(dem_folder, 2)):
+        assert objective.fits(2)
+        assert not objective.fits(1000)
 
 
 @pytest.mark.slow
@@ -151,7 +172,7 @@ def exported(run: Path, coarse_run: Path, tmp_path_factory: pytest.TempPathFacto
     return folder
 
 
-def test_an_exported_model_says_what_both_levels_were_taught(exported: Path) -> None:
+def test_an_exported_model_says_what_both_levels_were_trained_on(exported: Path) -> None:
     registry = Registry(exported)
     assert not registry.refused
     card = registry.find("terrain-detail").card

@@ -70,7 +70,7 @@ def test_precisions_and_batches_agree(world: Any, seed: int, x: int, y: int) -> 
     world.use_precision(32)
 
 
-def test_a_chunk_begins_at_the_pixel_that_holds_its_corner(world: Any) -> None:
+def test_a_chunk_begins_at_the_pixel_that_contains_its_corner(world: Any) -> None:
     for lod in range(1, SCALES + 1):
         start = chunk(world, 7, -96, 160, 8, lod)
         assert torch.equal(chunk(world, 7, -96 + 2**lod - 1, 160 + 1, 8, lod), start)
@@ -137,7 +137,7 @@ def test_no_more_cells_than_needed(world: Any) -> None:
 
 
 @pytest.mark.parametrize("lod", range(SCALES + 1))
-def test_what_is_left_at_sea_level_near_the_sea_sinks_to_its_control_map(world: Any, lod: int) -> None:
+def test_pixels_at_sea_level_near_the_sea_get_the_depth_of_the_control_map(world: Any, lod: int) -> None:
     seed, zero = torch.tensor([3]), torch.tensor([0])
     side, coast = 8 + 2 * MARGIN_CELLS, MARGIN_CELLS + 4
     control = torch.full((1, side, side), 50.0, dtype=torch.float64)
@@ -149,10 +149,10 @@ def test_what_is_left_at_sea_level_near_the_sea_sinks_to_its_control_map(world: 
     assert torch.equal(land[inland], filled[inland])
     assert (land[offshore] - filled[offshore] + 400).abs().max() < 1  # all but the shore's ripple; no islets
     sunk = land != filled
-    assert (land[sunk] <= 0).all()  # the shore is nowhere awash
+    assert (land[sunk] <= 0).all()  # no lowered pixel is above the sea
 
 
-def test_far_beyond_what_is_sent_nothing_wraps(world: Any) -> None:
+def test_heights_beyond_the_wire_s_range_do_not_wrap(world: Any) -> None:
     seed, zero = torch.tensor([3]), torch.tensor([0])
     high = torch.full((1, 1 + 2 * MARGIN_CELLS, 1 + 2 * MARGIN_CELLS), 2.0**20, dtype=torch.float64)
     land = world.window(seed, zero, zero, 16, 0, high)

@@ -1,4 +1,4 @@
-"""Figures of terrain: distributions that land has, distances between them, a classifier that tells two sets apart."""
+"""Metrics of terrain: distributions of land, distances between them, and a classifier two-sample test."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from runtime.content.terrain.drainage import drain
 
 Array = NDArray[np.float32]
 
-SPLITS = 10  # random halvings of the real patches that a floor is averaged over
+SPLITS = 10  # a floor is the mean over so many random halvings of the real patches
 QUANTILES = np.linspace(0.005, 0.995, 100)
-FLOW_QUANTILES = np.linspace(0.5, 0.9995, 60)  # the lower half of any land is slopes that drain a pixel or two
-CROP, CNN_BATCH, CNN_STEPS, JUDGED = 64, 32, 400, 400  # pixels; crops of each kind a step; steps; crops judged
+FLOW_QUANTILES = np.linspace(0.5, 0.9995, 60)  # half of all pixels are slopes that drain one or two pixels
+CROP, CNN_BATCH, CNN_STEPS, TESTED = 64, 32, 400, 400  # pixels; crops of each kind a step; steps; crops tested
 
 SLOPE = "slope distribution (degrees)"
 CURVATURE = "curvature distribution (m)"
@@ -34,7 +34,7 @@ AUC = "AUC of a fresh CNN"
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of N patches of S x S pixels, patch by patch, so that any half of them costs nothing more."""
+    """Measurements of N patches of S x S pixels, one by one, so that any subset can be compared."""
 
     slope: Array  # (N, (S-2)^2) degrees
     curvature: Array  # (N, (S-2)^2) metres, the Laplacian over four neighbours
@@ -46,7 +46,7 @@ class Measured:
     residual: Array  # (N,) mean square of the height less its control cell's, in metres^2
 
     def part(self, which: NDArray[np.int64]) -> Measured:
-        """Some of the patches, by index."""
+        """The measurements of some patches, by index."""
         return Measured(*(getattr(self, f.name)[which] for f in fields(self)))
 
 
@@ -72,7 +72,7 @@ def measure(heights: Array) -> Measured:
 
 
 def pits(heights: Array) -> NDArray[np.bool_]:
-    """Where a pixel of heightmaps (N, H, W) is lower than all eight neighbours; nowhere on a border."""
+    """True for pixels of heightmaps (N, H, W) that are lower than all eight neighbours; False on the border."""
     rows, columns = heights.shape[1] - 2, heights.shape[2] - 2
     shifts = [(i, j) for i in range(3) for j in range(3) if (i, j) != (1, 1)]
     around = np.minimum.reduce([heights[:, i : i + rows, j : j + columns] for i, j in shifts])
@@ -80,7 +80,7 @@ def pits(heights: Array) -> NDArray[np.bool_]:
 
 
 def gradients(heights: Array) -> Array:
-    """Central differences southward and eastward, metres a metre: (N, S, S) metres to (N, 2, S-2, S-2)."""
+    """Slopes south and east by central differences, metres a metre: (N, S, S) metres to (N, 2, S-2, S-2)."""
     span = 2 * data.METRES_PER_PIXEL
     south = (heights[:, 2:, 1:-1] - heights[:, :-2, 1:-1]) / span
     east = (heights[:, 1:-1, 2:] - heights[:, 1:-1, :-2]) / span
@@ -88,7 +88,7 @@ def gradients(heights: Array) -> Array:
 
 
 def spectra(heights: Array) -> Array:
-    """log10 of the radially averaged power spectrum, less the patch's plane, Hann window; (N, S, S) to (N, K)."""
+    """log10 of the radially averaged power spectrum, (N, S, S) to (N, K): plane removed, Hann window."""
     side = heights.shape[1]
     ramp = np.linspace(-1, 1, side)
     plane = np.stack([np.ones((side, side)), np.broadcast_to(ramp, (side, side)), ramp[:, None].repeat(side, 1)])
@@ -97,7 +97,7 @@ def spectra(heights: Array) -> Array:
     frequency = np.fft.fftfreq(side, 1 / side)
     ring = np.hypot(frequency[:, None], frequency).round().astype(np.int64).ravel()
     size = np.bincount(ring)
-    kept = np.arange(side // data.PIXELS_PER_CELL, side // 2)  # waves a patch: a control cell's length and shorter
+    kept = np.arange(side // data.PIXELS_PER_CELL, side // 2)  # waves a patch: wavelengths of a control cell and below
     out = []
     for patch in heights:
         level = patch - np.tensordot(np.tensordot(plane, patch, 2), plane, 1)
@@ -113,7 +113,7 @@ def distance(a: Array, b: Array, at: NDArray[np.float64] = QUANTILES) -> float:
 
 
 def ratio(a: float, b: float) -> float:
-    """a / b, where both may be zero."""
+    """a / b, also where both are zero."""
     return (a + 1e-9) / (b + 1e-9)
 
 
@@ -134,30 +134,37 @@ def compare(a: Measured, b: Measured) -> dict[str, float]:
 def floors(real: Measured, rng: np.random.Generator) -> dict[str, float]:
     """`compare` between random halves of the real patches, averaged; a ratio as the larger half over the smaller.
 
-    Halves hold half the patches and different places, so a model compared on the same places may come out lower.
-    A ratio of 1.2 says that halves of real land differ by a factor of 1.2, either way.
+    The halves have half the patches, of different places, so a model that is compared on the same places can be below
+    the floor. A ratio of 1.2 means that halves of real land differ by a factor of 1.2.
     """
     n = len(real.pits)
     found = []
     for _ in range(SPLITS):
         order = rng.permutation(n)
-        figures = compare(real.part(order[: n // 2]), real.part(order[n // 2 :]))
-        found.append({k: max(v, 1 / v) if k in (PITS, FILL, RESIDUAL) else v for k, v in figures.items()})
+        values = compare(real.part(order[: n // 2]), real.part(order[n // 2 :]))
+        found.append({k: max(v, 1 / v) if k in (PITS, FILL, RESIDUAL) else v for k, v in values.items()})
     return {k: float(np.mean([f[k] for f in found])) for k in found[0]}
 
 
 def auc(real: Array, other: Array, seed: int, steps: int = CNN_STEPS) -> float:
-    """How well a freshly trained small CNN tells two sets of patches (N, S, S) apart: 0.5 not at all, 1 always.
+    """A classifier two-sample test (Lopez-Paz and Oquab 2017): a small CNN is trained to tell two sets of land apart.
 
-    A classifier two-sample test (Lopez-Paz and Oquab 2017). It sees the two gradients of 64 x 64 crops, so absolute
-    height says nothing, trains on two thirds of the places and is judged on the others. Patch i of both sets keeps to
-    one side: where it is one place, knowing the place by heart helps in neither direction.
+    The CNN sees the two slopes of 64 x 64 crops, so absolute height does not matter. It is trained on two thirds of the
+    places and tested on the others. Patch i of both sets is in the same split, so memorising a place does not help.
+
+    Args:
+        real, other: patches (N, S, S) in metres.
+        seed: of the weights, the split and the crops.
+        steps: of the training.
+
+    Returns:
+        The AUC on the test places: 0.5 if the CNN can't tell the sets apart, 1 if it always can.
     """
     rng = np.random.default_rng(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     views = [torch.from_numpy(gradients(heights)).to(device) for heights in (real, other)]
     order = rng.permutation(len(real))
-    taught, judged = order[: len(order) * 2 // 3], order[len(order) * 2 // 3 :]
+    trained, tested = order[: len(order) * 2 // 3], order[len(order) * 2 // 3 :]
 
     def crops(view: torch.Tensor, places: NDArray[np.int64], count: int) -> torch.Tensor:
         corners = rng.integers(0, view.shape[-1] - CROP + 1, (count, 2))
@@ -168,19 +175,20 @@ def auc(real: Array, other: Array, seed: int, steps: int = CNN_STEPS) -> float:
     optimiser = torch.optim.AdamW(network.parameters(), 1e-3, weight_decay=1e-2)
     target = torch.tensor([1.0, 0.0], device=device).repeat_interleave(CNN_BATCH)
     for _ in range(steps):
-        logits = network(torch.cat([crops(view, taught, CNN_BATCH) for view in views]))[:, 0]
+        logits = network(torch.cat([crops(view, trained, CNN_BATCH) for view in views]))[:, 0]
         optimiser.zero_grad()
         F.binary_cross_entropy_with_logits(logits, target).backward()
         optimiser.step()
     with torch.no_grad():
-        a, b = (network(crops(view, judged, JUDGED)).cpu().numpy() for view in views)
+        a, b = (network(crops(view, tested, TESTED)).cpu().numpy() for view in views)
     return rank_auc(a, b)
 
 
 def aucs(rivals: dict[str, tuple[Array, Array]], seeds: int, steps: int) -> dict[str, list[float]]:
-    """`auc` of each of several pairs of sets of patches, `seeds` times each.
+    """`auc` of each of several pairs of sets of patches, with `seeds` seeds each.
 
-    One core a CNN: quicker than all cores for one after another, and the figures don't depend on how many there are.
+    Each CNN uses one core. This is faster than all cores for one CNN after the other, and the results don't depend on
+    the number of cores.
     """
     threads = torch.get_num_threads()
     with ThreadPoolExecutor(threads, "cnn", torch.set_num_threads, (1,)) as pool:
