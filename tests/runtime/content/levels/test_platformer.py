@@ -82,6 +82,7 @@ def test_the_search_moves_as_the_rules_do(rows: list[str], moves: str) -> None:
         assert (state.outcome == COMPLETE) == finished
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(worlds() | hillsides(), KEYS)
 def test_nobody_gets_where_the_relaxation_does_not(rows: list[str], moves: str) -> None:

@@ -73,6 +73,7 @@ def test_a_walker_with_head_room_never_stops(rows: list[str], pixel: int, speed:
     assert state.x == wall
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(hillsides(), KEYS, st.booleans())
 def test_the_search_moves_on_slopes_as_the_rules_do(rows: list[str], moves: str, turned: bool) -> None:

@@ -258,6 +258,7 @@ def test_as_many_guards_as_there_is_room_for() -> None:
     assert place_guards(stays, moves, 1)[3][9] == "E"  # where the model put it, since it stands well
 
 
+@pytest.mark.slow
 @given(st.integers(1, 12), st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11), st.integers(1, 5)), max_size=40))
 def test_graphs_against_floyd_and_warshall(nodes: int, arcs: list[tuple[int, int, int]]) -> None:
     arcs = sorted({(a % nodes, b % nodes): cost for a, b, cost in arcs}.items())  # type: ignore[assignment]

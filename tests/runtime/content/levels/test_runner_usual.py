@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import runtime
 from runtime.content.levels.generate import told_counts
@@ -94,6 +95,7 @@ def test_the_card_says_what_the_model_cannot_do() -> None:
         assert what in limits
 
 
+@pytest.mark.slow
 def test_the_bundled_model_builds_as_much_as_was_drawn() -> None:
     with Local(MODELS, "cpu", 1) as local:
         for seed in range(3):

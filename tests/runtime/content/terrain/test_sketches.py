@@ -175,6 +175,7 @@ def test_a_grain_changes_what_is_fine_and_not_what_was_drawn(runtime: Local) -> 
     assert all((drawn != land).any() for land in lands.values())
 
 
+@pytest.mark.slow
 def test_a_grain_is_part_of_what_is_kept_of_a_sketch(runtime: Local) -> None:
     """Lakes and rivers are kept by the ground they were found on; another grain is another ground."""
     control = hills(6, 6)
