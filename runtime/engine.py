@@ -41,7 +41,7 @@ PROVED_RUNS = 3  # of each method, at least: TorchScript profiles the first run,
 
 
 class Abandoned(Exception):
-    """Work was stopped because nobody waits for it any more."""
+    """Work was stopped because no caller is left."""
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ async def _all(results: AsyncIterator[Packed]) -> list[Packed]:
 
 
 async def in_order(works: Sequence[Work | Search], start: Start, flow: Flow) -> AsyncGenerator[Packed, None]:
-    """The results, in order. At most AHEAD are begun and not yet taken; `flow` is told how many bytes they have.
+    """The results, in order. At most AHEAD are begun and not yet taken; `flow` counts their bytes.
 
     If the queue is full, the first work raises OVERLOADED, and later ones wait for room. Closing the generator early
     cancels what was begun.

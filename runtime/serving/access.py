@@ -74,7 +74,7 @@ class Origins:
 
     These are the sites in `named`; ANY_ORIGIN allows all. If `named` is empty and `host` is a loopback address, pages
     from this machine's own addresses are allowed (http://localhost:8000, http://127.0.0.1:8000, http://[::1]:8000):
-    whoever serves them can reach the host without a browser. A foreign site can't pretend to be one of them: the
+    the program that serves them can reach the host without a browser. A foreign site can't pretend to be one: the
     browser sends the site's name as the origin even if that name resolves to a loopback address (DNS rebinding).
     """
 

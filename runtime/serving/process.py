@@ -92,7 +92,9 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 
 def _warn_of_exposure(settings: Settings, tokens: Tokens | None, tls: ssl.SSLContext | None) -> None:
     if tokens is None:
-        logger.warning("listening on %s without tokens: whoever reaches this port may ask", settings.host)
+        logger.warning(
+            "listening on %s without tokens: everyone who reaches this port may send requests", settings.host
+        )
     elif tls is None:
         logger.warning("listening on %s without TLS: tokens can be read on the way", settings.host)
 

@@ -79,7 +79,7 @@ def reconcile(
 
 
 def _missed(row: Row, made: Row, known: Choices) -> list[int]:
-    """The places of a row, without the shared colours, where the character is not what was wished for."""
+    """The places of a row, without the shared colours, where the character is not as requested."""
     return [int(k) for k in np.flatnonzero((row != OPEN) & (row != made)) if k < 2 * len(known.attributes)]
 
 

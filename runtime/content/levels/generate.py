@@ -111,7 +111,7 @@ def _first_good(
     why = ", ".join(f"{wish} {count} times" for wish, count in failed.most_common())
     raise RpcError(
         Code.UNSATISFIED,
-        f"none of {wishes.candidates} candidates is all that was wished for; what failed: {why}. Ask for less, for "
+        f"none of {wishes.candidates} candidates meets all wishes; what failed: {why}. Ask for less, for "
         "another seed, or for more candidates",
         {"candidates": wishes.candidates, "failed": dict(failed)},
     )

@@ -133,7 +133,7 @@ class WebSocketLink(asyncio.BufferedProtocol):
         if self._origins.allow(origin):
             return None
         site = shown(origin, 200).strip("'\"")
-        why = f"Pages of {site} may not use this runtime. Whoever runs it lets them in with: --origin {site}"
+        why = f"Pages of {site} may not use this runtime. Its operator lets them in with: --origin {site}"
         if origin == "null":
             why += " (that is every page that was opened as a file, and every site that hides its name)"
         return self._protocol.reject(403, f"{why}\n")

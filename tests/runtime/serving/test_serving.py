@@ -176,7 +176,7 @@ def test_a_host_without_tokens_or_tls_logs_a_warning(caplog: pytest.LogCaptureFi
     tokens = tmp_path / "tokens"
     tokens.write_text(TOKEN)
     for settings, words in (
-        (Settings(host="0.0.0.0", auth=False), "whoever reaches this port may ask"),
+        (Settings(host="0.0.0.0", auth=False), "everyone who reaches this port may send requests"),
         (Settings(host="0.0.0.0", token_file=tokens), "tokens can be read on the way"),
     ):
         with pytest.raises(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""A user's own game: its legend, its moves against a search of every position, proofs, start and goal by rule."""
+"""A custom game: its legend, its moves against a search of every position, proofs, start and goal by rule."""
 
 from __future__ import annotations
 
