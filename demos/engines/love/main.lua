@@ -82,7 +82,7 @@ end
 
 function runtime.lose(why)
   runtime.socket:close()
-  runtime.socket, runtime.isOpen, runtime.retryIn, runtime.serving.status = nil, false, RETRY_S, why
+  runtime.socket, runtime.isOpen, runtime.retryIn, runtime.status = nil, false, RETRY_S, why
 end
 
 -- Ask; `answer(error, result)` is called when the response is there, with one of the two.
@@ -100,7 +100,7 @@ local function connected()
     runtime.lose(("no runtime answers at %s:%d; start one with 'pcg serve'"):format(runtime.host, runtime.port))
     return false
   end
-  runtime.isOpen, runtime.serving.status = true, ""
+  runtime.isOpen, runtime.status = true, ""
   runtime.socket:setoption("tcp-nodelay", true)
   runtime.onOpen()
   return true
@@ -359,7 +359,7 @@ function love.draw()
   love.graphics.setColor(0.9, 0.9, 0.9)
   love.graphics.print(("seed %d at %d, %d"):format(seed, place.x, place.y), LEFT, 16)
   love.graphics.print("arrows travel, space takes the next seed, escape ends", RIGHT, 16)
-  love.graphics.printf(runtime.serving.status, LEFT, TOP + SIZE + 12, 1040)
+  love.graphics.printf(runtime.status, LEFT, TOP + SIZE + 12, 1040)
   love.graphics.setColor(1, 1, 1)
   if land then love.graphics.draw(land, LEFT, TOP) end
   if sheet then
