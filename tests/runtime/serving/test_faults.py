@@ -294,7 +294,12 @@ def test_a_drain_has_an_end(land: Path) -> None:
 
 def worker_processes(server: Process) -> list[psutil.Process]:
     children = psutil.Process(server.process.pid).children()
-    return [child for child in children if "multiprocessing.spawn" in " ".join(child.cmdline())]
+    found = []
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):  # killed a moment ago
+            if "multiprocessing.spawn" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 @pytest.mark.slow
