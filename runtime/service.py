@@ -16,7 +16,7 @@ from runtime.calls import Caller
 from runtime.content.characters import monsters
 from runtime.content.characters import sheet as characters
 from runtime.content.levels import generate, solving
-from runtime.content.levels import requests as asking
+from runtime.content.levels import requests as level_requests
 from runtime.content.terrain import chunks, regions, rivers, sketches
 from runtime.content.terrain import requests as terrain
 from runtime.content.terrain.ground import LearnedControl
@@ -35,7 +35,7 @@ from runtime.wire.protocol import Packed, pack
 
 PROTOCOL_VERSION = 1
 NAME = "pcg-runtime"
-_IN_BATCHES = {asking.FAMILY}  # families whose calls may run in batches; for terrain, batches are not faster
+_IN_BATCHES = {level_requests.FAMILY}  # families whose calls may run in batches; for terrain, batches are not faster
 
 
 class Hello(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -303,7 +303,7 @@ class Service:
         return of_model(model, "characters.monster", request, run)
 
     def _levels_generate(self, params: dict[str, Any], report: streaming.Report | None = None) -> Search:
-        request = parse(params, asking.GenerateRequest)
+        request = parse(params, level_requests.GenerateRequest)
         model, wishes = generate.check(request, self.registry)
         key = key_of(model, "levels.generate", request)
         return Search(

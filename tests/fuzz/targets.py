@@ -180,7 +180,7 @@ def checker() -> Callable[[bytes], None]:
     """A target: a method and parameters for it, out of bytes, against the checks of a service that runs nothing."""
     from runtime.content.characters import monsters
     from runtime.content.characters import sheet as characters
-    from runtime.content.levels import requests as asking
+    from runtime.content.levels import requests as level_requests
     from runtime.content.levels import solving
     from runtime.content.terrain import chunks, rivers, sketches
     from runtime.content.terrain import requests as terrain
@@ -194,7 +194,7 @@ def checker() -> Callable[[bytes], None]:
         "terrain.rivers": rivers.RiversRequest,
         "characters.sheet": characters.SheetRequest,
         "characters.monster": monsters.MonsterRequest,
-        "levels.generate": asking.GenerateRequest,
+        "levels.generate": level_requests.GenerateRequest,
         "levels.solve": solving.SolveRequest,
         "server.hello": Hello,
         "models.describe": Name,

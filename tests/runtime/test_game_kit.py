@@ -14,12 +14,13 @@ from model_files import card
 from numpy.typing import NDArray
 
 from runtime.card import Parameter
+from runtime.content.checks import invalid
 from runtime.content.execution import Executor
 from runtime.content.levels import games, generate, solving
 from runtime.content.levels.candidates import one_each, requested
 from runtime.content.levels.games import KITS
 from runtime.content.levels.kit import GameKit, Player
-from runtime.content.levels.requests import GenerateRequest, Wishes, wrong
+from runtime.content.levels.requests import GenerateRequest, Wishes
 from runtime.content.levels.rules import (
     OFFSETS,
     STEPS,
@@ -110,7 +111,7 @@ def tell(wishes: Wishes, number: int, given: NDArray[np.int64]) -> Mapping[str, 
 
 def check(wishes: Wishes, _rows: list[str]) -> None:
     if wishes.ranges.get("outs", (1, 1))[1] == 0:
-        raise wrong("counts", "outs: a maze has one")
+        raise invalid("counts", "outs: a maze has one")
 
 
 KIT = GameKit(

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from runtime.content.checks import one_of
+from runtime.content.checks import invalid, one_of
 from runtime.content.levels.custom.game import CustomGame, game_of, read_game
 from runtime.content.levels.custom.kit import custom_kit
 from runtime.content.levels.dungeon.kit import KIT as DUNGEON
 from runtime.content.levels.kit import GameKit
 from runtime.content.levels.platformer.kit import KIT as PLATFORMER
-from runtime.content.levels.requests import FAMILY, wrong
+from runtime.content.levels.requests import FAMILY
 from runtime.content.levels.rules import Game
 from runtime.content.levels.runner.kit import KIT as RUNNER
 from runtime.content.levels.sokoban.kit import KIT as SOKOBAN
@@ -70,4 +70,4 @@ def requested_game(name: str, registry: Registry) -> Game:
     try:
         return custom_game(legends[name])
     except ValueError as error:
-        raise wrong("game", f"level-{name}: {error}") from error
+        raise invalid("game", f"level-{name}: {error}") from error

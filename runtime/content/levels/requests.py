@@ -9,9 +9,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.content.checks import one_of, within
+from runtime.content.checks import invalid, one_of, within
 from runtime.content.levels.rules import FREE, Game
-from runtime.errors import Code, RpcError
 from runtime.registry import ModelFile
 
 FAMILY = "levels"
@@ -85,11 +84,6 @@ class Wishes:
         return ["".join(self.tiles[n] if n >= 0 else FREE for n in row) for row in numbers.tolist()]
 
 
-def wrong(parameter: str, what: str) -> RpcError:
-    """INVALID_PARAMS about one parameter."""
-    return RpcError(Code.INVALID_PARAMS, f"{parameter}: {what}", {"parameter": parameter})
-
-
 def read_wishes(request: GenerateRequest, game: Game, model: ModelFile) -> Wishes:
     """Check a request against the model's card.
 
@@ -100,9 +94,9 @@ def read_wishes(request: GenerateRequest, game: Game, model: ModelFile) -> Wishe
     about = card.outputs.get("rows", {})
     tiles, counted = str(about.get("tiles", "")), dict(about.get("counts", {}))
     if card.family != FAMILY:
-        raise wrong("model", f"{card.name!r} makes {card.family}, not {FAMILY}")
+        raise invalid("model", f"{card.name!r} makes {card.family}, not {FAMILY}")
     if not tiles or not set(tiles) <= game.tiles.keys():
-        raise wrong("model", f"{card.name!r} writes {tiles!r}, which are not the tiles of {game.name}")
+        raise invalid("model", f"{card.name!r} writes {tiles!r}, which are not the tiles of {game.name}")
     by_columns = str(about.get("order", "")).startswith("columns")
     height, width = _size(request, model, by_columns)
     fixed = np.full((height, width), -1)
@@ -111,7 +105,7 @@ def read_wishes(request: GenerateRequest, game: Game, model: ModelFile) -> Wishe
             _lay(fixed, read_tiles(name, rows, tiles, game), name)
     base = read_tiles("vary", request.vary, tiles, game) if request.vary else None
     if base is not None and (base < 0).any():
-        raise wrong("vary", f"it has {FREE!r}; give a whole level, and in `change` how much of it to write anew")
+        raise invalid("vary", f"it has {FREE!r}; give a whole level, and in `change` how much of it to write anew")
     most = MOST_BUDGET * game.budget
     return Wishes(
         game=game,
@@ -138,15 +132,17 @@ def read_tiles(name: str, rows: Sequence[str], tiles: str, game: Game) -> NDArra
         RpcError: INVALID_PARAMS, with the wrong row and column.
     """
     if not rows[0]:
-        raise wrong(name, "its first row is empty")
+        raise invalid(name, "its first row is empty")
     numbers = {char: number for number, char in enumerate(tiles)} | {FREE: -1}
     for y, row in enumerate(rows):
         if len(row) != len(rows[0]):
-            raise wrong(name, f"row {y} has {len(row)} tiles, row 0 has {len(rows[0])}; all rows are as long")
+            raise invalid(name, f"row {y} has {len(row)} tiles, row 0 has {len(rows[0])}; all rows are as long")
         if unknown := set(row) - numbers.keys():
             x = next(x for x, char in enumerate(row) if char in unknown)
             what = "one that this model does not write" if row[x] in game.tiles else f"no tile of {game.name}"
-            raise wrong(name, f"row {y}, column {x}: {row[x]!r} is {what}; there are: {tiles!r}, and {FREE!r} for free")
+            raise invalid(
+                name, f"row {y}, column {x}: {row[x]!r} is {what}; there are: {tiles!r}, and {FREE!r} for free"
+            )
     return np.array([[numbers[char] for char in row] for row in rows], np.int64)
 
 
@@ -170,19 +166,19 @@ def _size(request: GenerateRequest, model: ModelFile, by_columns: bool) -> tuple
         least, most = _limits(model, across)
         if prefix[across] != sizes[across] or not least <= prefix[across] <= most:
             would = f"{least:g}" if least == most else f"{least:g} to {most:g}"
-            raise wrong(
+            raise invalid(
                 "prefix",
                 f"it has {prefix[across]} {unit}; the level has {sizes[across]}, and this model writes {would}",
             )
         if sizes[along] is not None and prefix[along] > sizes[along]:  # type: ignore[operator]
-            raise wrong("prefix", f"it is {prefix[along]} long, the level only {sizes[along]}")
+            raise invalid("prefix", f"it is {prefix[along]} long, the level only {sizes[along]}")
     for name, rows in (("fixed", request.fixed), ("vary", request.vary)):
         if rows:
             for side, given in (("height", len(rows)), ("width", len(rows[0]))):
                 if sizes[side] is None:
                     sizes[side] = given
                 elif sizes[side] != given:
-                    raise wrong(name, f"its {side} is {given}; that of the level is {sizes[side]}")
+                    raise invalid(name, f"its {side} is {given}; that of the level is {sizes[side]}")
     found = {}
     for side, size in sizes.items():
         stated = model.card.parameters[side]
@@ -200,7 +196,7 @@ def _lay(fixed: NDArray[np.int64], part: NDArray[np.int64], name: str) -> None:
     both = (place >= 0) & (part >= 0) & (place != part)
     if both.any():
         y, x = np.argwhere(both)[0].tolist()
-        raise wrong(name, f"row {y}, column {x} is fixed as another tile as well")
+        raise invalid(name, f"row {y}, column {x} is fixed as another tile as well")
     np.copyto(place, part, where=part >= 0)
 
 
@@ -210,7 +206,7 @@ def _ranges(request: GenerateRequest, counted: Mapping[str, str]) -> dict[str, R
         one_of("counts", name, counted, "counts: unknown count")
         least, most = (asked, asked) if isinstance(asked, int) else asked
         if not 0 <= least <= most:
-            raise wrong("counts", f"{name} {least} to {most}: give the least, 0 or more, and then the most")
+            raise invalid("counts", f"{name} {least} to {most}: give the least, 0 or more, and then the most")
         ranges[name] = least, most
     return ranges
 
@@ -223,7 +219,7 @@ def _difficulty(asked: float | tuple[float, float] | None) -> tuple[int, int, in
     for end in (low, high):
         within("difficulty", _finite("difficulty", end), 0, 1)
     if low > high:
-        raise wrong("difficulty", f"{low:g} to {high:g}: give the least first")
+        raise invalid("difficulty", f"{low:g} to {high:g}: give the least first")
     told = round(50 * (low + high))
     if isinstance(asked, int | float):
         low, high = max(0.0, low - NEAR), min(1.0, high + NEAR)
@@ -240,5 +236,5 @@ def _temperature(request: GenerateRequest, model: ModelFile) -> int:
 
 def _finite(name: str, value: float) -> float:
     if not np.isfinite(value):
-        raise wrong(name, f"{value} is no number")
+        raise invalid(name, f"{value} is no number")
     return value

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from runtime.content.checks import within
+from runtime.content.checks import invalid, within
 from runtime.content.execution import Executor
 from runtime.content.levels.games import KITS, kit_of, requested_game
-from runtime.content.levels.requests import MOST_BUDGET, wrong
+from runtime.content.levels.requests import MOST_BUDGET
 from runtime.content.levels.rules import Game, Outcome, check_tiles, find, goals_of, starts_of
 from runtime.content.levels.watch import telling, watching
 from runtime.registry import Registry
@@ -106,7 +106,7 @@ def solve(game: Game, request: SolveRequest, path: str | None = None) -> dict[st
             outcome = prove(game, rows, request.budget)
         closed = kit.closed(rows)
     except ValueError as error:
-        raise wrong("rows", str(error)) from error
+        raise invalid("rows", str(error)) from error
     return {
         "game": game.name,
         "rows": rows,

@@ -8,11 +8,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.content.checks import invalid
 from runtime.content.levels.candidates import given_count, one_each, requested
 from runtime.content.levels.custom import repair, replay, search
 from runtime.content.levels.custom.game import CustomGame, with_free_tiles
 from runtime.content.levels.kit import GameKit, Player
-from runtime.content.levels.requests import Wishes, wrong
+from runtime.content.levels.requests import Wishes
 from runtime.content.levels.rules import find, goals_of, starts_of
 
 
@@ -60,10 +61,10 @@ def _check(game: CustomGame, wishes: Wishes, rows: list[str]) -> None:
     for name, chars in wishes.counted.items():
         least, most = wishes.ranges.get(name, (1, 1))
         if chars == starts_of(game) and not least <= 1 <= most:
-            raise wrong("counts", f"{name}: {game.name} has one start")
+            raise invalid("counts", f"{name}: {game.name} has one start")
         if chars == goals_of(game) and most == 0:
-            raise wrong("counts", f"{name}: {game.name} has at least one goal")
+            raise invalid("counts", f"{name}: {game.name} has at least one goal")
     if find(rows, starts_of(game)):
         outcome = search.solve(with_free_tiles(game), rows, game.budget)
         if outcome.status == "unsolvable":
-            raise wrong("fixed", f"what is fixed can't be completed, whatever is free: {outcome.why}")
+            raise invalid("fixed", f"what is fixed can't be completed, whatever is free: {outcome.why}")

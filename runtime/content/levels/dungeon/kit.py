@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence, Set
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.content.checks import invalid
 from runtime.content.levels.candidates import one_each, requested
 from runtime.content.levels.dungeon import repair, replay, solver
 from runtime.content.levels.dungeon.game import DUNGEON
 from runtime.content.levels.dungeon.places import place_stairs
 from runtime.content.levels.kit import GameKit, Player
-from runtime.content.levels.requests import Wishes, wrong
+from runtime.content.levels.requests import Wishes
 from runtime.content.levels.rules import FREE, Cell, find, starts_of
 
 
@@ -44,20 +45,20 @@ def _arrange(_wishes: Wishes, _number: int, rows: Sequence[str], fixed: Set[Cell
 def _check(wishes: Wishes, rows: list[str]) -> None:
     """Refuse counts without a start or a goal, and fixed tiles that close the way to the goal or a room."""
     if wishes.ranges.get("entrances", (1, 1))[1] == 0:
-        raise wrong("counts", "entrances: a dungeon has a start, which is one")
+        raise invalid("counts", "entrances: a dungeon has a start, which is one")
     if wishes.ranges.get("exits", (1, 1))[1] == 0:
-        raise wrong("counts", "exits: a dungeon has a goal, which is one")
+        raise invalid("counts", "exits: a dungeon has a goal, which is one")
     free_goal = FREE if wishes.allows_more("exits", len(find(rows, ">"))) else ""
     starts, goals = find(rows, "<"), find(rows, ">" + free_goal)
     best = [row.replace(FREE, ".").replace("D", "+") for row in rows]
     if starts and goals and not solver.reached(best, starts, has_key=True).keys() & set(goals):
-        raise wrong("fixed", "what is fixed shuts the stairs up off from all stairs down, whatever is free")
+        raise invalid("fixed", "what is fixed shuts the stairs up off from all stairs down, whatever is free")
     if starts and wishes.solved:  # every room must be open
         reached = solver.reached(best, starts, has_key=True).keys()
         for y, x in find(rows, "".join(solver.ENTERED)):
             if (y, x) not in reached:
                 what = f"row {y}, column {x} off from the stairs up, whatever is free; every room is open"
-                raise wrong("fixed", f"what is fixed shuts {what}")
+                raise invalid("fixed", f"what is fixed shuts {what}")
 
 
 KIT = GameKit(

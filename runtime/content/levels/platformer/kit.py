@@ -8,11 +8,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.content.checks import invalid
 from runtime.content.levels.candidates import one_each, requested
 from runtime.content.levels.kit import GameKit, Player
 from runtime.content.levels.platformer import replay
 from runtime.content.levels.platformer.game import PLATFORMER
-from runtime.content.levels.requests import Wishes, wrong
+from runtime.content.levels.requests import Wishes
 from runtime.content.levels.rules import FREE, Cell, Outcome, Prove, find, goals_of, starts_of
 
 LOOK = 20_000  # nodes of the search in a feasibility check; the relaxation before it searches more, and is what counts
@@ -57,14 +58,14 @@ def _tell(wishes: Wishes, number: int, given: NDArray[np.int64]) -> Mapping[str,
 def _check(wishes: Wishes, rows: list[str]) -> None:
     """Refuse counts without one start and a goal, and fixed tiles that nobody gets through."""
     if wishes.ranges.get("starts", (1, 1)) != (1, 1):
-        raise wrong("counts", "starts: a platformer has one")
+        raise invalid("counts", "starts: a platformer has one")
     if wishes.ranges.get("goals", (1, 1))[1] == 0:
-        raise wrong("counts", "goals: a platformer has at least one")
+        raise invalid("counts", "goals: a platformer has at least one")
     if find(rows, "S"):  # a free tile is a goal; else a part of the way, which can be climbed anywhere
         more = wishes.allows_more("goals", len(find(rows, "G")))
         best = [row.replace(FREE, "G" if more else "H") for row in rows]
         if find(best, "G") and (outcome := _solve(best, LOOK)).status == "unsolvable":
-            raise wrong("fixed", f"what is fixed can't be completed, whatever is free: {outcome.why}")
+            raise invalid("fixed", f"what is fixed can't be completed, whatever is free: {outcome.why}")
 
 
 KIT = GameKit(

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence, Set
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.content.checks import invalid
 from runtime.content.levels.candidates import one_each, requested
 from runtime.content.levels.kit import GameKit, Player
-from runtime.content.levels.requests import Wishes, wrong
+from runtime.content.levels.requests import Wishes
 from runtime.content.levels.rules import FREE, Cell, Outcome, Prove, find, starts_of
 from runtime.content.levels.runner import measures, replay
 from runtime.content.levels.runner.game import RUNNER
@@ -72,9 +73,9 @@ def _check(wishes: Wishes, rows: list[str]) -> None:
     from runtime.content.levels.runner import solver
 
     if wishes.ranges.get("players", (1, 1)) != (1, 1):
-        raise wrong("counts", "players: the Lode Runner kind has one")
+        raise invalid("counts", "players: the Lode Runner kind has one")
     if find(rows, "M") and (why := solver.impossible(with_ladders(rows))):
-        raise wrong("fixed", f"what is fixed can't be completed, whatever is free: {why}")
+        raise invalid("fixed", f"what is fixed can't be completed, whatever is free: {why}")
 
 
 def with_ladders(rows: list[str]) -> list[str]:

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence, Set
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.content.checks import invalid
 from runtime.content.levels.candidates import one_each, requested
 from runtime.content.levels.kit import GameKit, Player
-from runtime.content.levels.requests import Wishes, wrong
+from runtime.content.levels.requests import Wishes
 from runtime.content.levels.rules import FREE, Cell, Outcome, Prove, find, starts_of
 from runtime.content.levels.sokoban import replay
 from runtime.content.levels.sokoban.game import SOKOBAN
@@ -56,7 +57,7 @@ def _check(wishes: Wishes, rows: list[str]) -> None:
     from runtime.content.levels.sokoban.solver import open_cells
 
     if wishes.ranges.get("players", (1, 1)) != (1, 1):
-        raise wrong("counts", "players: Sokoban has one")
+        raise invalid("counts", "players: Sokoban has one")
     pairs(wishes)
     neighbours, places = open_cells(rows)
     chars = [rows[y][x] for y, x in places]
@@ -65,11 +66,11 @@ def _check(wishes: Wishes, rows: list[str]) -> None:
     for cell, char in enumerate(chars):
         y, x = places[cell]
         if char == "$" and not near[:, cell].any():
-            raise wrong("fixed", f"the box in row {y}, column {x} can't be pushed to any target, whatever is free")
+            raise invalid("fixed", f"the box in row {y}, column {x} can't be pushed to any target, whatever is free")
         if char == ".":
             (row,) = near[ends == cell]
             if not any(row[other] for other, begin in enumerate(chars) if begin in "$" + FREE):
-                raise wrong("fixed", f"no box can be pushed to the target in row {y}, column {x}, whatever is free")
+                raise invalid("fixed", f"no box can be pushed to the target in row {y}, column {x}, whatever is free")
 
 
 KIT = GameKit(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from runtime.content.checks import invalid
 from runtime.content.levels.candidates import pick
-from runtime.content.levels.requests import Range, Wishes, wrong
+from runtime.content.levels.requests import Range, Wishes
 from runtime.content.levels.rules import FREE, find, starts_of
 
 
@@ -26,7 +27,7 @@ def pairs(wishes: Wishes) -> Range:
         asked = [wishes.ranges.get(name) for name in ("boxes", "targets")]
         boxes, targets = ("free" if r is None else f"{r[0]} to {r[1]}" for r in asked)
         what = "with what is fixed, and the player, there can't be as many of each"
-        raise wrong("counts", f"boxes {boxes} and targets {targets}: {what}")
+        raise invalid("counts", f"boxes {boxes} and targets {targets}: {what}")
     return least, min(most, room // 2)
 
 
