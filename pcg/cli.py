@@ -10,10 +10,16 @@ import re
 import sys
 from collections.abc import Sequence
 
-from pcg.commands import characters, condensing, levels, serving, terrain, training, verify  # noqa: F401
+from pcg.commands import batch, characters, condensing, levels, serving, terrain, training, verify  # noqa: F401
 from pcg.commands.shared import INTERRUPTED, UserError, app, say
 
-EXTRAS = {"pygame": "demo", "scipy": "train", "torchmetrics": "train"}  # the extra that installs an optional module
+EXTRAS = {
+    "pygame": "demo",
+    "scipy": "train",
+    "torchmetrics": "train",
+    "pyarrow": "parquet",
+    "ray": "ray",
+}  # the extra that installs an optional module
 
 LIKE_A_FILE = re.compile(r"-[^=]*\.[A-Za-z]\w*")  # and also like an option
 
